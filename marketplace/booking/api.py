@@ -1,0 +1,91 @@
+"""Reservations over HTTP."""
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.idempotency import idempotent
+from accounts.tenancy import organizations_of
+from marketplace.booking import services
+from marketplace.booking.models import Quote, Reservation
+from marketplace.booking.reservationview import reservation_as_json
+from marketplace.common.clock import utc_now
+from marketplace.common.paging import paged
+from marketplace.common.parsing import parse
+
+SCOPES = {"GET": "reservations:read", "POST": "reservations:write"}
+
+
+class ReserveInput(serializers.Serializer):
+    """Which option of which quote; `confirm: false` holds it until the quote expires."""
+
+    quote = serializers.CharField(max_length=40)
+    option = serializers.IntegerField(min_value=1, default=1)
+    confirm = serializers.BooleanField(default=True)
+
+
+def mine(request: Request) -> QuerySet[Reservation]:
+    """The reservations of the caller's organizations."""
+    return Reservation.objects.of(organizations_of(request)).with_terms()
+
+
+class ReservationsView(APIView):
+    """List and make reservations."""
+
+    scopes = SCOPES
+
+    @extend_schema(tags=["reservations"], responses={200: dict})
+    def get(self, request: Request) -> Response:
+        """The caller's reservations, newest first."""
+        return paged(request, mine(request), reservation_as_json, now=utc_now())
+
+    @extend_schema(tags=["reservations"], request=ReserveInput, responses={201: dict})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Take an option of a quote, at the quote's price."""
+        ask = parse(ReserveInput, request.data)
+        now = utc_now()
+        quote = Quote.objects.of(organizations_of(request)).by_public_id(ask["quote"])
+        reservation = services.hold_option(quote=quote, option=ask["option"], now=now)
+        if ask["confirm"]:
+            services.confirm(reservation=reservation, now=now)
+        return Response(reservation_as_json(mine(request).by_public_id(reservation.public_id)), status=201)
+
+
+class ReservationView(APIView):
+    """One reservation."""
+
+    scopes = SCOPES
+
+    @extend_schema(tags=["reservations"], responses={200: dict})
+    def get(self, request: Request, reservation: str) -> Response:
+        """The reservation with its frozen price and terms."""
+        return Response(reservation_as_json(mine(request).by_public_id(reservation)))
+
+
+class ConfirmView(APIView):
+    """Make a held reservation firm."""
+
+    scopes = SCOPES
+
+    @extend_schema(tags=["reservations"], request=None, responses={200: dict})
+    @idempotent
+    def post(self, request: Request, reservation: str) -> Response:
+        """Confirm before the hold expires."""
+        row = services.confirm(reservation=mine(request).by_public_id(reservation), now=utc_now())
+        return Response(reservation_as_json(row))
+
+
+class CancelView(APIView):
+    """End a reservation and return its hours."""
+
+    scopes = SCOPES
+
+    @extend_schema(tags=["reservations"], request=None, responses={200: dict})
+    def post(self, request: Request, reservation: str) -> Response:
+        """Cancel what is held or confirmed and has not begun."""
+        row = services.cancel(reservation=mine(request).by_public_id(reservation), now=utc_now())
+        return Response(reservation_as_json(row))

@@ -1,0 +1,60 @@
+"""The terms of a promise, frozen when it is made."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from accounts.models import Organization
+from marketplace.booking.hours import hour_of_week, touched_hours
+from marketplace.booking.models import Contract
+from marketplace.booking.pricing import PriceLine, Rates, electricity_rate_mm, price_lines, total_minor
+from marketplace.catalog.models import Offer
+from marketplace.common.units import PPM
+
+
+def watts_with_overhead(offer: Offer) -> int:
+    """What one unit draws at the site's meter, in W, rounded up."""
+    return -(-offer.hardware.max_w * offer.site.pue_ppm // PPM)
+
+
+def rates_for(offer: Offer, start: datetime, end: datetime) -> tuple[Rates, list[int]]:
+    """The rates of every hour [start, end) touches, and the seconds used of each."""
+    touched = list(touched_hours(start, end))
+    rates = Rates(
+        compute_mm=tuple(offer.rate_mm[hour_of_week(hour)] for hour, _ in touched),
+        electricity_mm=electricity_rate_mm(offer.electricity_mm_per_kwh, watts_with_overhead(offer)),
+        fee_bp=settings.FEE_BP,
+        tax_bp=settings.TAX_BP,
+    )
+    return rates, [seconds for _, seconds in touched]
+
+
+def price_of(offer: Offer, units: int, start: datetime, end: datetime) -> tuple[list[PriceLine], int]:
+    """The lines and the all-in total of `units` over [start, end), in minor units."""
+    rates, seconds = rates_for(offer, start, end)
+    lines = price_lines(rates, seconds, units)
+    return lines, total_minor(lines)
+
+
+def terms_of(offer: Offer) -> dict[str, Any]:
+    """What else is promised: tier, notice, start-up time, network."""
+    return {
+        "tier": offer.tier, "term": offer.term, "notice_s": offer.notice_s,
+        "boot_s": offer.boot_s, "egress": offer.egress, "sample": offer.sample,
+    }  # fmt: skip
+
+
+def freeze_terms(
+    *, subject: str, buyer: Organization, offer: Offer, units: int, start: datetime, end: datetime, now: datetime
+) -> Contract:
+    """Write the contract of `subject` (a reservation's or allocation's public id)."""
+    rates, seconds = rates_for(offer, start, end)
+    lines = price_lines(rates, seconds, units)
+    return Contract.objects.create(
+        subject=subject, buyer=buyer, provider=offer.site.provider, offer=offer, units=units, start=start, end=end,
+        currency=offer.currency, rate_mm=list(rates.compute_mm), seconds=seconds,
+        electricity_mm=rates.electricity_mm, fee_bp=rates.fee_bp, tax_bp=rates.tax_bp,
+        price_lines=[line.as_dict() for line in lines], total_minor=total_minor(lines),
+        terms=terms_of(offer), created_at=now,
+    )  # fmt: skip

@@ -1,0 +1,26 @@
+"""What booking refuses, with the facts."""
+
+from marketplace.common.errors import DomainError
+
+
+class CapacityTaken(DomainError):
+    """An hour has fewer free units than asked for."""
+
+    code = "capacity_taken"
+
+    def __init__(self, *, offer: str, units: int) -> None:
+        super().__init__(
+            f"offer {offer} cannot take {units} more units in these hours",
+            hint="ask for another quote: it lists what is free now",
+            offer=offer,
+            units=units,
+        )
+
+
+class QuoteExpired(DomainError):
+    """The quote's ten minutes are over."""
+
+    code = "quote_expired"
+
+    def __init__(self, *, quote: str) -> None:
+        super().__init__(f"quote {quote} has expired", hint="ask for a new quote", quote=quote)

@@ -1,0 +1,192 @@
+"""Promises: hourly capacity, quotes, reservations, contracts and metered use."""
+
+import pgtrigger
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField
+from django.contrib.postgres.fields.ranges import RangeOperators
+from django.db import models
+from django.db.models import F, Func, Q
+
+from accounts.models import Organization
+from marketplace.booking.querysets import CapacityDayQuerySet, QuoteQuerySet, ReservationQuerySet, UsageQuerySet
+from marketplace.booking.states import RESERVATION
+from marketplace.catalog.models import Offer
+from marketplace.common.ids import PublicIdField
+from marketplace.common.sql import HoursFit
+
+HOURS = 24
+
+
+def no_units() -> list[int]:
+    """A day on which nothing is promised."""
+    return [0] * HOURS
+
+
+class CapacityDay(models.Model):
+    """One offer and UTC day: per hour, units that exist and units already promised."""
+
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="capacity_days")
+    day = models.DateField()
+    units_total = ArrayField(models.IntegerField(), size=HOURS)
+    units_promised = ArrayField(models.IntegerField(), size=HOURS, default=no_units)
+
+    objects = CapacityDayQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["offer", "day"], name="capacity_day_once_per_offer"),
+            models.CheckConstraint(condition=HoursFit("units_promised", "units_total"), name="capacity_never_oversold"),
+        ]
+        indexes = [models.Index(fields=["day", "offer"], name="capacity_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.offer_id} {self.day}"
+
+
+class Quote(models.Model):
+    """A frozen answer to one request: up to five options with their all-in prices; it expires."""
+
+    public_id = PublicIdField("qte")
+    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="quotes")
+    request = models.JSONField()
+    options = models.JSONField()
+    rejected = models.JSONField(default=dict)
+    considered = models.PositiveIntegerField(default=0)
+    signature = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    objects = QuoteQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="quote_expires_later"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Contract(models.Model):
+    """The terms frozen at booking or match; never changed afterwards."""
+
+    public_id = PublicIdField("ctr")
+    subject = models.CharField(max_length=40, unique=True)
+    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    provider = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="contracts")
+    units = models.PositiveIntegerField()
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    currency = models.CharField(max_length=3)
+    rate_mm = ArrayField(models.BigIntegerField())
+    seconds = ArrayField(models.IntegerField())
+    electricity_mm = models.BigIntegerField()
+    fee_bp = models.PositiveIntegerField()
+    tax_bp = models.PositiveIntegerField()
+    price_lines = models.JSONField()
+    total_minor = models.BigIntegerField()
+    terms = models.JSONField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="contract_has_a_span"),
+            models.CheckConstraint(condition=Q(units__gte=1), name="contract_has_units"),
+            models.CheckConstraint(condition=Q(total_minor__gte=0), name="contract_total_not_negative"),
+        ]
+        triggers = [pgtrigger.Protect(name="contract_is_frozen", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Reservation(models.Model):
+    """Units promised to a buyer in every hour of [start, end)."""
+
+    public_id = PublicIdField("rsv")
+    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="reservations")
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="reservations")
+    quote = models.ForeignKey(Quote, on_delete=models.PROTECT, null=True, related_name="reservations")
+    contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="reservation")
+    units = models.PositiveIntegerField()
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    state = models.CharField(max_length=10, default="held")
+    reason = models.CharField(max_length=40, blank=True)
+    expires_at = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+
+    objects = ReservationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            RESERVATION.constraint(),
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="reservation_has_a_span"),
+            models.CheckConstraint(condition=Q(units__gte=1), name="reservation_has_units"),
+            models.CheckConstraint(
+                condition=~Q(state="held") | Q(expires_at__isnull=False), name="reservation_held_expires"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "expires_at"], name="reservation_by_expiry"),
+            models.Index(fields=["buyer", "-id"], name="reservation_by_buyer"),
+        ]
+        triggers = [RESERVATION.trigger()]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class UsageRecord(models.Model):
+    """Metered use of one attempt in one span; spans of an attempt never overlap."""
+
+    public_id = PublicIdField("use")
+    attempt = models.CharField(max_length=40)
+    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="usage_records")
+    during = DateTimeRangeField()
+    units = models.PositiveIntegerField()
+    milliseconds = models.BigIntegerField()
+    cpu_ms = models.BigIntegerField()
+    peak_memory_bytes = models.BigIntegerField()
+    bytes_in = models.BigIntegerField(default=0)
+    bytes_out = models.BigIntegerField(default=0)
+    energy_wh = models.BigIntegerField()
+    site_wh = models.BigIntegerField()
+    energy_method = models.CharField(max_length=20)
+    carbon_ug = models.DecimalField(max_digits=24, decimal_places=0)
+    renewable_ppm = models.PositiveIntegerField()
+    signal_quality = models.CharField(max_length=10)
+    flagged = models.CharField(max_length=80, blank=True)
+    line = models.TextField(blank=True)
+    signature = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField()
+
+    objects = UsageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            ExclusionConstraint(
+                name="usage_of_an_attempt_never_overlaps",
+                expressions=[
+                    (Func(F("attempt"), F("attempt"), models.Value("[]"), function="textrange"), "&&"),
+                    ("during", RangeOperators.OVERLAPS),
+                ],
+            ),
+            models.CheckConstraint(condition=Q(during__isempty=False), name="usage_span_not_empty"),
+            models.CheckConstraint(
+                condition=Q(milliseconds__gte=0, cpu_ms__gte=0, energy_wh__gte=0, site_wh__gte=F("energy_wh")),
+                name="usage_counts_not_negative",
+            ),
+            models.CheckConstraint(condition=Q(renewable_ppm__lte=1_000_000), name="usage_share_in_ppm"),
+        ]
+        triggers = [pgtrigger.Protect(name="usage_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.public_id

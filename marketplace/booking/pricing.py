@@ -1,0 +1,69 @@
+"""Prices in integers: rates in mm (thousandths of a minor unit per hour), lines and totals in minor units.
+
+The only rounding is floor, always for the buyer (money.md, section 1).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MM_PER_MINOR = 1000
+SECONDS_PER_HOUR = 3600
+BASIS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What an hour of one unit costs before fee and tax: compute per hour touched, electricity, and their terms."""
+
+    compute_mm: tuple[int, ...]
+    electricity_mm: int
+    fee_bp: int
+    tax_bp: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLine:
+    """One line of a quote or contract."""
+
+    code: str
+    amount_minor: int
+
+    def as_dict(self) -> dict[str, object]:
+        return {"code": self.code, "amount_minor": self.amount_minor}
+
+
+def electricity_rate_mm(price_mm_per_kwh: int, watts: int) -> int:
+    """mm per unit-hour of a unit that draws `watts`, overhead included."""
+    return price_mm_per_kwh * watts // 1000
+
+
+def all_in_rate_mm(compute_mm: int, electricity_mm: int, fee_bp: int, tax_bp: int) -> int:
+    """What the buyer pays for a unit-hour, fee and tax included, in mm."""
+    return (compute_mm + electricity_mm) * (BASIS + fee_bp) // BASIS * (BASIS + tax_bp) // BASIS
+
+
+def price_lines(rates: Rates, seconds: Sequence[int], units: int) -> list[PriceLine]:
+    """The lines of `units` running `seconds[h]` in each hour touched; they sum to the total."""
+    per = MM_PER_MINOR * SECONDS_PER_HOUR
+    compute = sum(rate * used for rate, used in zip(rates.compute_mm, seconds, strict=True)) * units // per
+    electricity = rates.electricity_mm * sum(seconds) * units // per
+    fee = (compute + electricity) * rates.fee_bp // BASIS
+    tax = (compute + electricity + fee) * rates.tax_bp // BASIS
+    lines = (("compute", compute), ("electricity", electricity), ("platform_fee", fee), ("tax", tax))
+    return [PriceLine(code, amount) for code, amount in lines if amount or code == "compute"]
+
+
+def total_minor(lines: Sequence[PriceLine]) -> int:
+    """What the buyer pays in all, in minor units."""
+    return sum(line.amount_minor for line in lines)
+
+
+def charge_to_date(total: int, weights: Sequence[int], used: Sequence[int], promised: Sequence[int]) -> int:
+    """floor(total × N_used / N_promised) with N = Σ weight[h] × seconds[h]; full use charges exactly the total.
+
+    `weights` are mm per unit-hour of each hour touched, `used` and `promised` seconds of it. Use beyond the promise is
+    not billed.
+    """
+    whole = sum(weight * seconds for weight, seconds in zip(weights, promised, strict=True))
+    part = sum(weight * min(mine, seconds) for weight, mine, seconds in zip(weights, used, promised, strict=True))
+    return total * part // whole if whole else 0

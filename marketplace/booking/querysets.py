@@ -1,0 +1,68 @@
+"""Questions about promises, and the guarded writes that services build on."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Value
+
+from accounts.models import Organization
+from marketplace.catalog.models import Offer
+from marketplace.common.querysets import PublicQuerySet
+from marketplace.common.sql import HoursAdd, HoursFit
+
+if TYPE_CHECKING:
+    from marketplace.booking.models import CapacityDay, Quote, Reservation, UsageRecord  # noqa: F401
+
+INTS = ArrayField(models.IntegerField())
+
+
+class CapacityDayQuerySet(models.QuerySet["CapacityDay"]):
+    def of_offer(self, offer: Offer, days: Iterable[date]) -> Self:
+        return self.filter(offer=offer, day__in=list(days))
+
+    def take(self, hours: list[int]) -> bool:
+        """Promise `hours[h]` units of hour h in one statement; False when they no longer fit."""
+        if min(hours) < 0:
+            raise ValueError("units must not be negative")
+        promised = HoursAdd("units_promised", Value(hours, INTS))
+        return self.filter(HoursFit(promised, "units_total")).update(units_promised=promised) == 1
+
+    def give_back(self, hours: list[int]) -> bool:
+        """Return `hours[h]` units of hour h in one statement; False when more would return than was promised."""
+        if min(hours) < 0:
+            raise ValueError("units must not be negative")
+        promised = HoursAdd("units_promised", Value([-units for units in hours], INTS))
+        return self.filter(HoursFit(promised, "units_total")).update(units_promised=promised) == 1
+
+
+class QuoteQuerySet(PublicQuerySet["Quote"]):
+    def of(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(buyer__in=list(organizations))
+
+
+class ReservationQuerySet(PublicQuerySet["Reservation"]):
+    def of(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(buyer__in=list(organizations))
+
+    def sold_by(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(offer__site__provider__in=list(organizations))
+
+    def with_terms(self) -> Self:
+        return self.select_related("buyer", "offer__site__provider", "offer__hardware", "contract", "quote")
+
+    def lapsed(self, now: datetime) -> Self:
+        return self.filter(state="held", expires_at__lte=now)
+
+    def due_to_start(self, now: datetime) -> Self:
+        return self.filter(state="confirmed", start__lte=now)
+
+    def due_to_end(self, now: datetime) -> Self:
+        return self.filter(state="active", end__lte=now)
+
+
+class UsageQuerySet(models.QuerySet["UsageRecord"]):
+    def of_attempts(self, public_ids: Iterable[str]) -> Self:
+        return self.filter(attempt__in=list(public_ids))

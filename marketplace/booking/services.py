@@ -1,0 +1,162 @@
+"""Promises are made, confirmed and given back here, and nowhere else."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import Organization
+from marketplace.booking.contracts import freeze_terms
+from marketplace.booking.errors import CapacityTaken, QuoteExpired
+from marketplace.booking.hours import HOURS_OF_DAY, hours_by_day
+from marketplace.booking.models import CapacityDay, Quote, Reservation
+from marketplace.booking.states import RESERVATION
+from marketplace.catalog.models import Offer
+from marketplace.common.clock import hour_floor
+from marketplace.common.errors import IllegalState, NotFound
+from marketplace.common.ids import new_id
+from marketplace.events.services import move, record
+
+
+def take_hours(*, offer: Offer, wanted: Mapping[date, list[int]], units: int) -> None:
+    """Promise the hours of `wanted`, rows in key order; raises CapacityTaken (the caller's transaction rolls back)."""
+    days = list(CapacityDay.objects.of_offer(offer, wanted).order_by("pk"))
+    taken = (CapacityDay.objects.filter(pk=row.pk).take(wanted[row.day]) for row in days)
+    if len(days) < len(wanted) or not all(taken):
+        raise CapacityTaken(offer=offer.public_id, units=units)
+
+
+def give_hours_back(*, offer: Offer, start: datetime, end: datetime, units: int, now: datetime) -> None:
+    """Return the units of every promised hour of [start, end) that has not passed, the running hour included."""
+    if end <= hour_floor(now):
+        return
+    hours = hours_by_day(max(start, hour_floor(now)), end, units)
+    for row in CapacityDay.objects.of_offer(offer, hours).order_by("pk"):
+        if not CapacityDay.objects.filter(pk=row.pk).give_back(hours[row.day]):
+            raise IllegalState(f"more units of offer {offer.public_id} came back than were promised", day=str(row.day))
+
+
+@transaction.atomic
+def hold_units(
+    *,
+    buyer: Organization,
+    offer: Offer,
+    units: int,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    expires_at: datetime | None = None,
+    quote: Quote | None = None,
+) -> Reservation:
+    """Promise `units` in every hour of [start, end) to `buyer`, or promise nothing.
+
+    The reservation is `held` until `expires_at` (ten minutes from now). Raises CapacityTaken when an hour lacks them.
+    """
+    public_id = new_id("rsv")
+    take_hours(offer=offer, wanted=hours_by_day(start, end, units), units=units)
+    contract = freeze_terms(subject=public_id, buyer=buyer, offer=offer, units=units, start=start, end=end, now=now)
+    reservation = Reservation.objects.create(
+        public_id=public_id, buyer=buyer, offer=offer, quote=quote, contract=contract, units=units,
+        start=start, end=end, expires_at=expires_at or now + settings.HOLD_FOR, created_at=now,
+    )  # fmt: skip
+    record(
+        "reservation.held", object_id=public_id, seq=reservation.version, now=now,
+        state="held", buyer=buyer, provider=offer.site.provider,
+    )  # fmt: skip
+    return reservation
+
+
+@transaction.atomic
+def hold_option(*, quote: Quote, option: int, now: datetime) -> Reservation:
+    """Hold option `option` (its rank, from 1) of a quote until the quote expires.
+
+    Raises QuoteExpired, NotFound for a rank that the quote lacks, CapacityTaken.
+    """
+    if quote.expires_at <= now:
+        raise QuoteExpired(quote=quote.public_id)
+    chosen = next((each for each in quote.options if each["rank"] == option), None)
+    if chosen is None:
+        raise NotFound(f"quote {quote.public_id} has no option {option}", hint=f"1 to {len(quote.options)}")
+    offer = Offer.objects.with_shelf().live().filter(public_id=chosen["offer"]["id"]).first()
+    if offer is None:
+        raise CapacityTaken(offer=chosen["offer"]["id"], units=chosen["units"])
+    return hold_units(
+        buyer=quote.buyer, offer=offer, units=chosen["units"], quote=quote, now=now, expires_at=quote.expires_at,
+        start=datetime.fromisoformat(chosen["start"]), end=datetime.fromisoformat(chosen["end"]),
+    )  # fmt: skip
+
+
+@transaction.atomic
+def confirm(*, reservation: Reservation, now: datetime) -> Reservation:
+    """Make a held reservation firm. Raises QuoteExpired once its time is over, IllegalState for any other state."""
+    _lock(reservation)
+    if reservation.state == "held" and reservation.expires_at and reservation.expires_at <= now:
+        raise QuoteExpired(quote=reservation.quote.public_id if reservation.quote else reservation.public_id)
+    _move(reservation, "confirmed", now=now)
+    return reservation
+
+
+@transaction.atomic
+def cancel(*, reservation: Reservation, now: datetime, reason: str = "buyer") -> Reservation:
+    """End a held or confirmed reservation and return its hours, together."""
+    _lock(reservation)
+    _end(reservation, "cancelled", now=now, reason=reason)
+    return reservation
+
+
+def advance_reservations(*, now: datetime) -> int:
+    """Expire what lapsed, start what is due, complete what has ended; the number of reservations moved."""
+    moved = 0
+    for queryset, to in (
+        (Reservation.objects.lapsed(now), "expired"),
+        (Reservation.objects.due_to_start(now), "active"),
+        (Reservation.objects.due_to_end(now), "completed"),
+    ):
+        for key in list(queryset.values_list("pk", flat=True)):
+            moved += _advance(key, to, now)
+    return moved
+
+
+@transaction.atomic
+def _advance(key: int, to: str, now: datetime) -> bool:
+    """Move one reservation unless another worker was first."""
+    reservation = (
+        Reservation.objects.select_for_update(skip_locked=True, of=("self",)).with_terms().filter(pk=key).first()
+    )
+    if reservation is None or to not in RESERVATION.moves[reservation.state]:
+        return False
+    if to == "expired":
+        _end(reservation, to, now=now, reason="not_confirmed")
+    else:
+        _move(reservation, to, now=now)
+    return True
+
+
+def _lock(reservation: Reservation) -> None:
+    """Read the row again under its lock, so that two deciders wait for each other."""
+    fresh = Reservation.objects.select_for_update().get(pk=reservation.pk)
+    reservation.state, reservation.version = fresh.state, fresh.version
+
+
+def _end(reservation: Reservation, to: str, *, now: datetime, reason: str) -> None:
+    _move(reservation, to, now=now, reason=reason)
+    give_hours_back(
+        offer=reservation.offer, start=reservation.start, end=reservation.end, units=reservation.units, now=now
+    )
+
+
+def _move(reservation: Reservation, to: str, *, now: datetime, reason: str = "") -> None:
+    move(
+        reservation, to, table=RESERVATION, now=now, reason=reason,
+        buyer=reservation.buyer, provider=reservation.offer.site.provider,
+    )  # fmt: skip
+
+
+def ensure_capacity(*, offer: Offer, first: date, days: int) -> None:
+    """Give `offer` a CapacityDay for each of `days` days from `first`; days that exist stay as they are."""
+    rows = [
+        CapacityDay(offer=offer, day=first + timedelta(days=n), units_total=[offer.units] * HOURS_OF_DAY)
+        for n in range(days)
+    ]
+    CapacityDay.objects.bulk_create(rows, ignore_conflicts=True)

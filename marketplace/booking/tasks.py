@@ -1,0 +1,17 @@
+"""Periodic work of booking."""
+
+from celery import shared_task
+
+from marketplace.booking.services import ensure_capacity
+from marketplace.catalog.models import Offer
+from marketplace.common.clock import utc_now
+
+DAYS_AHEAD = 16
+
+
+@shared_task(name="extend_capacity", time_limit=30)
+def extend_capacity() -> None:
+    """Every offer on the shelf has a CapacityDay for each of the next sixteen days."""
+    today = utc_now().date()
+    for offer in Offer.objects.exclude(state="retired"):
+        ensure_capacity(offer=offer, first=today, days=DAYS_AHEAD)
