@@ -1,0 +1,116 @@
+"""An independent look at a plan: plain loops over the snapshot, sharing no arithmetic with the matcher."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from scheduler.core.types import HOUR_S, START_MARGIN_S, Ask, OfferFacts, Placement, Plan, Snapshot
+
+FACTS = {
+    "accelerator": "accelerator", "hardware": "hardware", "family": "family", "interconnect": "interconnect",
+    "tier": "tier", "term": "term", "currency": "currency", "residency": "country", "region": "region", "site": "site",
+    "offer": "id", "provider": "provider", "kind": "kind",
+}  # fmt: skip
+HOURLY = {
+    "renewable_share__gte": "share_ppm", "matched_share__gte": "matched_ppm",
+    "carbon_free_share__gte": "carbon_free_ppm",
+}  # fmt: skip
+PLAIN = {
+    "memory_gb__gte": "memory_gb", "notice_s__gte": "notice_s", "boot_s__lte": "boot_s",
+    "reliability__gte": "reliability_ppm",
+}  # fmt: skip
+
+
+def faults(snapshot: Snapshot, plan: Plan) -> list[str]:
+    """Everything wrong with `plan`, in words; an empty list is a sound plan."""
+    offers = {offer.id: offer for offer in snapshot.offers}
+    asks = {ask.id: ask for ask in snapshot.asks}
+    found = _oversold(snapshot, plan, offers)
+    twice = Counter([each.ask for each in plan.placed] + [each.ask for each in plan.unplaced])
+    found += [f"{ask} is decided {count} times" for ask, count in twice.items() if count > 1]
+    found += [f"{ask} is not decided" for ask in asks if ask not in twice]
+    for placement in plan.placed:
+        found += [
+            f"{placement.ask}: {fault}"
+            for fault in broken(snapshot, asks[placement.ask], offers[placement.offer], placement)
+        ]
+    return found
+
+
+def _oversold(snapshot: Snapshot, plan: Plan, offers: Mapping[str, OfferFacts]) -> list[str]:
+    used: Counter[tuple[str, int]] = Counter()
+    for placement in plan.placed:
+        for second in placement.hours:
+            used[placement.offer, (second - snapshot.first_hour_s) // HOUR_S] += placement.units
+    return [
+        f"offer {offer} is oversold in hour {hour}: {units} of {offers[offer].free[hour]}"
+        for (offer, hour), units in used.items()
+        if units > offers[offer].free[hour]
+    ]
+
+
+def broken(snapshot: Snapshot, ask: Ask, offer: OfferFacts, placement: Placement) -> list[str]:
+    """The limits of `ask` that a placement on `offer` breaks."""
+    hours = _hours(snapshot, placement)
+    touched = tuple(snapshot.first_hour_s + HOUR_S * hour for hour in hours)
+    found = [] if touched == placement.hours and placement.units == ask.units else ["hours or units"]
+    run = placement.end_s - placement.start_s
+    found += [] if run == _run(ask, offer) else ["run"]
+    earliest = max(snapshot.now_s, ask.start_after_s or 0)
+    late = ask.finish_by_s is not None and placement.end_s > ask.finish_by_s - START_MARGIN_S
+    found += ["window"] if placement.start_s < earliest or late else []
+    found += ["excluded site"] if offer.site in ask.excluded_sites else []
+    return found + [name for name, wanted in ask.limits.items() if not _holds(name, wanted, ask, offer, hours, run)]
+
+
+def _run(ask: Ask, offer: OfferFacts) -> int:
+    if offer.hardware in ask.time_limit_by_class:
+        return ask.time_limit_by_class[offer.hardware]
+    if ask.reference_pf_milli is None:
+        return ask.run_s
+    return -(-ask.run_s * ask.reference_pf_milli // offer.pf_milli)
+
+
+def _hours(snapshot: Snapshot, placement: Placement) -> dict[int, int]:
+    """{hour: seconds of it that the run uses}."""
+    used = {}
+    for hour in range(snapshot.hours):
+        start = snapshot.first_hour_s + HOUR_S * hour
+        overlap = min(placement.end_s, start + HOUR_S) - max(placement.start_s, start)
+        if overlap > 0:
+            used[hour] = overlap
+    return used
+
+
+def _holds(name: str, wanted: object, ask: Ask, offer: OfferFacts, hours: dict[int, int], run: int) -> bool:
+    if name in FACTS:
+        return getattr(offer, FACTS[name]) in (wanted if isinstance(wanted, tuple) else (wanted,))
+    if name in {"egress", "served"}:
+        return bool(getattr(offer, name)) or not wanted
+    if name == "evidence":
+        order = ("declared", "documents", "metered", "audited")
+        return order.index(offer.evidence) >= order.index(str(wanted))
+    value = _value(name, ask, offer, hours, run)
+    limit = int(wanted)  # type: ignore[call-overload]
+    return value is not None and (value >= limit if name.endswith("__gte") else value <= limit)
+
+
+def _value(name: str, ask: Ask, offer: OfferFacts, hours: dict[int, int], run: int) -> float | None:
+    if name in PLAIN:
+        known = getattr(offer, PLAIN[name])
+        return None if known is None else float(known)
+    if name == "latency_ms__lte":
+        return offer.latency_ms.get(ask.near) if ask.near else None
+    if name in HOURLY:
+        series = getattr(offer, HOURLY[name])
+        return sum(series[hour] * used for hour, used in hours.items()) / run if series else None
+    if name == "free__gte":
+        return min(offer.free[hour] for hour in hours)
+    price = sum(offer.price[hour] * used for hour, used in hours.items())
+    intensity = sum(offer.ci_mg[hour] * used for hour, used in hours.items())
+    return {
+        "price__lte": price / run / 1000,
+        "price_pflop__lte": price / run / offer.pf_milli,
+        "total__lte": ask.units * price // 3_600_000,
+        "carbon_g_per_kwh__lte": intensity / run,
+        "carbon_cap_g": ask.units * offer.watts * intensity / 3600 / 10**6,
+    }[name]

@@ -1,0 +1,241 @@
+"""What the core reads and answers: frozen facts, integers everywhere.
+
+Money in mm (thousandths of a minor unit), shares in ppm, intensity in mg/kWh, power in W including PUE, memory in GB,
+time in unix seconds (half-open). Hour `h` of a snapshot covers `[first_hour_s + 3600*h, first_hour_s + 3600*(h+1))`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+CORE_VERSION = "1"
+HOUR_S = 3600
+FREE_HORIZON_S = 168 * HOUR_S  # a job that is not due must end within it
+DUE_HORIZON_S = 336 * HOUR_S  # week two belongs to due jobs
+START_MARGIN_S = 120  # a run must be able to start this long before its last chance
+MIN_RUN_S, MAX_RUN_S = 60, 604_800
+MAX_RATE_MM = 10**9  # per unit-hour; above it int64 sums could overflow
+
+When = Literal["balanced", "cheapest", "greenest", "now"]
+LimitValue = int | bool | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Yesterday's firm prices of the segment, mm per PFLOP-hour: 10th, 50th and 90th percentile, and the two scales."""
+
+    p_lo: int
+    p_mid: int
+    p_hi: int
+    s_l: int = 100
+    free_ms: int = 5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p_lo <= self.p_mid <= self.p_hi or self.s_p < 1 or self.s_l < 1 or self.free_ms < 0:
+            raise ValueError("a reference needs 0 <= p_lo <= p_mid <= p_hi, p_mid >= 10 or p_hi > p_lo, and s_l >= 1")
+
+    @property
+    def s_p(self) -> int:
+        """The price that weighs as much as a whole share or `s_l` ms."""
+        return max(self.p_hi - self.p_lo, self.p_mid // 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What a buyer pays to avoid a ms, a grey share, an hour of waiting (mm per PFLOP-hour) and a kg of CO2e (mm)."""
+
+    latency_value: int
+    green_value: int
+    waiting_value: int = 0
+    carbon_price: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.latency_value, self.green_value, self.waiting_value, self.carbon_price) < 0:
+            raise ValueError("rates must not be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class OfferFacts:
+    """One live offer as the round sees it; the six arrays hold one number per hour of the snapshot.
+
+    `price` is all-in mm per unit-hour (rate, fee, tax); `share_ppm` the P50 of blended_share; `matched_ppm` the P10 of
+    matched_share; `free` the units still free, `units_total` those free if nothing were promised. `latency_ms` maps a
+    place (slug or "lat,lon") to the p95 round trip; an absent place is unknown. `reliability_ppm` None is unknown, as
+    is an empty `carbon_free_ppm`.
+    """
+
+    id: str
+    title: str
+    site: str
+    site_title: str
+    provider: str
+    kind: str
+    country: str
+    region: str
+    zone: str
+    family: str
+    hardware: str
+    accelerator: str
+    memory_gb: int
+    interconnect: str
+    pf_milli: int
+    watts: int
+    tier: str
+    term: str
+    currency: str
+    notice_s: int
+    boot_s: int
+    reliability_ppm: int | None
+    egress: bool
+    evidence: str
+    sample: bool
+    price: tuple[int, ...]
+    share_ppm: tuple[int, ...]
+    matched_ppm: tuple[int, ...]
+    ci_mg: tuple[int, ...]
+    free: tuple[int, ...]
+    units_total: tuple[int, ...]
+    latency_ms: Mapping[str, int] = field(default_factory=dict)
+    carbon_free_ppm: tuple[int, ...] = ()
+    served: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One job or quote request.
+
+    `run_s` is the time limit (60..604,800). With `reference_pf_milli` it is stated for a class of that speed, and
+    another class takes `ceil(run_s*pf_ref/pf)` unless `time_limit_by_class` (hardware slug -> seconds) says otherwise;
+    it also turns the run into work, and so into the ask's value (without it the class of the offer taken counts).
+    `weights` are whole per cents (price, latency, green) summing to 100; `rates` replaces them. `limits` uses the
+    names of `feasibility.FILTERS` in core units (ppm, mg/kWh, minor units, ms, s; lists as tuples of text). `due_s` at
+    or before now makes the ask due. `start_s` pins the start. `bid_mm`, `age_mm`, `share_mm`: mm per PFLOP-hour;
+    without `bid_mm` the bid is `price_pflop__lte`. `waiting_value` None is 1 % of p_mid.
+    """
+
+    id: str
+    units: int
+    run_s: int
+    submitted_s: int = 0
+    due_s: int | None = None
+    start_after_s: int | None = None
+    finish_by_s: int | None = None
+    start_s: int | None = None
+    weights: tuple[int, int, int] = (40, 20, 40)
+    rates: Rates | None = None
+    when: When = "balanced"
+    near: str | None = None
+    limits: Mapping[str, LimitValue] = field(default_factory=dict)
+    excluded_sites: tuple[str, ...] = ()
+    reference_pf_milli: int | None = None
+    time_limit_by_class: Mapping[str, int] = field(default_factory=dict)
+    waiting_value: int | None = None
+    carbon_price: int = 0
+    bid_mm: int | None = None
+    age_mm: int = 0
+    share_mm: int = 0
+
+    def __post_init__(self) -> None:
+        if self.units < 1:
+            raise ValueError(f"ask {self.id}: units must be at least 1")
+        runs = (self.run_s, *self.time_limit_by_class.values())
+        if min(runs) < MIN_RUN_S or max(runs) > MAX_RUN_S:
+            raise ValueError(f"ask {self.id}: a run takes {MIN_RUN_S} to {MAX_RUN_S} s")
+        if sum(self.weights) != 100 or min(self.weights) < 0 or self.weights[0] < 5:
+            raise ValueError(f"ask {self.id}: weights must sum to 100 with price at least 5")
+
+    def is_due(self, now_s: int) -> bool:
+        """Whether it has waited so long that it goes before every bid."""
+        return self.due_s is not None and self.due_s <= now_s
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a round may read. `hours` should be 169 (337 with due asks) so that the last day is whole."""
+
+    now_s: int
+    first_hour_s: int
+    hours: int
+    offers: tuple[OfferFacts, ...]
+    asks: tuple[Ask, ...]
+    reference: Reference
+    seed: int = 0
+    mode: str = "greedy"
+    core_version: str = CORE_VERSION
+
+    def __post_init__(self) -> None:
+        if self.first_hour_s % HOUR_S or not 0 <= self.now_s - self.first_hour_s < HOUR_S:
+            raise ValueError("first_hour_s must be the whole hour in which now_s lies")
+        if self.hours < 1:
+            raise ValueError("a snapshot needs at least one hour")
+        for kind, ids in (("offer", [o.id for o in self.offers]), ("ask", [a.id for a in self.asks])):
+            if len(set(ids)) != len(ids):
+                raise ValueError(f"{kind} ids must be unique")
+        for offer in self.offers:
+            _require_sound(offer, self.hours)
+
+
+def _require_sound(offer: OfferFacts, hours: int) -> None:
+    arrays = (offer.price, offer.share_ppm, offer.matched_ppm, offer.ci_mg, offer.free, offer.units_total)
+    if any(len(array) != hours for array in arrays) or len(offer.carbon_free_ppm) not in (0, hours):
+        raise ValueError(f"offer {offer.id}: every hourly array needs {hours} numbers")
+    if any(min(array) < 0 for array in arrays) or max(offer.price) > MAX_RATE_MM:
+        raise ValueError(f"offer {offer.id}: hourly numbers must not be negative, nor a price above {MAX_RATE_MM} mm")
+    if max(offer.share_ppm) > 10**6 or max(offer.matched_ppm) > 10**6:
+        raise ValueError(f"offer {offer.id}: a share is at most 1,000,000 ppm")
+    if offer.pf_milli < 1:
+        raise ValueError(f"offer {offer.id}: pf_milli must be at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Relax:
+    """The smallest change of one limit (or of a pair, when no single one helps) that brings refused offers back.
+
+    `offers` counts those that return; `offer` is the first of them; `changes` are (filter name, new value or None to
+    drop it) and surely admit it. Besides the filters, `units`, `start_after` and `finish_by` may be named.
+    """
+
+    limits: tuple[str, ...]
+    offers: int
+    offer: str
+    z: int
+    to: int | bool | str | None
+    changes: tuple[tuple[str, LimitValue | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One ask placed: `hours` are the unix seconds of every hour whose units it takes; costs in mm per unit."""
+
+    ask: str
+    offer: str
+    start_s: int
+    end_s: int
+    units: int
+    hours: tuple[int, ...]
+    run_cost: int
+    z: int
+    u: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """One ask left waiting: `code` is never_fits, no_offer_fits, no_capacity or outbid; `rejected` counts offers."""
+
+    ask: str
+    code: str
+    rejected: Mapping[str, int]
+    relax: tuple[Relax, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The answer of a round; `placed` is in the order of decision, `unplaced` by ask id."""
+
+    placed: tuple[Placement, ...]
+    unplaced: tuple[Unplaced, ...]
+
+    @property
+    def utility(self) -> int:
+        """Sum of U over the placed asks, mm."""
+        return sum(placement.u for placement in self.placed)

@@ -1,0 +1,282 @@
+"""Plans are sound, deterministic, replayable, and say what would help."""
+
+from dataclasses import replace
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+
+from scheduler.core import canonical, checker, explain, matching, ranking
+from scheduler.core.feasibility import FILTERS
+from scheduler.core.matching import match
+from tests.core import reference
+from tests.core.market import HOUR, NOON, ask, markets, offer, snapshot
+
+
+@settings(max_examples=300, deadline=None)
+@given(markets())
+def test_every_plan_is_sound(market):
+    assert checker.faults(market, match(market)) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(markets())
+def test_the_plan_is_that_of_the_plain_twin(market):
+    decided = [(each.ask, each.offer, each.start_s, each.z) for each in match(market).placed]
+
+    assert decided == reference.decide(market)
+
+
+@settings(max_examples=200, deadline=None)
+@given(markets())
+def test_how_many_columns_are_remembered_changes_nothing(market):
+    whole = match(market)
+
+    with patch.multiple(matching, HEAD=1, CLASSES=1, PRICINGS=1):
+        assert match(market) == whole
+
+
+@settings(max_examples=100, deadline=None)
+@given(markets())
+def test_equal_bytes_in_give_equal_bytes_out(market):
+    content = canonical.dump_snapshot(market)
+    again = canonical.load_snapshot(content)
+
+    assert canonical.dump_snapshot(again) == content
+    plan = canonical.dump_plan(match(market))
+    assert canonical.dump_plan(match(again)) == plan
+    assert canonical.dump_plan(canonical.load_plan(plan)) == plan
+
+
+@settings(max_examples=100, deadline=None)
+@given(markets())
+def test_the_order_of_offers_changes_nothing(market):
+    turned = replace(market, offers=tuple(reversed(market.offers)))
+
+    assert match(turned) == match(market)
+
+
+@settings(max_examples=200, deadline=None)
+@given(markets())
+def test_a_relaxed_limit_surely_admits(market):
+    """Applying the changes of a refusal lets the ask fit when it is alone and nothing is promised."""
+    empty = replace(market, offers=tuple(replace(each, free=each.units_total) for each in market.offers))
+    for wish in market.asks:
+        [refused] = match(replace(empty, asks=(wish,))).unplaced or [None]
+        if refused is None or refused.code != "never_fits":
+            continue
+        for way in refused.relax:
+            relaxed = apply(wish, way.changes)
+            assert ranking.rank(replace(empty, asks=(relaxed,)), relaxed).ranked, way
+
+
+def apply(wish, changes):
+    limits, fields = dict(wish.limits), {}
+    for name, value in changes:
+        if name in FILTERS:
+            limits.pop(name, None)
+            if value is not None:
+                limits[name] = value
+        elif name == "excluded_sites":
+            fields["excluded_sites"] = ()
+        else:
+            fields[{"units": "units", "finish_by": "finish_by_s", "start_after": "start_after_s"}[name]] = value
+    return replace(wish, limits=limits, **fields)
+
+
+@settings(max_examples=100, deadline=None)
+@given(markets())
+def test_search_shows_first_what_the_matcher_takes(market):
+    """For one ask alone, the head of the ranking is the placement, unless it would rather wait."""
+    for wish in market.asks:
+        alone = replace(market, asks=(wish,))
+        plan = match(alone)
+        if plan.placed:
+            best = ranking.rank(alone, wish).ranked[0]
+            assert (best.offer.id, best.start_s, best.z) == (
+                plan.placed[0].offer,
+                plan.placed[0].start_s,
+                plan.placed[0].z,
+            )
+
+
+def test_a_job_waits_for_units_now_rather_than_take_a_later_hour():
+    busy = offer("X", hours=4, free=[0, 4, 4, 4], total=4)
+    wish = ask(run_s=60)
+
+    plan = match(snapshot([busy], wish))
+
+    assert plan.placed == ()
+    assert plan.unplaced[0].code in {"no_capacity", "outbid"}
+
+
+def test_a_job_that_prefers_a_later_hour_is_promised_it():
+    cheap_later = offer("X", hours=4, price=[200_000, 200_000, 100_000, 200_000], free=4)
+    wish = ask(run_s=HOUR, when="cheapest")
+
+    [placed] = match(snapshot([cheap_later], wish)).placed
+
+    assert placed.start_s == NOON + 2 * HOUR
+
+
+def test_a_due_job_takes_the_later_hour():
+    busy = offer("X", hours=4, free=[0, 4, 4, 4], total=4)
+
+    [placed] = match(snapshot([busy], ask(run_s=60, due_s=NOON - 1))).placed
+
+    assert placed.start_s == NOON + HOUR
+
+
+def test_the_denser_ask_goes_first_and_the_other_learns_it_was_outbid():
+    one = offer("X", hours=2, free=[1, 0], total=1)
+    rich = ask("rich", run_s=60, bid_mm=400_000)
+    poor = ask("poor", run_s=60, bid_mm=1)
+
+    plan = match(snapshot([one], poor, rich))
+
+    assert [each.ask for each in plan.placed] == ["rich"]
+    assert [(each.ask, each.code) for each in plan.unplaced] == [("poor", "outbid")]
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"accelerator": ("H200",)}, "hardware"),
+        ({"memory_gb__gte": 81}, "memory_gb"),
+        ({"tier": ("interruptible",)}, "tier"),
+        ({"term": ("reserved",)}, "term"),
+        ({"currency": ("EUR",)}, "currency"),
+        ({"residency": ("DE",)}, "residency"),
+        ({"region": ("west",)}, "region"),
+        ({"offer": ("Y",)}, "offer"),
+        ({"provider": ("p",)}, "provider"),
+        ({"kind": ("edge",)}, "kind"),
+        ({"latency_ms__lte": 9}, "latency"),
+        ({"price__lte": 199}, "price"),
+        ({"price_pflop__lte": 202}, "price"),
+        ({"total__lte": 199}, "total"),
+        ({"renewable_share__gte": 500_001}, "renewable"),
+        ({"matched_share__gte": 1}, "matched"),
+        ({"carbon_free_share__gte": 1}, "carbon_free"),
+        ({"carbon_g_per_kwh__lte": 399_999}, "carbon"),
+        ({"carbon_cap_g": 399}, "carbon_cap"),
+        ({"notice_s__gte": 121}, "notice_s"),
+        ({"boot_s__lte": 59}, "boot_s"),
+        ({"reliability__gte": 999_001}, "reliability"),
+        ({"evidence": "audited"}, "evidence"),
+        ({"free__gte": 9}, "free"),
+        ({"egress": True}, "network"),
+        ({"interconnect": ("PCIe",)}, "interconnect"),
+        ({"served": True}, "served"),
+    ],
+)
+def test_each_limit_refuses_under_its_own_code(limits, code):
+    x = offer("X", served="served" not in limits)
+    wish = ask(limits=limits, start_s=NOON)
+
+    answer = ranking.rank(snapshot([x], wish), wish)
+
+    assert answer.rejected == {code: 1}
+    assert answer.refused[0][1] == (code,)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"accelerator": ("H100", "H200")},
+        {"memory_gb__gte": 80},
+        {"latency_ms__lte": 10},
+        {"price__lte": 200},
+        {"price_pflop__lte": 203},
+        {"total__lte": 200},
+        {"renewable_share__gte": 500_000},
+        {"carbon_g_per_kwh__lte": 400_000},
+        {"carbon_cap_g": 400},
+        {"notice_s__gte": 120},
+        {"boot_s__lte": 60},
+        {"reliability__gte": 999_000},
+        {"evidence": "documents"},
+        {"free__gte": 8},
+        {"egress": False},
+    ],
+)
+def test_each_limit_passes_at_its_very_edge(limits):
+    wish = ask(limits=limits, start_s=NOON)
+
+    assert ranking.rank(snapshot([offer("X")], wish), wish).ranked
+
+
+def test_an_unknown_value_fails():
+    x = offer("X", latency_ms={}, reliability_ppm=None)
+    for limits in ({"latency_ms__lte": 10_000}, {"reliability__gte": 0}):
+        wish = ask(limits=limits)
+        assert not ranking.rank(snapshot([x], wish), wish).ranked
+
+
+def test_the_window_counts_the_time_to_start():
+    x = offer("X", hours=3)
+    assert match(snapshot([x], ask(run_s=3000, finish_by_s=NOON + 3120))).placed
+    [refused] = match(snapshot([x], ask(run_s=3000, finish_by_s=NOON + 3119))).unplaced
+    assert refused.rejected == {"window": 1}
+
+
+def test_a_job_whose_window_opens_beyond_the_known_hours_waits_instead_of_being_refused():
+    x = offer("X", hours=3)
+    later = NOON + 10 * HOUR
+    codes = {
+        wish.id: match(snapshot([x], wish)).unplaced[0].code
+        for wish in (
+            ask("later", start_after_s=later),
+            ask("later-and-too-dear", start_after_s=later, limits={"price__lte": 1}),
+            ask("too-late", finish_by_s=NOON + 60),
+        )
+    }
+
+    assert codes == {"later": "no_offer_fits", "later-and-too-dear": "never_fits", "too-late": "never_fits"}
+
+
+def test_offers_that_fit_already_are_not_said_to_return():
+    dear_later = offer("X", price=[200_000, 900_000])
+    grey = offer("Y", share=100_000)
+    wish = ask(limits={"price__lte": 300, "renewable_share__gte": 400_000})
+
+    answer = ranking.rank(snapshot([dear_later, grey], wish), wish)
+
+    assert [(way.limits, way.offers, way.offer, way.to) for way in answer.relax] == [(("renewable",), 1, "Y", 100_000)]
+
+
+def test_the_explanation_adds_up_and_names_every_offer():
+    wish = ask(units=2, limits={"renewable_share__gte": 400_000})
+    market = snapshot(
+        [offer("A"), offer("B", price=210_000), offer("C", price=220_000), offer("D", share=300_000)], wish
+    )
+    answer = ranking.rank(market, wish)
+
+    told = explain.why(answer, answer.ranked[0], wish.units)
+
+    assert told["chosen"]["offer"] == "A"
+    assert sum(told["chosen"]["terms"].values()) == 2 * answer.ranked[0].run_cost
+    fit = told["chosen"]["fit"]
+    assert round(fit["price"] + fit["latency"] + fit["green"], 1) == fit["total"]
+    assert told["runner_up"]["offer"] == "B"
+    assert told["runner_up"]["difference"]["price"] == 20_000
+    assert [each["offer"] for each in told["others"]] == ["C"]
+    assert told["refused"] == [
+        {"offer": "D", "title": "D", "site": "D", "limits": ["renewable"], "sentence": "It is not renewable enough."}
+    ]
+    assert told["considered"] == 4
+
+
+def test_a_thousand_jobs_on_two_hundred_offers_are_placed_soundly():
+    offers = [
+        offer(f"o{n:03}", hours=169, price=[150_000 + 500 * ((n * 7 + h) % 97) for h in range(169)], free=3 + n % 9,
+              share=[10_000 * ((n + h) % 90) for h in range(169)])
+        for n in range(200)
+    ]  # fmt: skip
+    asks = [ask(f"j{n:04}", units=1 + n % 3, run_s=HOUR * (1 + n % 5)) for n in range(1000)]
+    market = snapshot(offers, *asks)
+
+    plan = match(market)
+
+    assert checker.faults(market, plan) == []
+    assert len(plan.placed) > 500
