@@ -1,0 +1,202 @@
+"""A job file becomes a JobFile, or a list of everything that is wrong with it."""
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from scheduler.core.scoring import PRESETS, whole_weights
+from scheduler.jobfile import keys
+from scheduler.jobfile.ask import JobAsk, JobFile
+from scheduler.jobfile.problems import UNSUPPORTED, JobFileInvalid, Problem, ReportLine
+from scheduler.jobfile.reading import Reader
+from scheduler.jobfile.resources import read_resources
+from scheduler.jobfile.yaml_source import Source, load_tree, load_yaml
+
+LEAST_RUN_S, MOST_RUN_S = 60, 604_800
+EVIDENCE = ("declared", "documents", "metered", "audited")
+WHEN = ("now", "balanced", "cheapest", "greenest")
+RATES = ("latency_value", "green_value", "waiting_value", "carbon_price")
+MOST_MINOR = 10**12
+NAME = re.compile(r"[^\x00-\x1f]{1,80}\Z")
+
+
+def parse(text: str) -> JobFile:
+    """The job of a YAML (or JSON) text. Raises JobFileInvalid with every problem, its line and column."""
+    return _build(load_yaml(text))
+
+
+def parse_tree(tree: Any) -> JobFile:
+    """The job of a tree that came as JSON. Raises JobFileInvalid."""
+    return _build(load_tree(tree))
+
+
+def _build(source: Source) -> JobFile:
+    problems: list[Problem] = list(source.problems)
+    report: list[ReportLine] = []
+    top = Reader(source, "", source.tree, problems, report)
+    top.allow(keys.TOP, unsupported=keys.TOP_UNSUPPORTED)
+    market = top.inside("config").inside("joulemart")
+    top.inside("config").allow(("joulemart",))
+    market.allow(keys.MARKET, unsupported=keys.MARKET_UNSUPPORTED)
+    fields = _run(top) | read_resources(top) | _times(market) | _preferences(market) | _rest(market)
+    limits = _limits(market)
+    fields["limits"] = fields["limits"] | limits
+    name = top.text("name") or "job"
+    if not NAME.match(name):
+        top.problem("name", "must be 1 to 80 characters without line breaks")
+    if problems:
+        raise JobFileInvalid(sorted(problems, key=lambda each: (each.line or 0, each.column or 0)))
+    return JobFile(name, source.tree, JobAsk(**fields), tuple(report), top.text("workdir"))
+
+
+def _run(top: Reader) -> dict[str, Any]:
+    run = top.value.get("run")
+    if isinstance(run, list) and run and all(isinstance(word, str) for word in run):
+        run = " ".join(quoted(word) for word in run)
+    elif not isinstance(run, str) or not run.strip():
+        top.problem("run", "a job needs a command to run", "run: python3 train.py")
+        run = ""
+    if top.inside("secrets").value:
+        top.problem("secrets", "secrets cannot be sealed to an agent yet; use envs", code=UNSUPPORTED)
+    return {"run": run, "setup": top.text("setup"), "env": top.texts("envs"), "file_mounts": _mounts(top)}
+
+
+def quoted(word: str) -> str:
+    """`word` as one word of a shell."""
+    return word if re.fullmatch(r"[\w@%+=:,./-]+", word) else "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def _mounts(top: Reader) -> dict[str, str]:
+    mounts = top.inside("file_mounts")
+    found = {}
+    for path, url in mounts.value.items():
+        if not isinstance(url, str) or "://" not in url:
+            mounts.problem(path, "must be an https address", "https://example.org/data.csv")
+        elif not url.startswith("https://"):
+            mounts.problem(path, "only https addresses can be mounted", code=UNSUPPORTED)
+        elif path.startswith("/") or ".." in path.split("/"):
+            mounts.problem(path, "must be a path inside the job's folder", "data/input.csv", of_key=True)
+        else:
+            found[path] = url
+    return found
+
+
+def _times(market: Reader) -> dict[str, Any]:
+    limit = market.whole("time_limit_s", LEAST_RUN_S, MOST_RUN_S)
+    hours = market.value.get("hours")
+    if hours is not None:
+        limit = _from_hours(market, hours)
+    elif "time_limit_s" not in market.value:
+        market.problem("time_limit_s", "a job needs a time limit in seconds", "time_limit_s: 600")
+    start, finish = market.moment("start_after"), market.moment("finish_by")
+    if start and finish and limit and (finish - start).total_seconds() < limit:
+        market.problem("finish_by", f"the window is shorter than the run of {limit} s")
+    by_class = market.inside("time_limit_by_class")
+    limits = {name: by_class.whole(name, LEAST_RUN_S, MOST_RUN_S) for name in by_class.value}
+    return {
+        "time_limit_s": limit or LEAST_RUN_S,
+        "start_after": start,
+        "finish_by": finish,
+        "time_limit_by_class": {name: value for name, value in limits.items() if value},
+        "reference_class": market.text("reference_class"),
+    }
+
+
+def _from_hours(market: Reader, hours: Any) -> int | None:
+    if "time_limit_s" in market.value:
+        market.problem("hours", "give either hours or time_limit_s")
+        return None
+    if isinstance(hours, bool) or not isinstance(hours, (int, float)) or not LEAST_RUN_S <= hours * 3600 <= MOST_RUN_S:
+        market.problem("hours", "must be from 0.017 to 168 hours", "6")
+        return None
+    seconds = -int(-hours * 3600 // 1)
+    market.report.append(
+        ReportLine(f"{market.pointer}/hours", "renamed", f"{market.pointer}/time_limit_s", str(seconds))
+    )
+    return seconds
+
+
+def _preferences(market: Reader) -> dict[str, Any]:
+    rates = market.inside("rates")
+    rates.allow(RATES)
+    found = {name: rates.whole(name, 0, MOST_MINOR) for name in rates.value}
+    if rates.value and market.value.get("weights") is not None:
+        market.problem("weights", "give either weights or rates")
+    for name in ("latency_value", "green_value"):
+        if rates.value and name not in rates.value:
+            rates.problem("", f"rates need {name}")
+    return {
+        "weights": _weights(market),
+        "rates": {name: value for name, value in found.items() if value is not None} or None,
+        "when": market.choice("when", WHEN) or "balanced",
+        "near": market.text("near", 80),
+    }
+
+
+def _weights(market: Reader) -> tuple[int, int, int]:
+    value = market.value.get("weights")
+    if value is None:
+        return PRESETS["default"]
+    if isinstance(value, str):
+        return PRESETS[market.choice("weights", tuple(PRESETS)) or "default"]
+    weights = market.inside("weights")
+    weights.allow(("price", "latency", "green"))
+    wishes = [value.get(name, 0) for name in ("price", "latency", "green")] if isinstance(value, Mapping) else []
+    if not all(isinstance(wish, (int, float)) and not isinstance(wish, bool) for wish in wishes) or not wishes:
+        market.problem("weights", "must be numbers for price, latency and green", "{price: 40, latency: 20, green: 40}")
+        return PRESETS["default"]
+    try:
+        return whole_weights(*(Fraction(str(wish)) for wish in wishes))
+    except ValueError as error:
+        market.problem("weights", str(error), "{price: 40, latency: 20, green: 40}")
+        return PRESETS["default"]
+
+
+def _limits(market: Reader) -> dict[str, Any]:
+    """The market's keys under the names of the shelf's filters."""
+    found: dict[str, Any] = {
+        "latency_ms_max": market.whole("latency_ms_max", 0, 1_000_000),
+        "price_max": market.whole("price_max", 0, MOST_MINOR),
+        "price_pflop_max": market.whole("price_pflop_max", 0, MOST_MINOR),
+        "renewable_min": market.share("renewable_min"),
+        "matched_min": market.share("matched_min"),
+        "carbon_g_per_kwh_max": market.whole("carbon_g_per_kwh_max", 0, 10_000),
+        "carbon_cap_g": market.whole("carbon_cap_g", 0, MOST_MINOR),
+        "evidence": market.choice("evidence", EVIDENCE),
+        "kind": market.words("kind", ("datacenter", "edge", "orbital")) or None,
+        "region": market.words("region") or None,
+        "term": market.words("term", ("on_demand", "reserved")) or None,
+        "tier": market.words("tier", ("firm", "interruptible")) or None,
+        "residency": [each.upper() for each in market.words("residency")] or None,
+    }
+    if found["latency_ms_max"] is not None and not market.value.get("near"):
+        market.problem("latency_ms_max", "a latency limit needs a place to count from", "near: shanghai")
+    return {keys.LIMITS[key]: value for key, value in found.items() if value is not None}
+
+
+def _rest(market: Reader) -> dict[str, Any]:
+    checkpoint = market.inside("checkpoint")
+    checkpoint.allow(("path", "signal", "interval_s", "grace_s", "restart_s"))
+    if market.flag("budget_stop"):
+        market.problem("budget_stop", "stopping by budget comes with the wallet", code=UNSUPPORTED)
+    for number, path in enumerate(outputs := market.words("outputs")):
+        if path.startswith("/") or ".." in path.split("/"):
+            market.problem(
+                "outputs", f"{path} (number {number + 1}) must be a path inside the job's folder", "out/*.txt"
+            )
+    return {
+        "outputs": tuple(outputs),
+        "network": market.choice("network", ("none", "egress")) or "none",
+        "retries": 2 if (retries := market.whole("retries", 0, 10)) is None else retries,
+        "max_total_minor": market.whole("max_total", 0, MOST_MINOR),
+        "currency": market.text("currency", 3),
+        "checkpoint": {
+            "path": checkpoint.text("path"),
+            "signal": checkpoint.choice("signal", ("TERM", "USR1", "USR2", "INT", "HUP")) or "TERM",
+            "interval_s": checkpoint.whole("interval_s", 1, MOST_RUN_S),
+            "grace_s": checkpoint.whole("grace_s", 0, 600) or 30,
+        }
+        if checkpoint.value
+        else None,
+    }
