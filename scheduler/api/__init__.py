@@ -1,0 +1,1 @@
+"""The scheduler over HTTP: jobs, quotes, rounds, files and the agents' protocol."""

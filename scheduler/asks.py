@@ -1,0 +1,56 @@
+"""Rows → asks: what the core needs to know of a job or a quote request, in integers."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from scheduler.core.types import Ask, LimitValue, Rates
+from scheduler.models import Job
+
+LATEST_WAIT_S = 6 * 3600
+
+
+def ask_of(job: Job) -> Ask:
+    """The job as the core sees it."""
+    stored = job.ask
+    return Ask(
+        id=job.public_id,
+        submitted_s=seconds(job.created_at),
+        due_s=seconds(job.due_at),
+        excluded_sites=tuple(job.excluded_sites),
+        start_after_s=seconds(job.start_after) if job.start_after else None,
+        finish_by_s=seconds(job.finish_by) if job.finish_by else None,
+        age_mm=0,
+        **ask_fields(stored),
+    )
+
+
+def ask_fields(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of an ask that is stored as JSON, back in the core's types."""
+    rates = stored.get("rates")
+    return {
+        "units": stored["units"],
+        "run_s": stored["run_s"],
+        "weights": tuple(stored["weights"]),
+        "rates": Rates(**rates) if rates else None,
+        "when": stored["when"],
+        "near": stored["near"],
+        "limits": frozen_limits(stored["limits"]),
+        "reference_pf_milli": stored.get("reference_pf_milli"),
+        "time_limit_by_class": stored.get("time_limit_by_class", {}),
+    }
+
+
+def frozen_limits(limits: Mapping[str, Any]) -> dict[str, LimitValue]:
+    """JSON lists become tuples; the rest stays."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in limits.items()}
+
+
+def seconds(moment: datetime) -> int:
+    """Unix seconds, rounded down."""
+    return int(moment.timestamp())
+
+
+def moment(unix_seconds: int) -> datetime:
+    """The aware UTC time of unix seconds."""
+    return datetime.fromtimestamp(unix_seconds, UTC)

@@ -1,0 +1,86 @@
+"""How an attempt ends, and what that means for its job. The reason alone decides."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from marketplace.booking.services import give_hours_back
+from marketplace.events.services import move
+from scheduler.models import Allocation, Attempt, Job, Lease
+from scheduler.states import ATTEMPT, JOB, RETRIED
+
+
+def move_job(job: Job, to: str, *, now: datetime, reason: str = "", **fields: object) -> None:
+    """The one way a job changes state."""
+    if to in JOB.final:
+        fields |= {"finished_at": now, "reason": reason, "next_attempt_at": None}
+    provider = None
+    allocation = job.allocations.filter(live=True).select_related("offer__site__provider").first()
+    if allocation is not None:
+        provider = allocation.offer.site.provider
+    move(job, to, table=JOB, now=now, reason=reason, buyer=job.buyer, provider=provider, fields=fields)
+
+
+def move_attempt(attempt: Attempt, to: str, *, now: datetime, reason: str = "", **fields: object) -> None:
+    """The one way an attempt changes state."""
+    if to == "ended":
+        fields["reason"] = reason
+    move(
+        attempt, to, table=ATTEMPT, now=now, reason=reason, buyer=attempt.job.buyer,
+        provider=attempt.allocation.offer.site.provider, facts={"job": attempt.job.public_id}, fields=fields,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def end_attempt(
+    *, attempt: Attempt, reason: str, now: datetime, message: str = "", exit_code: int | None = None
+) -> Job:
+    """End `attempt` for `reason`, give its hours back and move its job on, all together."""
+    job = attempt.job
+    if reason == "succeeded":
+        mark_running(attempt=attempt, now=now)
+    Lease.objects.filter(attempt=attempt, ended_at=None).update(ended_at=now)
+    move_attempt(
+        attempt, "ended", now=now, reason=reason, message=message[:400], exit_code=exit_code, ended_at=now
+    )
+    _move_on(job, attempt, reason, now)
+    release(attempt.allocation, now)
+    return job
+
+
+def mark_running(*, attempt: Attempt, now: datetime, since: datetime | None = None) -> None:
+    """The program runs, `since` then or now: attempt and job say so. Nothing changes when they do already."""
+    if attempt.state != "starting":
+        return
+    started = since or now
+    move_attempt(attempt, "running", now=now, started_at=started)
+    if attempt.job.state == "starting":
+        move_job(attempt.job, "running", now=now, started_at=attempt.job.started_at or started)
+
+
+def release(allocation: Allocation, now: datetime) -> None:
+    """Give the rest of an allocation's hours back, once."""
+    if Allocation.objects.filter(pk=allocation.pk, live=True).update(live=False, released_at=now) == 1:
+        give_hours_back(
+            offer=allocation.offer, start=allocation.start, end=allocation.end, units=allocation.units, now=now
+        )
+
+
+def _move_on(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:
+    if reason == "succeeded":
+        move_job(job, "succeeded", now=now, reason=reason)
+    elif reason == "cancelled" or job.cancel_requested_at is not None:
+        move_job(job, "cancelled", now=now, reason="cancelled")
+    elif job.state == "allocated" or (reason in RETRIED and job.attempts_made <= job.retries):
+        _queue_again(job, attempt, reason, now)
+    else:
+        move_job(job, "failed", now=now, reason=reason)
+
+
+def _queue_again(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:
+    """Back into the queue, away from the site that failed; after a lost lease one lease later."""
+    site = attempt.allocation.offer.site.public_id
+    excluded = job.excluded_sites if site in job.excluded_sites else [*job.excluded_sites, site]
+    wait = timedelta(seconds=settings.LEASE_SECONDS if reason == "lease_lost" else 0)
+    move_job(job, "queued", now=now, reason=reason, excluded_sites=excluded, next_attempt_at=now + wait)

@@ -1,0 +1,154 @@
+"""A job as the API and the pages show it."""
+
+from datetime import datetime
+from typing import Any
+
+from marketplace.common.clock import rfc3339
+from scheduler.costs import Meter, meter_job
+from scheduler.files import link
+from scheduler.limits import limits_to_api
+from scheduler.models import Attempt, Job
+from scheduler.states import JOB
+from scheduler.story import attempt_sentence, job_sentence
+
+UG_PER_G = 1_000_000
+
+
+def job_as_json(job: Job, now: datetime) -> dict[str, Any]:
+    """The whole job; `job` comes from `Job.objects.with_story()`, so this adds one query for its metered use."""
+    attempts = list(job.attempts.all())
+    meter = meter_job(attempts, now)
+    return job_summary(job, attempts) | {
+        "retries": job.retries,
+        "limits": limits_to_api(job.ask["limits"]),
+        "weights": dict(zip(("price", "latency", "green"), job.ask["weights"], strict=True)),
+        "when": job.ask["when"],
+        "near": job.ask["near"],
+        "start_after": rfc3339(job.start_after),
+        "finish_by": rfc3339(job.finish_by),
+        "queue": queue_place(job, now),
+        "unplaced": unplaced_as_json(job),
+        "allocation": _allocation(attempts),
+        "attempts": [_attempt(attempt) for attempt in attempts],
+        "usage": _usage(meter),
+        "cost": _cost(attempts, meter),
+        "inputs": [
+            {"path": each.path, "size": each.upload.size, "sha256": each.upload.sha256} for each in job.inputs.all()
+        ],
+        "outputs": outputs_of(attempts),
+    }
+
+
+def job_summary(job: Job, attempts: list[Attempt]) -> dict[str, Any]:
+    """What a row of the list shows."""
+    last = attempts[-1] if attempts else None
+    return {
+        "object": "job",
+        "id": job.public_id,
+        "name": job.name,
+        "state": job.state,
+        "version": job.version,
+        "sentence": job_sentence(job, attempts),
+        "reason": job.reason or None,
+        "units": job.units,
+        "time_limit_s": job.time_limit_s,
+        "currency": last.allocation.contract.currency if last else job.buyer.currency,
+        "created_at": rfc3339(job.created_at),
+        "started_at": rfc3339(job.started_at),
+        "finished_at": rfc3339(job.finished_at),
+        "site": {"id": last.allocation.offer.site.public_id, "name": last.allocation.offer.site.name} if last else None,
+    }
+
+
+def queue_place(job: Job, now: datetime) -> dict[str, Any] | None:
+    """How many go before it, and since when it waits; None once it is allocated."""
+    if job.state != "queued":
+        return None
+    ahead = Job.objects.filter(state="queued", segment=job.segment, due_at__lte=job.due_at).exclude(pk=job.pk)
+    return {"position": ahead.count() + 1, "waiting_s": max(0, int((now - job.created_at).total_seconds()))}
+
+
+def unplaced_as_json(job: Job) -> dict[str, Any] | None:
+    """Why the last round could not place it, with what would help."""
+    return job.unplaced if job.state in JOB.open else None
+
+
+def outputs_of(attempts: list[Attempt]) -> list[dict[str, Any]]:
+    """The stored outputs of the last attempt that has any, each with a signed link."""
+    for attempt in reversed(attempts):
+        stored = [artifact for artifact in attempt.artifacts.all() if artifact.stored_at]
+        if stored:
+            return [
+                {
+                    "id": each.public_id,
+                    "path": each.path,
+                    "size": each.size,
+                    "sha256": each.sha256,
+                    "url": link("get", each.public_id),
+                }
+                for each in stored
+            ]
+    return []
+
+
+def _allocation(attempts: list[Attempt]) -> dict[str, Any] | None:
+    if not attempts:
+        return None
+    allocation = attempts[-1].allocation
+    site, contract = allocation.offer.site, allocation.contract
+    return {
+        "id": allocation.public_id,
+        "offer": {"id": allocation.offer.public_id, "title": allocation.offer.title},
+        "site": {"id": site.public_id, "name": site.name, "zone": site.zone.code, "sample": site.sample},
+        "start": rfc3339(allocation.start),
+        "end": rfc3339(allocation.end),
+        "units": allocation.units,
+        "total_minor": contract.total_minor,
+        "price_lines": contract.price_lines,
+        "sentence": allocation.why["sentence"],
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    ran = (attempt.ended_at - attempt.started_at).total_seconds() if attempt.started_at and attempt.ended_at else None
+    offer = attempt.allocation.offer
+    return {
+        "id": attempt.public_id,
+        "number": attempt.number,
+        "state": attempt.state,
+        "reason": attempt.reason or None,
+        "message": attempt.message or None,
+        "exit_code": attempt.exit_code,
+        "progress": attempt.progress,
+        "site": {"id": offer.site.public_id, "name": offer.site.name},
+        "offer": {"id": offer.public_id, "title": offer.title},
+        "created_at": rfc3339(attempt.created_at),
+        "started_at": rfc3339(attempt.started_at),
+        "ended_at": rfc3339(attempt.ended_at),
+        "seconds": ran,
+        "sentence": attempt_sentence(attempt),
+    }
+
+
+def _usage(meter: Meter) -> dict[str, Any]:
+    return {
+        "seconds": meter.seconds,
+        "unit_seconds": meter.unit_seconds,
+        "cpu_ms": meter.cpu_ms,
+        "peak_memory_bytes": meter.peak_memory_bytes,
+        "energy_wh": meter.energy_wh,
+        "energy_method": meter.energy_method or None,
+        "carbon_ug": meter.carbon_ug,
+        "carbon_g": -(-meter.carbon_ug // UG_PER_G),
+        "renewable_share_ppm": meter.renewable_ppm,
+        "quality": meter.quality or None,
+    }
+
+
+def _cost(attempts: list[Attempt], meter: Meter) -> dict[str, Any]:
+    contract = attempts[-1].allocation.contract if attempts else None
+    return {
+        "to_date_minor": meter.cost_minor,
+        "ceiling_minor": contract.total_minor if contract else None,
+        "rate_mm_per_hour": (contract.rate_mm[0] + contract.electricity_mm) * contract.units if contract else None,
+    }

@@ -1,0 +1,63 @@
+"""What an agent is told when it gets a lease."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+
+from marketplace.common.clock import hour_ceil
+from scheduler.files import FILE_BYTES, link
+from scheduler.models import Lease
+
+MEMORY_MB_PER_GB = 1024
+PIDS_PER_UNIT = 128
+
+
+def lease_as_json(lease: Lease) -> dict[str, Any]:
+    """Spec, inputs by signed link, limits and power of one lease."""
+    attempt = lease.attempt
+    job, allocation = attempt.job, attempt.allocation
+    hardware, site = allocation.offer.hardware, allocation.offer.site
+    return {
+        "id": lease.public_id,
+        "epoch": lease.epoch,
+        "attempt": attempt.public_id,
+        "job": job.public_id,
+        "number": attempt.number,
+        "name": job.name,
+        "lease_s": settings.LEASE_SECONDS,
+        "heartbeat_s": settings.HEARTBEAT_SECONDS,
+        "spec": {key: value for key, value in job.spec.items() if key != "resources"},
+        "inputs": [
+            {
+                "path": each.path,
+                "url": link("get", each.upload.public_id),
+                "size": each.upload.size,
+                "sha256": each.upload.sha256,
+            }
+            for each in job.inputs.select_related("upload")
+        ],
+        "limits": _limits(lease),
+        "power": {"idle_w": hardware.idle_w, "max_w": hardware.max_w, "pue_ppm": site.pue_ppm},
+    }
+
+
+def _limits(lease: Lease) -> dict[str, int]:
+    """The promise takes whole hours, so a late start inside its last hour costs the buyer no seconds."""
+    attempt = lease.attempt
+    job, allocation = attempt.job, attempt.allocation
+    hardware = allocation.offer.hardware
+    left = (hour_ceil(allocation.end) - lease.granted_at) // timedelta(seconds=1)
+    resources = job.spec["resources"]
+    cpus = allocation.units * max(1, hardware.vcpus)
+    memory_mb = allocation.units * max(1, hardware.ram_gb) * MEMORY_MB_PER_GB
+    return {
+        "time_limit_s": max(1, min((allocation.end - allocation.start) // timedelta(seconds=1), left)),
+        "units": allocation.units,
+        "cpus": cpus,
+        "memory_mb": memory_mb,
+        "disk_mb": resources.get("disk_gb") * 1024 if resources.get("disk_gb") else 2048,
+        "pids": PIDS_PER_UNIT * max(1, min(allocation.units, 8)),
+        "log_bytes": settings.LOG_QUOTA_BYTES,
+        "output_bytes": FILE_BYTES,
+    }

@@ -1,0 +1,20 @@
+"""Jobs and how they came to run: what was asked, what was decided, who ran it, what it left behind."""
+
+from scheduler.models.files import Artifact, JobInput, LogChunk, Upload
+from scheduler.models.jobs import Allocation, Attempt, Job
+from scheduler.models.leases import Agent, Lease
+from scheduler.models.rounds import MatchRound, SegmentReference
+
+__all__ = [
+    "Agent",
+    "Allocation",
+    "Artifact",
+    "Attempt",
+    "Job",
+    "JobInput",
+    "Lease",
+    "LogChunk",
+    "MatchRound",
+    "SegmentReference",
+    "Upload",
+]

@@ -1,0 +1,146 @@
+"""A job, its attempts, and the allocation each attempt ran on."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import ApiKey, Organization, User
+from marketplace.booking.models import Contract
+from marketplace.catalog.models import Offer
+from marketplace.common.ids import PublicIdField
+from scheduler.querysets import AllocationQuerySet, AttemptQuerySet, JobQuerySet
+from scheduler.states import ATTEMPT, END_REASONS, JOB
+
+
+class Job(models.Model):
+    """What to run, its limits and preferences, and where it stands."""
+
+    public_id = PublicIdField("job")
+    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="jobs")
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="+")
+    name = models.CharField(max_length=80)
+    file = models.JSONField()
+    spec = models.JSONField()
+    ask = models.JSONField()
+    segment = models.CharField(max_length=40)
+    units = models.PositiveIntegerField()
+    time_limit_s = models.PositiveIntegerField()
+    retries = models.PositiveSmallIntegerField(default=2)
+    start_after = models.DateTimeField(null=True)
+    finish_by = models.DateTimeField(null=True)
+    state = models.CharField(max_length=10, default="queued")
+    reason = models.CharField(max_length=20, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    attempts_made = models.PositiveSmallIntegerField(default=0)
+    excluded_sites = ArrayField(models.CharField(max_length=40), default=list)
+    unplaced = models.JSONField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+    next_attempt_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            JOB.constraint(),
+            models.CheckConstraint(condition=Q(units__gte=1), name="job_has_units"),
+            models.CheckConstraint(condition=Q(time_limit_s__range=(60, 604_800)), name="job_time_limit_in_range"),
+            models.CheckConstraint(
+                condition=Q(attempts_made__lte=F("retries") + 1), name="job_attempts_within_retries"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=JOB.final, finished_at__isnull=False)
+                | Q(state__in=JOB.open, finished_at__isnull=True),
+                name="job_finished_when_final",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="queued") | Q(next_attempt_at__isnull=False), name="job_queued_has_its_turn"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["due_at", "id"], condition=Q(state="queued"), name="job_queue"),
+            models.Index(fields=["buyer", "-id"], name="job_by_buyer"),
+        ]
+        triggers = [JOB.trigger()]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Allocation(models.Model):
+    """Units of one offer given to one job for whole hours, at a frozen price, and why."""
+
+    public_id = PublicIdField("alc")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="allocations")
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="allocations")
+    contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="allocation")
+    round = models.ForeignKey("scheduler.MatchRound", on_delete=models.PROTECT, related_name="allocations")
+    units = models.PositiveIntegerField()
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    why = models.JSONField()
+    live = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True)
+
+    objects = AllocationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["job"], condition=Q(live=True), name="allocation_live_once_per_job"),
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="allocation_has_a_span"),
+            models.CheckConstraint(
+                condition=Q(live=True, released_at=None) | Q(live=False, released_at__isnull=False),
+                name="allocation_live_until_released",
+            ),
+        ]
+        indexes = [models.Index(fields=["offer", "start"], condition=Q(live=True), name="allocation_live_by_offer")]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Attempt(models.Model):
+    """One try at a job on its allocation; how it ended decides whether there is another."""
+
+    public_id = PublicIdField("att")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="attempts")
+    allocation = models.OneToOneField(Allocation, on_delete=models.PROTECT, related_name="attempt")
+    number = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=10, default="pending")
+    reason = models.CharField(max_length=20, blank=True)
+    message = models.CharField(max_length=400, blank=True)
+    exit_code = models.IntegerField(null=True)
+    progress = models.FloatField(null=True)
+    cpu_ms = models.BigIntegerField(default=0)
+    peak_memory_bytes = models.BigIntegerField(default=0)
+    log_bytes = models.BigIntegerField(default=0)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            ATTEMPT.constraint(),
+            models.UniqueConstraint(fields=["job", "number"], name="attempt_number_once_per_job"),
+            models.UniqueConstraint(fields=["job"], condition=Q(ended_at=None), name="attempt_live_once_per_job"),
+            models.CheckConstraint(
+                condition=Q(state="ended", ended_at__isnull=False, reason__in=END_REASONS)
+                | (~Q(state="ended") & Q(ended_at=None, reason="")),
+                name="attempt_ends_with_a_reason",
+            ),
+        ]
+        triggers = [ATTEMPT.trigger()]
+
+    def __str__(self) -> str:
+        return self.public_id

@@ -1,0 +1,64 @@
+"""The record of each match round, and the scale its scores rest on."""
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+
+from marketplace.common.ids import PublicIdField
+
+
+class SegmentReference(models.Model):
+    """Yesterday's prices of one segment, in mm per PFLOP-hour: the fixed scale of every score of the day."""
+
+    segment = models.CharField(max_length=40)
+    day = models.DateField()
+    p_lo = models.BigIntegerField()
+    p_mid = models.BigIntegerField()
+    p_hi = models.BigIntegerField()
+    offers = models.PositiveIntegerField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-day", "segment"]
+        constraints = [
+            models.UniqueConstraint(fields=["segment", "day"], name="segment_reference_once_per_day"),
+            models.CheckConstraint(
+                condition=Q(p_lo__gt=0, p_mid__gte=F("p_lo"), p_hi__gte=F("p_mid")), name="segment_reference_ordered"
+            ),
+        ]
+        triggers = [pgtrigger.Protect(name="reference_is_frozen", operation=pgtrigger.Update)]
+
+    def __str__(self) -> str:
+        return f"{self.segment} {self.day}"
+
+
+class MatchRound(models.Model):
+    """One round, replayable: the snapshot it saw and the plan it made, both compressed."""
+
+    public_id = PublicIdField("rnd")
+    segment = models.CharField(max_length=40)
+    mode = models.CharField(max_length=10)
+    core_version = models.CharField(max_length=20)
+    reference = models.ForeignKey(SegmentReference, on_delete=models.PROTECT, related_name="rounds")
+    now = models.DateTimeField()
+    snapshot = models.BinaryField(null=True)
+    snapshot_sha256 = models.CharField(max_length=64)
+    result = models.BinaryField()
+    result_sha256 = models.CharField(max_length=64)
+    jobs_seen = models.PositiveIntegerField()
+    placed = models.PositiveIntegerField()
+    conflicts = models.PositiveIntegerField(default=0)
+    utility = models.BigIntegerField()
+    unplaced_reasons = models.JSONField(default=dict)
+    ms_read = models.PositiveIntegerField()
+    ms_core = models.PositiveIntegerField()
+    ms_write = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(placed__lte=F("jobs_seen")), name="round_places_what_it_saw"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id

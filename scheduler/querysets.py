@@ -1,0 +1,78 @@
+"""Questions about jobs, and the guarded writes that services build on."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import ExpressionWrapper, F, Func, Value
+
+from accounts.models import Organization
+from marketplace.catalog.models import Site
+from marketplace.common.querysets import PublicQuerySet
+
+if TYPE_CHECKING:
+    from scheduler.models import Agent, Allocation, Attempt, Job, Lease  # noqa: F401
+
+
+class ClockTimestamp(Func):
+    """The database's clock at this very moment; nothing else decides when a lease ends."""
+
+    template = "clock_timestamp()"
+    output_field = models.DateTimeField()
+
+
+class JobQuerySet(PublicQuerySet["Job"]):
+    def of(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(buyer__in=list(organizations))
+
+    def queue(self, segment: str, now: datetime) -> Self:
+        """Jobs whose turn has come, those due first."""
+        return self.filter(state="queued", segment=segment, next_attempt_at__lte=now).order_by("due_at", "pk")
+
+    def window_over(self, now: datetime) -> Self:
+        """Waiting jobs that could not finish in their window any more."""
+        run = ExpressionWrapper(F("time_limit_s") * Value(timedelta(seconds=1)), output_field=models.DurationField())
+        return self.filter(state="queued", finish_by__lt=now + run)
+
+    def with_story(self) -> Self:
+        """With everything the job page tells, in a constant number of queries."""
+        return self.select_related("buyer").prefetch_related(
+            "attempts__allocation__offer__site__zone",
+            "attempts__artifacts",
+            "attempts__allocation__contract",
+            "inputs__upload",
+        )
+
+
+class AllocationQuerySet(PublicQuerySet["Allocation"]):
+    def live(self) -> Self:
+        return self.filter(live=True)
+
+
+class AttemptQuerySet(PublicQuerySet["Attempt"]):
+    def open(self) -> Self:
+        return self.filter(ended_at=None)
+
+    def claimable_at(self, sites: models.QuerySet[Site], now: datetime) -> Self:
+        """Attempts allocated to `sites` whose start has come and that no agent holds."""
+        return self.filter(
+            state="pending", allocation__offer__site__in=sites, allocation__live=True, allocation__start__lte=now
+        ).order_by("allocation__start", "pk")
+
+
+class AgentQuerySet(PublicQuerySet["Agent"]):
+    def of_providers(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(site__provider__in=list(organizations)).select_related("site")
+
+
+class LeaseQuerySet(PublicQuerySet["Lease"]):
+    def live(self) -> Self:
+        return self.filter(ended_at=None)
+
+    def held(self, public_id: str, epoch: int) -> Self:
+        """The lease, if this epoch still holds it by the database's clock."""
+        return self.filter(public_id=public_id, epoch=epoch, ended_at=None, expires_at__gt=ClockTimestamp())
+
+    def expired(self) -> Self:
+        return self.filter(ended_at=None, expires_at__lte=ClockTimestamp())

@@ -1,0 +1,170 @@
+"""What a buyer can do with a job: submit, cancel, relax, retry."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import ApiKey, Organization, User
+from marketplace.common.errors import FieldProblem, IllegalState, NotFound, ValidationFailed
+from marketplace.common.ids import new_id
+from marketplace.events.services import record
+from scheduler.asks import seconds
+from scheduler.attempts import end_attempt, move_job
+from scheduler.core.types import START_MARGIN_S
+from scheduler.errors import NeverFits
+from scheduler.feasible import never_fits
+from scheduler.files import check_path
+from scheduler.hints import wake
+from scheduler.jobfile import JobFile, parse_tree
+from scheduler.models import Job, JobInput, Upload
+from scheduler.requests import StoredAsk, ask_from_file, spec_from_file
+from scheduler.states import JOB
+
+MAX_WAIT = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: the organization, and the person or key that acts for it."""
+
+    organization: Organization
+    user: User | None = None
+    api_key: ApiKey | None = None
+
+
+@transaction.atomic
+def submit_job(
+    *,
+    actor: Actor,
+    file: JobFile,
+    now: datetime,
+    inputs: Sequence[tuple[str, Upload]] = (),
+) -> Job:
+    """Queue a job and wake the matcher. Raises ValidationFailed, and NeverFits when no offer could ever take it.
+
+    Nothing is written then.
+    """
+    ask = ask_from_file(file, currency=actor.organization.currency)
+    _check_inputs(file, inputs)
+    _check_window(file, now)
+    refusal = never_fits(ask=ask, now=now)
+    if refusal is not None:
+        raise NeverFits(rejected=refusal["rejected"], relax=refusal["relax"])
+    submitted = max(now, file.ask.start_after or now)
+    job = Job.objects.create(
+        public_id=new_id("job"), buyer=actor.organization, created_by=actor.user, api_key=actor.api_key,
+        name=file.name, file=dict(file.tree), spec=spec_from_file(file), ask=ask.as_json(), segment=ask.segment,
+        units=ask.units, time_limit_s=ask.run_s, retries=file.ask.retries, start_after=file.ask.start_after,
+        finish_by=file.ask.finish_by, due_at=submitted + MAX_WAIT,
+        next_attempt_at=now, created_at=now,
+    )  # fmt: skip
+    JobInput.objects.bulk_create(JobInput(job=job, upload=upload, path=path) for path, upload in inputs)
+    record("job.queued", object_id=job.public_id, seq=job.version, now=now, state="queued", buyer=job.buyer)
+    wake(job.segment)
+    return job
+
+
+def _check_inputs(file: JobFile, inputs: Sequence[tuple[str, Upload]]) -> None:
+    for number, (path, _) in enumerate(inputs):
+        check_path(path, f"/inputs/{number}/path")
+    if file.workdir and not inputs:
+        detail = "a workdir names files on your machine, which the API cannot read"
+        hint = "submit with the joulemart command, which uploads them, or send `inputs`"
+        raise ValidationFailed([FieldProblem("/workdir", "job_field_unsupported", detail, hint)])
+
+
+def _check_window(file: JobFile, now: datetime) -> None:
+    ask = file.ask
+    if ask.finish_by is None:
+        return
+    start = max(now, ask.start_after or now)
+    if seconds(ask.finish_by) - START_MARGIN_S - ask.time_limit_s < seconds(start):
+        detail = f"the window ends before a run of {ask.time_limit_s} s could finish"
+        hint = f"at least {ask.time_limit_s + START_MARGIN_S} s after the start, or a smaller time_limit_s"
+        raise ValidationFailed([FieldProblem("/config/joulemart/finish_by", "bad_value", detail, hint)])
+
+
+@transaction.atomic
+def cancel_job(*, job: Job, now: datetime) -> Job:
+    """Stop a job. What has not started ends at once; what runs is told at its agent's next heartbeat.
+
+    A second cancellation changes nothing. Raises IllegalState when the job has ended otherwise.
+    """
+    job = _locked(job)
+    if job.state == "cancelled" or (job.cancel_requested_at and job.state in JOB.open):
+        return job
+    if job.state in JOB.final:
+        raise IllegalState(f"this job has already ended: {job.state}", state=job.state)
+    Job.objects.filter(pk=job.pk).update(cancel_requested_at=now)
+    job.cancel_requested_at = now
+    if job.state == "queued":
+        move_job(job, "cancelled", now=now, reason="cancelled")
+    elif job.state == "allocated":
+        attempt = job.attempts.select_related("allocation__offer__site__provider", "job__buyer").get(ended_at=None)
+        attempt.job = job
+        end_attempt(attempt=attempt, reason="cancelled", now=now, message="cancelled before it started")
+    return job
+
+
+@transaction.atomic
+def relax_job(*, job: Job, limits: Mapping[str, Any], now: datetime) -> Job:
+    """Change limits of a waiting job (None drops one) and let the matcher look again. Raises IllegalState."""
+    job = _locked(job)
+    if job.state != "queued":
+        raise IllegalState(f"only a waiting job can be relaxed; this one is {job.state}", state=job.state)
+    stored = StoredAsk.from_json(job.ask).relaxed(limits)
+    changed = Job.objects.filter(pk=job.pk, version=job.version)
+    changed.update(ask=stored.as_json(), unplaced=None, next_attempt_at=now, version=job.version + 1)
+    job.refresh_from_db()
+    record(
+        "job.relaxed", object_id=job.public_id, seq=job.version, now=now, state=job.state,
+        buyer=job.buyer, facts={"limits": dict(limits)},
+    )  # fmt: skip
+    wake(job.segment)
+    return job
+
+
+@transaction.atomic
+def retry_job(*, job: Job, actor: Actor, now: datetime) -> Job:
+    """Submit an ended job again as a new job. Raises IllegalState while it is open."""
+    if job.state in JOB.open:
+        raise IllegalState(f"this job has not ended: {job.state}", state=job.state)
+    inputs = [(each.path, each.upload) for each in job.inputs.select_related("upload")]
+    return submit_job(actor=actor, file=parse_tree(job.file), now=now, inputs=inputs)
+
+
+def expire_jobs(*, now: datetime) -> int:
+    """End queued jobs whose window has passed; the number ended."""
+    ended = 0
+    for key in list(Job.objects.window_over(now).values_list("pk", flat=True)):
+        with transaction.atomic():
+            job = Job.objects.window_over(now).select_for_update(skip_locked=True, of=("self",)).filter(pk=key).first()
+            if job is not None:
+                move_job(job, "expired", now=now, reason="")
+                ended += 1
+    return ended
+
+
+def uploads_of(*, organization: Organization, named: Sequence[Mapping[str, str]]) -> list[tuple[str, Upload]]:
+    """[(path, upload)] of `[{path, upload}]`. Raises NotFound for another's upload, ValidationFailed for a repeat."""
+    found = {
+        each.public_id: each
+        for each in Upload.objects.filter(owner=organization, public_id__in=[n["upload"] for n in named])
+    }
+    paths: set[str] = set()
+    result = []
+    for number, each in enumerate(named):
+        if each["upload"] not in found:
+            raise NotFound(f"no upload {each['upload']}", hint="send the file to /api/v1/uploads first")
+        if each["path"] in paths:
+            raise ValidationFailed([FieldProblem(f"/inputs/{number}/path", "bad_value", f"{each['path']} comes twice")])
+        paths.add(each["path"])
+        result.append((each["path"], found[each["upload"]]))
+    return result
+
+
+def _locked(job: Job) -> Job:
+    return Job.objects.select_for_update(of=("self",)).select_related("buyer").get(pk=job.pk)

@@ -1,0 +1,49 @@
+"""The legal moves of a job and the ends of an attempt."""
+
+from typing import Final
+
+from marketplace.common.states import StateTable
+
+JOB = StateTable(
+    kind="job",
+    moves={
+        "queued": ("allocated", "expired", "cancelled"),
+        "allocated": ("starting", "queued", "cancelled"),
+        "starting": ("running", "queued", "failed", "cancelled"),
+        "running": ("succeeded", "failed", "queued", "cancelled"),
+        "succeeded": (),
+        "failed": (),
+        "cancelled": (),
+        "expired": (),
+    },
+)
+
+ATTEMPT = StateTable(
+    kind="attempt",
+    moves={
+        "pending": ("starting", "ended"),
+        "starting": ("running", "ended"),
+        "running": ("ended",),
+        "ended": (),
+    },
+)
+
+END_REASONS: Final = (
+    "succeeded",
+    "exit_nonzero",
+    "time_limit",
+    "budget_limit",
+    "out_of_memory",
+    "cancelled",
+    "preempted",
+    "lease_lost",
+    "node_failed",
+    "image_failed",
+    "input_missing",
+    "output_failed",
+    "agent_error",
+)
+# The machine's fault, never the program's: another attempt may end better.
+RETRIED: Final = frozenset({"preempted", "lease_lost", "node_failed", "agent_error"})
+# Seconds of these ends are the provider's loss.
+NOT_PAID: Final = frozenset({"lease_lost", "node_failed", "agent_error", "image_failed", "input_missing", "preempted"})

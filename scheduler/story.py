@@ -1,0 +1,76 @@
+"""What happened to a job, in one sentence a person understands."""
+
+from django.utils.translation import gettext as _
+
+from scheduler.models import Attempt, Job
+
+LOST = "lease_lost"
+
+
+def reason_sentence(reason: str) -> str:
+    """What an end reason means."""
+    return {
+        "succeeded": _("It finished without an error."),
+        "exit_nonzero": _("The program ended with an error."),
+        "time_limit": _("It reached its time limit and was stopped."),
+        "budget_limit": _("It spent its budget and was stopped."),
+        "out_of_memory": _("It needed more memory than its units have and was stopped."),
+        "cancelled": _("It was cancelled."),
+        "preempted": _("It made room for firm work."),
+        "lease_lost": _("The agent fell silent, so its right to run ended; these seconds are not charged."),
+        "node_failed": _("The site did not start it in time."),
+        "image_failed": _("The container image could not be started."),
+        "input_missing": _("An input file could not be fetched or had another hash."),
+        "output_failed": _("An output file could not be stored."),
+        "agent_error": _("The agent failed; these seconds are not charged."),
+    }.get(reason, reason)
+
+
+def attempt_sentence(attempt: Attempt) -> str:
+    """One attempt in one sentence."""
+    site = attempt.allocation.offer.site.name
+    if attempt.state != "ended":
+        return {
+            "pending": _("Waits for the agent at %(site)s."),
+            "starting": _("Starts at %(site)s."),
+            "running": _("Runs at %(site)s."),
+        }[attempt.state] % {"site": site}
+    sentence = reason_sentence(attempt.reason)
+    if attempt.reason == "exit_nonzero" and attempt.exit_code is not None:
+        sentence = _("The program ended with exit code %(code)d.") % {"code": attempt.exit_code}
+    return _("At %(site)s: %(sentence)s") % {"site": site, "sentence": sentence}
+
+
+def job_sentence(job: Job, attempts: list[Attempt]) -> str:
+    """The job's whole story in one sentence."""
+    last = attempts[-1] if attempts else None
+    lost = [attempt for attempt in attempts if attempt.reason == LOST]
+    if job.state == "queued":
+        return _queued(job, last)
+    if job.state == "expired":
+        return _("Its window passed before an offer could take it.")
+    if last is None:
+        return _("It was cancelled before it was allocated.")
+    if job.state in {"allocated", "starting", "running"}:
+        return attempt_sentence(last)
+    if job.state == "succeeded" and lost:
+        return _("Attempt %(lost)d ended when its agent fell silent; attempt %(number)d at %(site)s finished it.") % {
+            "lost": lost[-1].number,
+            "number": last.number,
+            "site": last.allocation.offer.site.name,
+        }
+    return attempt_sentence(last)
+
+
+def _queued(job: Job, last: Attempt | None) -> str:
+    if last is not None and last.reason:
+        return _("Attempt %(number)d ended: %(reason)s It is queued again, away from that site.") % {
+            "number": last.number,
+            "reason": reason_sentence(last.reason),
+        }
+    if job.unplaced:
+        return {
+            "no_capacity": _("Every offer that fits is taken right now; it starts as soon as units are free."),
+            "outbid": _("Jobs with a higher bid go first right now."),
+        }.get(job.unplaced["code"], _("No offer fits its limits; relaxing one of them will let it run."))
+    return _("It waits for the next match round.")

@@ -1,0 +1,46 @@
+"""What Celery runs: short, safe to run twice, and only a hint away from the truth in PostgreSQL."""
+
+import logging
+
+from celery import shared_task
+from django.db import connection
+
+from marketplace.booking.services import advance_reservations
+from marketplace.common.clock import utc_now
+from scheduler.cycle import SEGMENTS, run_round
+from scheduler.leases import end_expired_leases, withdraw_unstarted
+from scheduler.models import Job
+from scheduler.services import expire_jobs
+
+log = logging.getLogger(__name__)
+SWEEP_LOCK = (7_412, 0)
+
+
+@shared_task(name="match_segment", time_limit=30)
+def match_segment(segment: str) -> None:
+    """Run one round of `segment`, woken by a submission or freed capacity."""
+    round_ = run_round(segment=segment, now=utc_now())
+    if round_ is not None and round_.placed:
+        log.info("%s %s: placed %s of %s", round_.public_id, segment, round_.placed, round_.jobs_seen)
+
+
+@shared_task(name="sweep", time_limit=30)
+def sweep() -> None:
+    """Find what a lost hint missed: lapsed leases and promises, past windows, jobs whose turn has come."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", SWEEP_LOCK)
+        row = cursor.fetchone()
+    if not (row and row[0]):
+        return
+    try:
+        now = utc_now()
+        end_expired_leases(now=now)
+        withdraw_unstarted(now=now)
+        expire_jobs(now=now)
+        advance_reservations(now=now)
+        waiting = Job.objects.filter(state="queued", next_attempt_at__lte=now).values_list("segment", flat=True)
+        for segment in sorted(set(waiting) & set(SEGMENTS)):
+            run_round(segment=segment, now=utc_now())
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", SWEEP_LOCK)

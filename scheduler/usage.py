@@ -1,0 +1,102 @@
+"""What an attempt used: the agent's signed line, checked against its lease, cut into hours, priced and weighed."""
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+
+from marketplace.booking.hours import touched_hours
+from marketplace.booking.models import UsageRecord
+from marketplace.common.clock import HOUR
+from marketplace.common.units import largest_remainder
+from marketplace.energy.services import share_over
+from marketplace.energy.use import carbon_ug, site_wh
+from scheduler.models import Attempt, Lease
+
+TOLERANCE_MS = 2000
+COUNTERS = ("milliseconds", "cpu_ms", "peak_memory_bytes", "bytes_in", "bytes_out", "energy_wh")
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLine:
+    """One signed statement of an agent about one lease."""
+
+    text: str
+    signature: str
+    facts: dict[str, Any]
+
+
+def read_line(raw: dict[str, str]) -> UsageLine:
+    """Parse what the agent sent; raises ValueError when it is no JSON object with the counters."""
+    facts = json.loads(raw["line"])
+    if not isinstance(facts, dict) or any(not isinstance(facts.get(name), int) for name in COUNTERS):
+        raise ValueError("a usage line needs whole numbers for " + ", ".join(COUNTERS))
+    return UsageLine(text=raw["line"], signature=raw["signature"], facts=facts)
+
+
+def doubts(line: UsageLine, lease: Lease, now: datetime) -> str:
+    """Why the line is not believed, or nothing. A doubted line is stored and shown, never billed."""
+    attempt, facts = lease.attempt, line.facts
+    started = attempt.started_at or now
+    wall_ms = (now - started) // timedelta(milliseconds=1)
+    checks = {
+        "signature": _signed(line, lease.agent.public_key),
+        "attempt": facts.get("attempt") == attempt.public_id and facts.get("epoch") == lease.epoch,
+        "units": facts.get("units") == attempt.allocation.units,
+        "wall time": 0 <= facts["milliseconds"] <= wall_ms + TOLERANCE_MS,
+        "negative count": min(facts[name] for name in COUNTERS) >= 0,
+    }
+    return ", ".join(name for name, fine in checks.items() if not fine)
+
+
+def _signed(line: UsageLine, public_key: str) -> bool:
+    try:
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
+        key.verify(base64.b64decode(line.signature), line.text.encode())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def record_usage(*, lease: Lease, line: UsageLine, now: datetime) -> list[UsageRecord]:
+    """One UsageRecord per clock hour of the attempt; a doubted line becomes one flagged record without effect."""
+    attempt = lease.attempt
+    start = attempt.started_at or now
+    doubt = doubts(line, lease, now)
+    if doubt:
+        span = DateTimeTZRange(start, max(now, start + timedelta(milliseconds=1)))
+        return [_record(lease, line, span, dict.fromkeys(COUNTERS, 0), now, flagged=f"not believed: {doubt}")]
+    milliseconds = min(line.facts["milliseconds"], max(1, (now - start) // timedelta(milliseconds=1)))
+    end = start + timedelta(milliseconds=max(1, milliseconds))
+    spans = [
+        (max(start, hour), min(end, hour + HOUR)) for hour, _ in touched_hours(start, end)
+    ]  # the clock hours that the run touches
+    weights = [(until - since) // timedelta(milliseconds=1) for since, until in spans]
+    shares = {name: largest_remainder(line.facts[name], weights) for name in COUNTERS if name != "peak_memory_bytes"}
+    shares["milliseconds"] = weights
+    records = []
+    for index, (since, until) in enumerate(spans):
+        counts = {name: parts[index] for name, parts in shares.items()}
+        counts["peak_memory_bytes"] = line.facts["peak_memory_bytes"]
+        records.append(_record(lease, line, DateTimeTZRange(since, until), counts, now))
+    return records
+
+
+def _record(
+    lease: Lease, line: UsageLine, span: DateTimeTZRange, counts: dict[str, int], now: datetime, flagged: str = ""
+) -> UsageRecord:
+    attempt: Attempt = lease.attempt
+    site = attempt.allocation.offer.site
+    green = share_over(zone=site.zone, start=span.lower, end=span.upper, now=now)
+    at_site = site_wh(counts["energy_wh"], site.pue_ppm)
+    return UsageRecord.objects.create(
+        attempt=attempt.public_id, contract=attempt.allocation.contract, during=span, units=attempt.allocation.units,
+        site_wh=at_site, carbon_ug=carbon_ug(at_site, green.lifecycle_mg), renewable_ppm=green.renewable_ppm,
+        signal_quality=green.quality, energy_method=str(line.facts.get("energy_method", "modelled_full"))[:20],
+        flagged=flagged, line=line.text, signature=line.signature, created_at=now, **counts,
+    )  # fmt: skip
