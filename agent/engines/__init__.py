@@ -1,0 +1,1 @@
+"""What runs the work: one interface (`base`), and the engines behind it."""
