@@ -1,0 +1,73 @@
+"""Joulemart: search green computing power, reserve it, run jobs on it.
+
+`Client` (or `AsyncClient`) is the way in; the command `joulemart` does the same from a shell.
+"""
+
+from .aio import AsyncClient
+from .aio_jobs import AsyncJob, AsyncOutput
+from .client import Client
+from .errors import (
+    ApiError,
+    ConfigError,
+    Conflict,
+    ConnectionLost,
+    Expired,
+    FieldError,
+    Forbidden,
+    Invalid,
+    JoulemartError,
+    MoneyRefused,
+    NotFound,
+    NothingFits,
+    NotSignedIn,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+    UnexpectedAnswer,
+    VerificationFailed,
+    WaitTimedOut,
+    WorkdirRefused,
+)
+from .job_objects import LogLine, MeterReading, StateChange
+from .jobs import Job, Output
+from .objects import Offer, Quote, Reservation, Why
+from .retry import RetryPolicy
+from .wire import __version__
+
+__all__ = [
+    "ApiError",
+    "AsyncClient",
+    "AsyncJob",
+    "AsyncOutput",
+    "Client",
+    "ConfigError",
+    "Conflict",
+    "ConnectionLost",
+    "Expired",
+    "FieldError",
+    "Forbidden",
+    "Invalid",
+    "Job",
+    "JoulemartError",
+    "LogLine",
+    "MeterReading",
+    "MoneyRefused",
+    "NotFound",
+    "NotSignedIn",
+    "NothingFits",
+    "Offer",
+    "Output",
+    "Quote",
+    "RateLimited",
+    "Reservation",
+    "RetryPolicy",
+    "StateChange",
+    "Unauthenticated",
+    "Unavailable",
+    "UnexpectedAnswer",
+    "VerificationFailed",
+    "WaitTimedOut",
+    "Why",
+    "WorkdirRefused",
+    "__version__",
+]

@@ -1,0 +1,149 @@
+"""Calls over HTTP, blocking: retries, pages, followed streams, verified downloads."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from . import calls
+from .calls import Call
+from .config import Settings
+from .decode import decode
+from .errors import ApiError, ConnectionLost
+from .follow import Follower, StreamGap
+from .job_objects import StreamEnd, StreamEvent
+from .paging import Page, page_of
+from .retry import RetryPolicy, Tries
+from .sse import SseParser
+from .wire import OnCall, VerifiedFile, Wire, body_of, is_outage
+
+T = TypeVar("T")
+
+
+class Transport:
+    """Sends calls to one marketplace. Close it when done."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        policy: RetryPolicy | None = None,
+        on_call: OnCall | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.wire = Wire(settings, on_call=on_call)
+        self.policy = policy or RetryPolicy()
+        self.sleep = sleep
+        self._http = httpx.Client()
+        self._stream_url: str | None = None
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def send(self, call: Call[Any]) -> httpx.Response:
+        """The successful answer to `call`, after retries; raises the typed error of any other."""
+        return self.wire.settled(self._tried(self.wire.request(self._http, call)))
+
+    def fetch(self, call: Call[T]) -> T:
+        """The object `call` answers."""
+        return self.decoded(call, self.send(call))
+
+    def decoded(self, call: Call[T], response: httpx.Response) -> T:
+        """The object in an answer to `call`."""
+        return decode(call.kind, body_of(response), transport=self)
+
+    def fetch_page(self, call: Call[T]) -> Page[T]:
+        """The page `call` answers."""
+        return page_of(call, body_of(self.send(call)), self)
+
+    def download(self, link: str, target: Path, *, size: int, sha256: str) -> Path:
+        """Store a signed link's bytes at `target`, verified. Raises VerificationFailed and keeps nothing else."""
+        request = self.wire.file_request(self._http, link)
+        tries = Tries(self.policy, request)
+        while True:
+            try:
+                return self._downloaded(request, VerifiedFile(target, size=size, sha256=sha256))
+            except httpx.TransportError as error:
+                pause = tries.pause_after(error)
+                if pause is None:
+                    raise self.wire.lost(error) from error
+                self.sleep(pause)
+
+    def follow(self, path: str) -> Iterator[StreamEvent | None]:
+        """The events of a stream, resumed over cut connections; None whenever bytes came without an event.
+
+        Ends after the stream's `end`. Raises ConnectionLost when several connections in a row bring nothing.
+        """
+        follower = Follower(self.policy)
+        while True:
+            began = time.monotonic()
+            cause: Exception | None = None
+            try:
+                for event in self._connected(path, follower):
+                    yield event
+                    if isinstance(event, StreamEnd):
+                        return
+            except (httpx.TransportError, StreamGap) as error:
+                cause = error
+            except ApiError as error:
+                if not is_outage(error):
+                    raise
+                cause = error
+            pause = follower.lost_after(time.monotonic() - began)
+            if pause is None:
+                raise ConnectionLost(f"the stream broke too often: {cause or 'closed without an end'}")
+            self.sleep(pause)
+
+    def _tried(self, request: httpx.Request) -> httpx.Response:
+        tries = Tries(self.policy, request)
+        while True:
+            outcome = self._once(request)
+            pause = tries.pause_after(outcome)
+            if pause is not None:
+                self.sleep(pause)
+            elif isinstance(outcome, httpx.Response):
+                return outcome
+            else:
+                raise self.wire.lost(outcome) from outcome
+
+    def _once(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
+        try:
+            return self._http.send(request)
+        except httpx.TransportError as error:
+            return error
+
+    def _downloaded(self, request: httpx.Request, file: VerifiedFile) -> Path:
+        response = self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                response.read()
+            self.wire.settled(response)
+            with file:
+                for chunk in response.iter_bytes():
+                    file.write(chunk)
+                return file.keep()
+        finally:
+            response.close()
+
+    def _connected(self, path: str, follower: Follower) -> Iterator[StreamEvent | None]:
+        """The events of one connection."""
+        request = self.wire.stream_request(self._http, self._stream_base(), path, follower.headers)
+        parser = SseParser(follower.last_event_id)
+        response = self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                response.read()
+            self.wire.settled(response)
+            for chunk in response.iter_bytes():
+                yield None
+                yield from (seen for event in parser.feed(chunk) if (seen := follower.read(event)))
+        finally:
+            response.close()
+
+    def _stream_base(self) -> str:
+        if self._stream_url is None:
+            self._stream_url = self.fetch(calls.me()).stream_url or self.wire.settings.url
+        return self._stream_url

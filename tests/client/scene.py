@@ -1,0 +1,160 @@
+"""A market with one of everything, for sessions of the command."""
+
+from typing import Any
+
+from . import answers
+from .answers import FACTORS, ended_job, page
+from .stand_in import Answer, Exchange, Seen, StandIn, event, problem, stream
+
+RELAX = [
+    {"limit": "latency", "to": 27, "offers": 3, "offer": "ofr_b", "sentence": "latency to 27 ms: 3 offers return"},
+    {"limit": "renewable", "to": 0.56, "offers": 1, "offer": "ofr_e"},
+]
+MISSPELT = {
+    "pointer": "/resources/accelerator",
+    "code": "job_file_invalid",
+    "detail": "unknown key accelerator",
+    "hint": "accelerators",
+    "line": 2,
+    "column": 13,
+}
+
+
+def set_up(market: StandIn) -> None:
+    """Answers of a quiet day: one offer is best, job_4f21 succeeds, job_lost has no place."""
+    _shelf(market)
+    _jobs(market)
+    _provider(market)
+
+
+def _shelf(market: StandIn) -> None:
+    edge = answers.offer(
+        "ofr_hz_e2",
+        site={"id": "sit_2", "name": "杭州边缘"},
+        hardware={"slug": "l40s", "accelerator": "L40S"},
+        match=answers.match(
+            letter="B", total_minor=12_345_678, unit_price_mm=72_500, latency_ms=1200, renewable_share_ppm=0
+        ),
+    )
+    market.on("GET", "/me", Answer(answers.me()))
+    market.on("GET", "/offers", _offers(answers.offer(), edge))
+    market.on("GET", "/offers/ofr_wuhu_f1", Answer(answers.offer()))
+    market.on("POST", "/quotes", _quote)
+    market.on("GET", "/quotes/qte_7Hn2", Answer(answers.quote()))
+    market.on("GET", "/reservations/rsv_90ab", Answer(answers.reservation()))
+    market.on("POST", "/reservations", Answer(answers.reservation(), 201))
+    reserved = [answers.reservation(), answers.reservation(id="rsv_1", state="held", units=1, total_minor=-50)]
+    market.on("GET", "/reservations", Answer(page(reserved)))
+    market.on("POST", "/reservations/rsv_90ab/cancel", Answer(answers.reservation(state="cancelled")))
+
+
+def _offers(*rows: dict[str, Any]) -> Any:
+    def script(exchange: Exchange, seen: Seen) -> None:
+        exchange.send(Answer(page([row for row in rows if ("q", "nothing") not in seen.query])))
+
+    return script
+
+
+def _quote(exchange: Exchange, seen: Seen) -> None:
+    where = seen.json["where"]
+    if where.get("latency_ms__lte") == 1:
+        facts = {"rejected": {"latency": 3, "renewable": 2}, "relax": RELAX}
+        exchange.send(problem(422, "no_offer_fits", "no offer meets every limit", facts=facts))
+    elif "offer" in seen.json:
+        exchange.send(Answer(answers.quote(), 201))
+    else:
+        second = answers.option(2, offer={"id": "ofr_hz_e2", "title": "L40S"}, total_minor=9_001)
+        exchange.send(Answer(answers.quote(options=[answers.option(), second]), 201))
+
+
+def _jobs(market: StandIn) -> None:
+    lost = answers.job(
+        id="job_lost",
+        queue={
+            "position": 3,
+            "waiting_s": 125,
+            "expected_start": {"p50": "2026-11-24T03:00:00Z", "p90": "2026-11-24T05:00:00Z"},
+        },
+        unplaced={
+            "code": "no_offer_fits",
+            "rejected": {"latency": 5},
+            "relax": RELAX[:1],
+            "sentence": "No offer is within 1 ms of shanghai.",
+        },
+    )
+    market.on("POST", "/jobs", _submitted)
+    ran = ended_job(started_at="2026-11-23T18:00:00Z", finished_at="2026-11-23T23:42:00Z")
+    market.on("GET", "/jobs", Answer(page([ran, lost])))
+    market.on("GET", "/jobs/job_lost", Answer(lost))
+    market.on("POST", "/jobs/job_lost/relax", Answer(lost))
+    market.on("GET", "/jobs/job_lost/why", Answer(answers.why(**_unplaced_why())))
+    market.on("GET", "/jobs/job_4f21", Answer(answers.job("allocated")), Answer(ended_job()))
+    market.on("GET", "/jobs/job_4f21/why", Answer(answers.why()))
+    market.on("POST", "/jobs/job_4f21/cancel", problem(409, "illegal_state", "job_4f21 has ended: it is succeeded"))
+    market.on("POST", "/jobs/job_4f21/retry", Answer(answers.job(id="job_5a22"), 201))
+    market.on("GET", "/jobs/job_4f21/artifacts", Answer(page([answers.output()])))
+    market.on("GET", "/files/token1", Answer(FACTORS))
+    market.on("GET", "/jobs/job_4f21/logs", _log)
+
+
+def _unplaced_why() -> dict[str, Any]:
+    return {
+        "job": "job_lost",
+        "sentence": "No offer is within 1 ms of shanghai.",
+        "chosen": None,
+        "runner_up": None,
+        "others": [],
+        "break_even": [],
+        "rejected": {"latency": 5},
+        "relax": RELAX[:1],
+        "round": None,
+    }
+
+
+def _submitted(exchange: Exchange, seen: Seen) -> None:
+    if "accelerator:" in seen.json["file"]:
+        exchange.send(problem(422, "job_file_invalid", "the job file is wrong", errors=[MISSPELT]))
+    elif ("dry_run", "true") in seen.query:
+        report = [
+            {"pointer": "/name", "action": "kept", "to": None, "detail": ""},
+            {
+                "pointer": "/resources/region",
+                "action": "dropped",
+                "to": None,
+                "detail": "the matcher chooses the region",
+            },
+        ]
+        exchange.send(Answer(answers.job("allocated") | {"id": None, "report": report}))
+    else:
+        exchange.send(Answer(answers.job(), 201))
+
+
+def _log(exchange: Exchange, seen: Seen) -> None:
+    line = {"attempt": "att_1", "number": 1, "offset": 0, "next_offset": 19, "text": FACTORS.decode().strip()}
+    query = dict(seen.query)
+    if "follow" not in query:
+        exchange.send(Answer(Answer(line).bytes() + b"\n" if query["offset"] == "0" else b""))
+        return
+    states = ["queued", "allocated", "starting", "running", "succeeded"]
+    given = {"allocation": answers.allocation()}
+    changes = [
+        event("state", {"state": state, "version": place} | (given if place > 1 else {}))
+        for place, state in enumerate(states, 1)
+    ]
+    stream(*changes[:4], event("log", line, "1-19"), changes[4], event("end", {}))(exchange, seen)
+
+
+def _provider(market: StandIn) -> None:
+    agent = {
+        "id": "agt_1",
+        "name": "rack-1",
+        "silent": False,
+        "engine": "process",
+        "version": "0.1.0",
+        "units": 4,
+        "site": {"id": "sit_1", "name": "Huaihe Solar Park"},
+        "last_seen_at": "2026-11-24T00:59:58Z",
+    }
+    market.on("GET", "/agents", Answer(page([agent])))
+    market.on("POST", "/offers/ofr_wuhu_f1/pause", Answer(answers.offer(state="paused", version=12)))
+    market.on("POST", "/offers/ofr_wuhu_f1/publish", problem(412, "stale_version", "the offer is version 13 by now"))

@@ -1,0 +1,347 @@
+"""The command: whole sessions against golden files, exit codes, JSON, dry runs, masked keys, terminals."""
+
+import io
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+from joulemart import RetryPolicy
+from joulemart.cli import run
+
+from . import answers, scene
+from .stand_in import CUT, KEY, Answer, Exchange, Seen, StandIn, event, problem
+
+GOLDEN = Path(__file__).parent / "golden"
+MORNING = datetime(2026, 11, 24, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
+@pytest.fixture(autouse=True)
+def session(market: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A signed-in shell in Shanghai, Tuesday 09:00, in a folder with two job files, without a terminal."""
+    monkeypatch.setenv("JOULEMART_URL", market.url)
+    monkeypatch.setenv("JOULEMART_API_KEY", KEY)
+    monkeypatch.setattr(RetryPolicy, "jitter", lambda policy, retry: 0.0)
+    monkeypatch.chdir(tmp_path)
+    Path("job.yaml").write_text(answers.JOB_FILE)
+    Path("bad.yaml").write_text(answers.JOB_FILE.replace("accelerators:", "accelerator:"))
+    Path("src").mkdir()
+    Path("src/factor.py").write_text("print(60)")
+    Path("src/.env").write_text("SECRET=1")
+    Path("with_workdir.yaml").write_text("workdir: src\n" + answers.JOB_FILE)
+    scene.set_up(market)
+    with time_machine.travel(MORNING, tick=False):
+        yield
+
+
+def transcript(lines: list[str], capsys: pytest.CaptureFixture[str], url: str) -> str:
+    """Each command with what it prints; `!` marks the error stream."""
+    parts = []
+    for line in lines:
+        code = run(shlex.split(line)[1:])
+        shown = capsys.readouterr()
+        errors = "".join(f"! {row}\n" for row in shown.err.splitlines())
+        end = "" if code == 0 else f"[{code}]\n"
+        parts.append(f"$ {line}\n{shown.out}{errors}{end}")
+    return "\n".join(parts).replace(url, "http://market")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.txt")))
+def test_a_session_prints_what_its_golden_file_says(
+    name: str, market: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = GOLDEN / f"{name}.txt"
+    expected = path.read_text(encoding="utf-8")
+    lines = [line.removeprefix("$ ") for line in expected.splitlines() if line.startswith("$ ")]
+
+    printed = transcript(lines, capsys, market.url)
+
+    if os.environ.get("WRITE_GOLDEN"):
+        path.write_text(printed, encoding="utf-8")
+    assert printed == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (problem(400, "unknown_parameter"), 6),
+        (problem(401, "key_revoked"), 3),
+        (problem(402, "insufficient_funds"), 7),
+        (problem(403, "scope_missing"), 3),
+        (problem(403, "spend_limit_reached"), 7),
+        (problem(404, "not_found"), 4),
+        (problem(409, "capacity_taken", facts={"next_quote": "qte_2"}), 5),
+        (problem(410, "quote_expired"), 5),
+        (problem(412, "stale_version"), 5),
+        (problem(422, "validation_failed"), 6),
+        (problem(429, "rate_limited", headers={"Retry-After": "120"}), 8),
+        (problem(503, "unavailable"), 8),
+        (Answer(b"<html>"), 8),
+        (CUT, 8),
+    ],
+)
+def test_a_refused_write_ends_with_its_exit_code(
+    market: StandIn, capsys: pytest.CaptureFixture[str], answer: Answer, code: int
+) -> None:
+    market.on("POST", "/reservations", answer)
+
+    assert run(["reserve", "qte_1", "--yes"]) == code
+
+    shown = capsys.readouterr()
+    assert f"[exit {code}]" in shown.err
+    assert shown.out == ""
+
+
+def test_a_failed_job_exits_1_and_a_changed_output_9(market: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    market.on("GET", "/jobs/job_4f21", Answer(answers.ended_job("failed", sentence="It exited with 3.")))
+    assert run(["submit", "-f", "job.yaml", "--yes", "--wait"]) == 1
+    assert "It exited with 3." in capsys.readouterr().out
+
+    market.on("GET", "/files/token1", Answer(b"changed"))
+    assert run(["jobs", "outputs", "job_4f21", "--download", "out"]) == 9
+    assert list(Path("out").iterdir()) == []
+
+
+def test_nobody_signed_in_is_told_how(
+    market: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("JOULEMART_API_KEY")
+    market.on("GET", "/jobs", problem(401, "authentication_required"))
+
+    assert run(["jobs", "ls"]) == 3
+    assert "run `joulemart login` or set JOULEMART_API_KEY" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "reserve qte_1",
+        "submit -f job.yaml",
+        "jobs cancel job_4f21",
+        "jobs retry job_4f21",
+        "relax job_lost latency-ms=27",
+        "reservations cancel rsv_90ab",
+        "provider offers pause ofr_wuhu_f1",
+    ],
+)
+def test_without_a_terminal_a_write_needs_yes(market: StandIn, capsys: pytest.CaptureFixture[str], line: str) -> None:
+    assert run(shlex.split(line)) == 2
+
+    assert "add --yes" in capsys.readouterr().err
+    assert [seen for seen in market.seen if seen.method != "GET"] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "deed"),
+    [
+        ("reserve qte_7Hn2", "would reserve 8 units of H100 PCIe, Tue 10:00–16:00 UTC+8, for $78.87"),
+        ("jobs cancel job_4f21", "would cancel job_4f21, which is allocated"),
+        ("jobs retry job_4f21", "would submit again job_4f21, which is allocated"),
+        ("relax job_lost latency-ms=27", "would relax job_lost: latency_ms__lte 27"),
+        ("reservations cancel rsv_90ab", "would cancel rsv_90ab confirmed  Tue 10:00–16:00 UTC+8  8 units  $78.87"),
+        ("provider offers pause ofr_wuhu_f1", "would pause ofr_wuhu_f1, which is live"),
+    ],
+)
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
+    market: StandIn, capsys: pytest.CaptureFixture[str], line: str, deed: str
+) -> None:
+    assert run([*shlex.split(line), "--dry-run"]) == 0
+
+    assert capsys.readouterr().out.startswith(deed)
+    assert [seen for seen in market.seen if seen.method != "GET"] == []
+
+
+def test_a_dry_run_of_a_job_is_planned_by_the_marketplace(market: StandIn) -> None:
+    assert run(["submit", "-f", "with_workdir.yaml", "--dry-run"]) == 0
+
+    (write,) = [seen for seen in market.seen if seen.method != "GET"]
+    assert (write.path, write.query) == ("/jobs", [("dry_run", "true")])
+
+
+class Terminal(io.StringIO):
+    """Standard input with a person behind it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_the_price_is_shown_and_no_changes_nothing(
+    market: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("n\ny\n"))
+
+    assert run(["reserve", "qte_7Hn2"]) == 130
+    assert market.asked("POST", "/reservations") == []
+    assert "Reserve 8 units of H100 PCIe, Tue 10:00–16:00 UTC+8, for $78.87? [y/N]" in capsys.readouterr().err
+
+    assert run(["reserve", "qte_7Hn2"]) == 0
+    assert len(market.asked("POST", "/reservations")) == 1
+
+
+def test_json_is_what_the_api_said(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["search", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    run(["jobs", "show", "job_lost", "--output", "json"])
+    job = json.loads(capsys.readouterr().out)
+
+    assert found["data"][0] == answers.offer()
+    assert job["unplaced"]["relax"][0]["to"] == 27
+
+
+def test_json_of_an_error_is_the_problem_with_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["submit", "-f", "bad.yaml", "--yes", "--json"]) == 6
+
+    told = json.loads(capsys.readouterr().err)
+    assert (told["code"], told["exit"], told["errors"][0]["line"]) == ("job_file_invalid", 6, 2)
+
+
+def test_waiting_with_json_prints_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["submit", "-f", "job.yaml", "--yes", "--wait", "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["state"] == "succeeded"
+
+
+def test_explain_prints_each_call_and_never_the_key(market: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    market.on("POST", "/uploads", Answer({"id": "upl_a"}, 201))
+    lines = (
+        "search --near shanghai",
+        "submit -f with_workdir.yaml --yes",
+        "me",
+        "jobs logs job_4f21 -f",
+        "jobs outputs job_4f21 --download out",
+    )
+    for line in lines:
+        run([*shlex.split(line), "--explain"])
+    shown = capsys.readouterr()
+
+    assert "Authorization: Bearer jm_test_****" in shown.err
+    for call in ("offers?near=shanghai", "uploads", "jobs", "me", "jobs/job_4f21/logs?follow=1"):
+        assert f"/api/v1/{call}" in shown.err
+    assert "/files/****" in shown.err
+    assert KEY.removeprefix("jm_test_") not in shown.err + shown.out
+
+
+def test_filter_flags_become_query_names_and_money_minor_units(market: StandIn) -> None:
+    flags = "--price 2.00 --total 90 --renewable-share 0.8 --latency-ms 40 --carbon-g-per-kwh 0 --free 3"
+    run(shlex.split(f"search {flags} --start 2026-11-25T10:00 --region cn-east --region cn-north --w-price 0"))
+
+    (asked,) = market.asked("GET", "/offers")
+    assert asked.query == [
+        ("start__gte", "2026-11-25T02:00:00Z"),
+        ("latency_ms__lte", "40"),
+        ("region", "cn-east"),
+        ("region", "cn-north"),
+        ("price__lte", "200"),
+        ("total__lte", "9000"),
+        ("renewable_share__gte", "0.8"),
+        ("carbon_g_per_kwh__lte", "0"),
+        ("free__gte", "3"),
+        ("w_price", "0"),
+        ("limit", "20"),
+    ]
+
+
+def test_relaxing_sends_limits_by_query_name(market: StandIn) -> None:
+    assert run(["relax", "job_lost", "latency-ms=27", "price=1.64", "region=none", "carbon_cap_g=5", "--yes"]) == 0
+
+    (asked,) = market.asked("POST", "/jobs/job_lost/relax")
+    assert asked.json == {"limits": {"latency_ms__lte": 27, "price__lte": 164, "region": None, "carbon_cap_g": 5}}
+
+
+def test_a_limit_counts_over_pages(market: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [answers.offer(f"ofr_{number}") for number in range(3)]
+    market.on("GET", "/offers", *(Answer(answers.page([row], has_more=True)) for row in rows))
+
+    run(["search", "--limit", "2", "--quiet"])
+
+    assert capsys.readouterr().out == "ofr_0\nofr_1\n"
+
+
+def test_a_job_file_can_come_from_standard_input(market: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("job.yaml").open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert run(["submit", "-f", "-", "--yes"]) == 0
+
+    assert market.asked("POST", "/jobs")[0].json == {"file": answers.JOB_FILE}
+
+
+def test_outputs_are_stored_after_waiting(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["submit", "-f", "job.yaml", "--yes", "--download", "out"]) == 0
+
+    assert Path("out/factors.txt").read_bytes() == answers.FACTORS
+    assert "SHA-256 verified" in capsys.readouterr().out
+
+
+def test_login_checks_the_key_before_it_keeps_it(
+    market: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    market.on("GET", "/me", problem(401, "key_revoked", "this key was revoked"), Answer(answers.me()))
+
+    assert run(["login", "--yes"]) == 3
+    assert not (tmp_path / "xdg").exists()
+
+    assert run(["login", "--yes"]) == 0
+    monkeypatch.delenv("JOULEMART_API_KEY")
+    monkeypatch.delenv("JOULEMART_URL")
+    assert run(["me", "--quiet"]) == 0
+    assert market.seen[-1].headers["authorization"] == f"Bearer {KEY}"
+    assert KEY not in capsys.readouterr().out
+
+
+def test_as_picks_a_sample_account_before_or_after_the_command(market: StandIn, tmp_path: Path) -> None:
+    accounts = {role: {"api_key": f"jm_test_{role}"} for role in ("buyer", "provider", "operator")}
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "sample.json").write_text(json.dumps({"url": market.url, "accounts": accounts}))
+
+    assert run(["--as", "provider", "provider", "agents", "ls"]) == 0
+    assert run(["me", "--as", "operator"]) == 0
+
+    used = [seen.headers["authorization"] for seen in market.seen]
+    assert used == ["Bearer jm_test_provider", "Bearer jm_test_operator"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(capsys: pytest.CaptureFixture[str], shell: str) -> None:
+    assert run(["completion", shell]) == 0
+    assert "_JOULEMART_COMPLETE" in capsys.readouterr().out
+
+
+def test_ctrl_c_while_waiting_exits_130_and_says_the_job_goes_on(market: StandIn) -> None:
+    def endless(exchange: Exchange, seen: Seen) -> None:
+        exchange.begin_stream()
+        exchange.wfile.write(event("state", {"state": "running", "version": 4}))
+        exchange.wfile.flush()
+        exchange.rfile.read(1)  # until the client goes away
+
+    market.on("GET", "/jobs/job_4f21/logs", endless)
+    command = [sys.executable, "-c", "from joulemart.cli import main; main()"]
+    with subprocess.Popen(
+        [*command, "submit", "-f", "job.yaml", "--yes", "--wait"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        seen = b""
+        while not seen.endswith(b"running"):
+            seen += process.stdout.read(1)
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read().decode()
+
+    assert process.returncode == 130
+    assert "job_4f21 goes on" in told
+    assert "Traceback" not in told
+
+
+def test_there_is_no_colour_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for line in ("search", "explain job_4f21", "submit -f bad.yaml --yes", "jobs show job_lost"):
+        run(shlex.split(line))
+
+    shown = capsys.readouterr()
+    assert "\x1b" not in shown.out + shown.err
