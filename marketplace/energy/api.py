@@ -1,6 +1,6 @@
-"""Grid zones and their hours over HTTP."""
+"""Grid zones, their hours and forecasts over HTTP. Open to everybody: the grid belongs to nobody."""
 
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -9,22 +9,32 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from marketplace.common.clock import HOUR, hour_floor, rfc3339, utc_now
-from marketplace.common.errors import NotFound
-from marketplace.common.paging import list_answer, page_of, read_ask
+from marketplace.common.clock import HOUR, hour_ceil, hour_floor, moment_of, rfc3339
+from marketplace.common.errors import FieldProblem, InvalidParameter, NotFound
+from marketplace.common.paging import list_answer, page_of_list, read_ask
 from marketplace.common.parsing import parse
-from marketplace.energy.models import GridZone
-from marketplace.energy.services import NoHistory, ZoneHours, hours_of
+from marketplace.energy.errors import NoHistory
+from marketplace.energy.models import ForecastSignal, GridForecast, GridZone
+from marketplace.energy.services import ZoneHours, forecast_zone, hours_of
+from marketplace.energy.signals import ODBL_NOTICE
 
 MOST_HOURS = 336
 
 
 class HoursInput(serializers.Serializer[dict[str, Any]]):
-    """Which zone and hours."""
+    """Which zone and hours: [start, end), or `hours` from `start`; by default 48 hours from now."""
 
     zone = serializers.CharField(max_length=20)
     start = serializers.DateTimeField(required=False)
-    hours = serializers.IntegerField(min_value=1, max_value=MOST_HOURS, default=48)
+    end = serializers.DateTimeField(required=False)
+    hours = serializers.IntegerField(min_value=1, max_value=MOST_HOURS, required=False)
+
+
+class ForecastsInput(serializers.Serializer[dict[str, Any]]):
+    """Which zone, and which of its signals (all when left out)."""
+
+    zone = serializers.CharField(max_length=20)
+    signal = serializers.ChoiceField(choices=ForecastSignal.values, required=False)
 
 
 def zone_as_json(zone: GridZone) -> dict[str, Any]:
@@ -34,7 +44,10 @@ def zone_as_json(zone: GridZone) -> dict[str, Any]:
         "name": zone.name,
         "name_zh": zone.name_zh,
         "country": zone.country,
+        "market_boundary": zone.market_boundary,
         "timezone": zone.timezone,
+        "lat": zone.latitude,
+        "lon": zone.longitude,
         "sample": zone.sample,
     }
 
@@ -46,9 +59,9 @@ class ZonesView(APIView):
 
     @extend_schema(tags=["energy"], responses={200: dict})
     def get(self, request: Request) -> Response:
-        """Every grid zone."""
-        page = page_of(GridZone.objects.all(), read_ask(request.query_params))
-        return list_answer(request, page, zone_as_json, now=utc_now())
+        """Every grid zone, by code."""
+        page = page_of_list(list(GridZone.objects.all()), read_ask(request.query_params), id_of=lambda zone: zone.code)
+        return list_answer(request, page, zone_as_json, now=moment_of(request))
 
 
 class HoursView(APIView):
@@ -58,31 +71,92 @@ class HoursView(APIView):
 
     @extend_schema(tags=["energy"], parameters=[HoursInput], responses={200: dict})
     def get(self, request: Request) -> Response:
-        """Published where known, forecast where not; each hour says which."""
+        """Published where known, forecast where not; each hour says which. Intensity is the life-cycle average."""
         ask = parse(HoursInput, request.query_params.dict())
-        zone = GridZone.objects.filter(code=ask["zone"]).first()
-        if zone is None:
-            raise NotFound(f"there is no grid zone {ask['zone']}", hint="GET /api/v1/energy/zones")
-        now = utc_now()
-        start = hour_floor(ask.get("start") or now)
-        latest = now + timedelta(hours=MOST_HOURS)
-        if start > latest:
-            raise NotFound("that is beyond the forecast", hint=f"start before {rfc3339(latest)}")
-        try:
-            hours = hours_of(zones=[zone], start=start, hours=ask["hours"], now=now).zone(zone)
-        except NoHistory as error:
-            raise NotFound(str(error)) from error
-        data = [_hour(hours, number, rfc3339(start + number * HOUR)) for number in range(ask["hours"])]
-        return Response({"object": "list", "zone": zone.code, "data": data, "has_more": False})
+        zone, now = zone_of(ask["zone"]), moment_of(request)
+        start, count = _span(ask, now)
+        hours = hours_of(zones=[zone], start=start, hours=count, now=now).zone(zone)
+        data = [_hour(zone, hours, number, start) for number in range(count)]
+        notice = "" if zone.sample else ODBL_NOTICE
+        meta = {"count": count, "as_of": rfc3339(now), "notice": notice}
+        return Response({"object": "list", "zone": zone.code, "data": data, "has_more": False, "meta": meta})
 
 
-def _hour(hours: ZoneHours, number: int, start: str | None) -> dict[str, Any]:
+class ForecastsView(APIView):
+    """What is expected of a zone, with the range that four in five hours should fall into."""
+
+    public = True
+
+    @extend_schema(tags=["energy"], parameters=[ForecastsInput], responses={200: dict})
+    def get(self, request: Request) -> Response:
+        """P10, P50 and P90 of each signal for 14 days from the last published hour: shares in ppm, others in mg/kWh."""
+        ask = parse(ForecastsInput, request.query_params.dict())
+        zone, now = zone_of(ask["zone"]), moment_of(request)
+        wanted = [ask["signal"]] if "signal" in ask else ForecastSignal.values
+        stored = [GridForecast.objects.latest_of(zone, signal, by=now) for signal in wanted]
+        found = [row for row in stored if row]
+        if len(found) < len(wanted):
+            found = [row for row in forecast_zone(zone=zone, now=now) if row.signal in wanted]
+        if not found:
+            raise NoHistory(zone.code)
+        data = [forecast_as_json(zone, row) for row in found]
+        meta = {"count": len(data), "as_of": rfc3339(now)}
+        return Response({"object": "list", "zone": zone.code, "data": data, "has_more": False, "meta": meta})
+
+
+def zone_of(code: str) -> GridZone:
+    """The zone, or NotFound."""
+    zone = GridZone.objects.filter(code=code).first()
+    if zone is None:
+        raise NotFound(f"there is no grid zone {code}", hint="GET /api/v1/energy/zones lists them")
+    return zone
+
+
+def forecast_as_json(zone: GridZone, row: GridForecast) -> dict[str, Any]:
     return {
-        "start": start,
+        "object": "grid_forecast",
+        "zone": zone.code,
+        "signal": row.signal,
+        "unit": "ppm" if row.signal in {ForecastSignal.RENEWABLE, ForecastSignal.CARBON_FREE} else "mg_per_kwh",
+        "origin": rfc3339(row.origin),
+        "method": row.method,
+        "vintage": row.vintage,
+        "sample": zone.sample,
+        "p10": row.p10,
+        "p50": row.p50,
+        "p90": row.p90,
+    }
+
+
+def _span(ask: dict[str, Any], now: datetime) -> tuple[datetime, int]:
+    """The first whole hour and the number of hours; raises InvalidParameter."""
+    start = hour_floor(ask.get("start") or now)
+    if "end" in ask and "hours" in ask:
+        raise _invalid("hours", "give either end or hours", "leave one out")
+    count = (hour_ceil(ask["end"]) - start) // HOUR if "end" in ask else ask.get("hours", 48)
+    if not 1 <= count <= MOST_HOURS:
+        raise _invalid(
+            "end", f"from 1 to {MOST_HOURS} hours can be asked for at once", "end after start, within 14 days"
+        )
+    latest = hour_floor(now) + MOST_HOURS * HOUR
+    if start + count * HOUR > latest:
+        raise _invalid("start", "that is beyond the forecast", f"the last hour ends at {rfc3339(latest)}")
+    return start, count
+
+
+def _invalid(name: str, detail: str, hint: str) -> InvalidParameter:
+    return InvalidParameter([FieldProblem(name, "invalid_parameter", detail, hint)])
+
+
+def _hour(zone: GridZone, hours: ZoneHours, number: int, start: datetime) -> dict[str, Any]:
+    return {
+        "object": "grid_hour",
+        "start": rfc3339(start + number * HOUR),
         "renewable_share_ppm": hours.renewable_ppm[number],
         "carbon_free_share_ppm": hours.carbon_free_ppm[number],
         "carbon_mg_per_kwh": hours.lifecycle_mg[number],
         "direct_mg_per_kwh": hours.direct_mg[number],
         "quality": hours.quality(number),
-        "forecast": number >= hours.known,
+        "forecast": hours.forecast[number],
+        "sample": zone.sample,
     }

@@ -4,6 +4,8 @@ At origin o, y[o-1] is known; step h = 1, 2, … predicts y[o+h-1] = m + a·e^(-
 known values at that hour of the day; a is the mean over t = o-1 … o-3 of y[t] - mean(y[t-24d], d = 1 … 7).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,9 +13,22 @@ DAY = 24
 DAYS = 7
 FADE_HOURS = 18.0
 LATEST = 3
+STEP = 6  # hours between the origins whose residuals make an interval
 NEEDED = DAY * DAYS + LATEST  # hours of history that a forecast rests on
+INTERVAL_DAYS = 60
+INTERVAL_NEEDED = NEEDED + DAY * INTERVAL_DAYS
+METHOD = "blend"
 
 Series = npt.NDArray[np.float64]
+Table = npt.NDArray[np.float64]
+
+
+class Bands(NamedTuple):
+    """Three values for each hour ahead: one in ten is expected below `low`, one in ten above `high`."""
+
+    low: Series
+    middle: Series
+    high: Series
 
 
 def blend(history: Series, hours: int) -> Series:
@@ -21,33 +36,61 @@ def blend(history: Series, hours: int) -> Series:
 
     Raises ValueError with fewer than 171 hours of history.
     """
-    if len(history) < NEEDED:
-        raise ValueError(f"a forecast needs {NEEDED} hours of history, got {len(history)}")
-    steps = np.arange(1, hours + 1)
-    usual = _usual(history, hours)
-    recent = [history[-k] - np.mean(history[-k - DAY * DAYS : -k : DAY]) for k in range(1, LATEST + 1)]
-    return usual + float(np.mean(recent)) * np.exp(-steps / FADE_HOURS)
+    ahead: Series = blends(history, np.array([len(history)]), hours)[0]
+    return ahead
 
 
-def _usual(history: Series, hours: int) -> Series:
-    """m for each step: the mean of the seven latest known values at that hour of the day."""
-    lastday = history[len(history) - DAY * DAYS :].reshape(DAYS, DAY).mean(axis=0)
-    return np.resize(lastday, hours)
+def blends(series: Series, origins: npt.NDArray[np.int64], hours: int) -> Table:
+    """Forecasts from many origins at once: row i holds `hours` values from index `origins[i]` of `series` [n] on.
 
-
-def interval(history: Series, hours: int, days: int = 60) -> tuple[Series, Series]:
-    """(P10, P90) of the next `hours` values: the blend plus the empirical quantiles of its own residuals.
-
-    Residuals are those at the same step, over six-hourly origins of the last `days` days, as far as they are known.
-    Raises ValueError with less than `days` days and 171 hours of history.
+    Row i reads nothing of `series` at or after its origin. Raises ValueError when an origin has fewer than 171 hours
+    before it, or lies beyond the end.
     """
-    n = len(history)
-    if n < NEEDED + DAY * days:
-        raise ValueError(f"an interval needs {NEEDED + DAY * days} hours of history, got {n}")
-    residuals = np.full((days * 4, hours), np.nan)
-    for row, origin in enumerate(range(n - days * DAY, n, 6)):
-        known = min(hours, n - origin)
-        residuals[row, :known] = history[origin : origin + known] - blend(history[:origin], known)
+    if len(origins) and not NEEDED <= origins.min() <= origins.max() <= len(series):
+        raise ValueError(f"a forecast needs {NEEDED} hours of history, got {min(int(origins.min()), len(series))}")
+    steps = np.arange(1, hours + 1)
+    usual = _usual(series)
+    unusual = np.full(len(series), np.nan)
+    unusual[DAY * DAYS :] = series[DAY * DAYS :] - usual[DAY * (DAYS - 1) : -DAY]
+    drift = np.mean([unusual[origins - back] for back in range(1, LATEST + 1)], axis=0)
+    ahead: Table = usual[origins[:, None] - DAY + (steps - 1) % DAY] + drift[:, None] * np.exp(-steps / FADE_HOURS)
+    return ahead
+
+
+def _usual(series: Series) -> Series:
+    """For each t the mean of y[t], y[t-24], … y[t-144]; nan where that reaches before the start."""
+    means = np.full(len(series), np.nan)
+    first = DAY * (DAYS - 1)
+    means[first:] = sum(series[first - DAY * back : len(series) - DAY * back] for back in range(DAYS)) / DAYS
+    return means
+
+
+def bands(history: Series, hours: int, *, days: int = INTERVAL_DAYS) -> Bands:
+    """(P10, P50, P90) of the next `hours` values after `history` ([n] hourly values).
+
+    P50 is the blend. P10 and P90 add the empirical quantiles of its residuals at the same step over the six-hourly
+    origins of the last `days` days, as far as they are known. Raises ValueError with less than `days` days and 171
+    hours of history, or for more hours than those days hold.
+    """
+    size, rows = len(history), days * DAY // STEP
+    if size < NEEDED + DAY * days:
+        raise ValueError(f"an interval needs {NEEDED + DAY * days} hours of history, got {size}")
+    if hours > (rows - 1) * STEP:
+        raise ValueError(f"{days} days of history say nothing about more than {(rows - 1) * STEP} hours ahead")
     middle = blend(history, hours)
-    low, high = np.nanquantile(residuals, (0.1, 0.9), axis=0)
-    return middle + low, middle + high
+    low, high = _residual_quantiles(history, hours, rows)
+    return Bands(middle + low, middle, middle + high)
+
+
+def _residual_quantiles(history: Series, hours: int, rows: int) -> tuple[Series, Series]:
+    """The 10th and 90th percentile of what came minus what was forecast, per step."""
+    size = len(history)
+    origins = size - STEP * np.arange(1, rows + 1)  # latest first: row k knows STEP·(k+1) hours of its future
+    columns = origins[:, None] + np.arange(hours)
+    came = np.append(history, np.full(hours, np.nan))[np.minimum(columns, size)]
+    residuals = came - blends(history, origins, hours)
+    low, high = np.empty(hours), np.empty(hours)
+    for block in range(0, hours, STEP):
+        steps = slice(block, min(block + STEP, hours))
+        low[steps], high[steps] = np.quantile(residuals[block // STEP :, steps], (0.1, 0.9), axis=0)
+    return low, high

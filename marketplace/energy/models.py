@@ -1,11 +1,24 @@
 """Grid zones and what was known of their electricity, hour by hour."""
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 
 from marketplace.common.units import PPM
-from marketplace.energy.querysets import GridHourQuerySet
+from marketplace.energy.querysets import GridForecastQuerySet, GridHourQuerySet
+
+
+class OnTheHour(Func):
+    """Whether a moment is the start of a UTC hour, whatever the session's time zone."""
+
+    template = "date_trunc('hour', %(expressions)s, 'UTC') = %(expressions)s"
+    output_field = models.BooleanField()
+
+
+def append_only(name: str) -> pgtrigger.Trigger:
+    """The database refuses to change or delete a row."""
+    return pgtrigger.Protect(name=name, operation=pgtrigger.Update | pgtrigger.Delete)
 
 
 class GridZone(models.Model):
@@ -15,11 +28,21 @@ class GridZone(models.Model):
     name = models.CharField(max_length=80)
     name_zh = models.CharField(max_length=80, blank=True)
     country = models.CharField(max_length=2)
+    market_boundary = models.CharField(max_length=80, blank=True)
     timezone = models.CharField(max_length=40, default="UTC")
+    latitude = models.FloatField(null=True, blank=True)
+    longitude = models.FloatField(null=True, blank=True)
     sample = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(latitude__range=(-90, 90), longitude__range=(-180, 180))
+                | Q(latitude__isnull=True, longitude__isnull=True),
+                name="grid_zone_is_on_earth",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.code
@@ -50,8 +73,84 @@ class GridHour(models.Model):
                 condition=Q(renewable_ppm__lte=F("carbon_free_ppm"), carbon_free_ppm__lte=PPM),
                 name="grid_hour_shares_ordered",
             ),
+            models.CheckConstraint(condition=OnTheHour("start"), name="grid_hour_starts_on_the_hour"),
         ]
-        triggers = [pgtrigger.Protect(name="grid_hour_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [append_only("grid_hour_is_append_only")]
 
     def __str__(self) -> str:
         return f"{self.zone_id} {self.start:%Y-%m-%dT%H}"
+
+
+class ForecastSignal(models.TextChoices):
+    """The signals that are forecast: shares in ppm, intensities in mg/kWh."""
+
+    RENEWABLE = "renewable"
+    CARBON_FREE = "carbon_free"
+    LIFECYCLE = "lifecycle"
+    DIRECT = "direct"
+
+
+class GridForecast(models.Model):
+    """What one method expected of one signal at `origin`: hour n of an array is the hour `origin + n`."""
+
+    zone = models.ForeignKey(GridZone, on_delete=models.PROTECT, related_name="forecasts")
+    signal = models.CharField(max_length=12, choices=ForecastSignal.choices)
+    origin = models.DateTimeField()
+    method = models.CharField(max_length=24)
+    vintage = models.CharField(max_length=50)
+    p10 = ArrayField(models.BigIntegerField())
+    p50 = ArrayField(models.BigIntegerField())
+    p90 = ArrayField(models.BigIntegerField())
+
+    objects = GridForecastQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["zone", "signal", "origin"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["zone", "signal", "origin", "method", "vintage"], name="grid_forecast_once_per_vintage"
+            ),
+            models.CheckConstraint(condition=Q(signal__in=ForecastSignal.values), name="grid_forecast_signal_known"),
+            models.CheckConstraint(condition=OnTheHour("origin"), name="grid_forecast_starts_on_the_hour"),
+            models.CheckConstraint(
+                condition=Q(p10__len=F("p50__len"), p90__len=F("p50__len"), p50__len__gt=0),
+                name="grid_forecast_arrays_alike",
+            ),
+        ]
+        triggers = [append_only("grid_forecast_is_append_only")]
+
+    def __str__(self) -> str:
+        return f"{self.zone_id} {self.signal} {self.origin:%Y-%m-%dT%H}"
+
+
+class ImportState(models.TextChoices):
+    """How an import ended."""
+
+    IMPORTED = "imported"
+    REFUSED = "refused"
+
+
+class ImportFile(models.Model):
+    """One file that was read: taken as a whole, or refused with every fault named."""
+
+    kind = models.CharField(max_length=24)
+    sha256 = models.CharField(max_length=64)
+    scope = models.CharField(max_length=400, blank=True)  # the zones it was limited to, sorted; empty: all
+    state = models.CharField(max_length=12, choices=ImportState.choices)
+    rows = models.PositiveIntegerField()
+    faults = models.PositiveIntegerField(default=0)
+    errors = models.JSONField(default=list)
+    imported_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "sha256", "scope"], condition=Q(state="imported"), name="import_file_taken_once"
+            ),
+            models.CheckConstraint(condition=Q(state__in=ImportState.values), name="import_file_state_known"),
+        ]
+        triggers = [append_only("import_file_is_append_only")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.sha256[:12]} {self.state}"

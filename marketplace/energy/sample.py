@@ -1,116 +1,179 @@
 """The sample grid: a deterministic, invented electricity mix for a few zones, the same in any process.
 
-Only integers are used, so two machines agree to the last digit. Output per source is in thousandths of the zone's mean
-demand. Life-cycle intensities are the medians of IPCC AR5 WGIII Annex III in mg/kWh. Everything made here bears the
-source `sample`.
+Power is counted in millionths of the zone's mean demand, with integers alone, so that two machines agree to the last
+digit. Sun follows latitude, season and clouds; wind and clouds are smooth noise over hours and days; water follows the
+rains and what the other sources leave; coal and gas fill the rest. Intensities are the medians of IPCC AR5 WGIII
+Annex III (life-cycle) and common direct factors. Everything made here bears the source `sample`.
 """
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 
 from marketplace.common.clock import HOUR
-from marketplace.common.units import PPM
+from marketplace.common.units import PPM, ceil_div
+from marketplace.energy.signals import Signal, SignalPoint
+from marketplace.energy.zones import BY_CODE
 
 SOURCE = "sample"
-# Sun at the middle of each local hour, thousandths of its daily peak.
-SUN = (0, 0, 0, 0, 0, 0, 80, 280, 500, 690, 840, 950, 1000, 950, 840, 690, 500, 280, 80, 0, 0, 0, 0, 0)
-SEASON_NORTH = (520, 620, 780, 920, 1020, 1060, 1040, 960, 840, 680, 550, 480)  # sun by month, thousandths
-DEMAND = (
+VINTAGE = "2"  # of this generator: a change of any figure below makes another one
+TURN = 3600  # steps of a full turn in the sine table
+SINE = tuple(round(math.sin(2 * math.pi * step / TURN) * PPM) for step in range(TURN))
+DECLINATION = 23_440_000  # of the sun at the solstice, in millionths of a degree
+DEMAND_BY_HOUR = (
     880, 850, 830, 820, 830, 870, 940, 1010, 1060, 1080, 1090, 1090,
     1070, 1060, 1050, 1050, 1060, 1090, 1130, 1150, 1120, 1070, 1000, 930,
 )  # fmt: skip
-LIFECYCLE_MG = {"solar": 45_000, "wind": 11_000, "hydro": 24_000, "nuclear": 12_000}
+LIFECYCLE_G = {"solar": 48, "wind": 11, "hydro": 24, "nuclear": 12, "coal": 820, "gas": 490}
+DIRECT_G = {"coal": 760, "gas": 370}
 RENEWABLE = ("solar", "wind", "hydro")
+CARBON_FREE = (*RENEWABLE, "nuclear")
 
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """A sample zone: mean output per source in thousandths of demand, and what its remaining power emits."""
+    """A sample zone's power in thousandths of mean demand: solar and wind at full output, the others on average.
+
+    `must_run` is the thermal power that never stops; `coal` its and the rest's share of coal in thousandths.
+    """
 
     code: str
-    name: str
-    name_zh: str
-    country: str
-    timezone: str
     utc_offset: int
     solar: int
     wind: int
     hydro: int
     nuclear: int
-    fossil_lifecycle_mg: int
-    fossil_direct_mg: int
+    coal: int
+    must_run: int = 40
 
 
-ZONES: tuple[Mix, ...] = (
-    Mix("CN-NX", "Ningxia", "宁夏", "CN", "Asia/Shanghai", 8, 620, 330, 40, 0, 850_000, 790_000),
-    Mix("CN-GZ", "Guizhou", "贵州", "CN", "Asia/Shanghai", 8, 180, 60, 620, 0, 850_000, 790_000),
-    Mix("CN-NM", "Inner Mongolia", "内蒙古", "CN", "Asia/Shanghai", 8, 320, 590, 10, 0, 870_000, 810_000),
-    Mix("CN-HE", "Hebei", "河北", "CN", "Asia/Shanghai", 8, 420, 430, 20, 0, 850_000, 790_000),
-    Mix("CN-SH", "Shanghai", "上海", "CN", "Asia/Shanghai", 8, 120, 60, 170, 60, 760_000, 700_000),
-    Mix("CN-AH", "Anhui", "安徽", "CN", "Asia/Shanghai", 8, 720, 110, 30, 0, 840_000, 780_000),
-    Mix("CN-GD", "Guangdong", "广东", "CN", "Asia/Shanghai", 8, 150, 90, 120, 420, 690_000, 620_000),
-    Mix("CN-YN", "Yunnan", "云南", "CN", "Asia/Shanghai", 8, 140, 110, 690, 0, 840_000, 780_000),
-    Mix("SE", "Northern Sweden", "瑞典北部", "SE", "Europe/Stockholm", 1, 10, 300, 620, 60, 490_000, 400_000),
-    Mix("DE", "Germany", "德国", "DE", "Europe/Berlin", 1, 400, 330, 60, 0, 700_000, 640_000),
-    Mix("US-TEX", "Texas", "得克萨斯", "US", "America/Chicago", -6, 330, 290, 10, 90, 520_000, 440_000),
-    Mix("SG", "Singapore", "新加坡", "SG", "Asia/Singapore", 8, 60, 0, 0, 0, 490_000, 390_000),
-)  # fmt: skip
+MIXES: tuple[Mix, ...] = (
+    Mix("CN-NX", 8, solar=1250, wind=900, hydro=60, nuclear=0, coal=900),
+    Mix("CN-GZ", 8, solar=280, wind=120, hydro=760, nuclear=0, coal=900, must_run=20),
+    Mix("CN-NM", 8, solar=520, wind=1350, hydro=20, nuclear=0, coal=950),
+    Mix("CN-HE", 8, solar=620, wind=1200, hydro=30, nuclear=0, coal=900),
+    Mix("CN-SH", 8, solar=240, wind=160, hydro=190, nuclear=90, coal=500, must_run=120),
+    Mix("CN-AH", 8, solar=1500, wind=260, hydro=130, nuclear=0, coal=600),
+    Mix("CN-GD", 8, solar=260, wind=180, hydro=140, nuclear=620, coal=150, must_run=20),
+    Mix("CN-YN", 8, solar=260, wind=240, hydro=780, nuclear=0, coal=800, must_run=10),
+    Mix("SE", 1, solar=30, wind=560, hydro=560, nuclear=210, coal=0, must_run=0),
+    Mix("DE", 1, solar=900, wind=850, hydro=90, nuclear=0, coal=550, must_run=60),
+    Mix("US-TEX", -6, solar=620, wind=620, hydro=10, nuclear=90, coal=250, must_run=60),
+    Mix("SG", 8, solar=90, wind=0, hydro=0, nuclear=0, coal=20, must_run=300),
+)
+MIX_OF = {mix.code: mix for mix in MIXES}
 
 
-@dataclass(frozen=True, slots=True)
-class GridPoint:
-    """One hour of a zone: intensities in mg/kWh, shares in ppm."""
+class SampleProvider:
+    """Sample signals of the zones in MIXES."""
 
-    start: datetime
-    direct_mg: int
-    lifecycle_mg: int
-    renewable_ppm: int
-    carbon_free_ppm: int
+    source = SOURCE
+    vintage = VINTAGE
 
-
-def hours_of_zone(mix: Mix, start: datetime, hours: int) -> Sequence[GridPoint]:
-    """`hours` points from the whole UTC hour `start`."""
-    return [_point(mix, start + n * HOUR) for n in range(hours)]
-
-
-def _point(mix: Mix, start: datetime) -> GridPoint:
-    hour = int(start.timestamp()) // 3600
-    local = (start.hour + mix.utc_offset) % 24
-    demand = DEMAND[local] * (970 + 60 * _noise(mix.code, "demand", hour, 3) // 1000) // 1000
-    output = _output(mix, start, hour, local)
-    left, used = demand, {}
-    for source in ("hydro", "wind", "solar", "nuclear"):
-        used[source] = min(left, output[source])
-        left -= used[source]
-    renewable = sum(used[source] for source in RENEWABLE) * PPM // demand
-    free = (sum(used.values()) * PPM) // demand
-    lifecycle = sum(used[source] * LIFECYCLE_MG[source] for source in used) + left * mix.fossil_lifecycle_mg
-    return GridPoint(start, left * mix.fossil_direct_mg // demand, lifecycle // demand, renewable, max(renewable, free))
+    def points(self, *, zone: str, start: datetime, end: datetime) -> Iterator[SignalPoint]:
+        """Hourly points of `zone` from the whole hour `start` up to `end`; KeyError for a zone without a mix."""
+        mix = MIX_OF[zone]
+        while start < end:
+            issued = start + HOUR
+            for kind, value in _signals(mix, start).items():
+                yield SignalPoint(zone, start, 60, kind, value, False, issued, SOURCE)
+            start += HOUR
 
 
-def _output(mix: Mix, start: datetime, hour: int, local: int) -> dict[str, int]:
-    """What each source delivers, thousandths of mean demand. A mean sun needs 3.1 times its mean at noon."""
-    clouds = 600 + 400 * _noise(mix.code, "clouds", hour, 6) // 1000
-    gusts = 350 + 1300 * _noise(mix.code, "gusts", hour, 9) // 1000
-    rain = 850 + 300 * _noise(mix.code, "rain", hour, 120) // 1000
-    season = SEASON_NORTH[start.month - 1] if mix.utc_offset != 8 or mix.code != "SG" else 900
+def _signals(mix: Mix, start: datetime) -> dict[Signal, int]:
+    """Shares rounded down, intensities up."""
+    power = power_of_hour(mix, start)
+    whole = sum(power.values())
     return {
-        "solar": mix.solar * 31 // 10 * SUN[local] // 1000 * season // 1000 * clouds // 1000,
-        "wind": mix.wind * gusts // 1000,
-        "hydro": mix.hydro * rain // 1000,
-        "nuclear": mix.nuclear,
+        Signal.DIRECT: ceil_div(1000 * sum(power[name] * grams for name, grams in DIRECT_G.items()), whole),
+        Signal.LIFECYCLE: ceil_div(1000 * sum(power[name] * grams for name, grams in LIFECYCLE_G.items()), whole),
+        Signal.RENEWABLE: sum(power[name] for name in RENEWABLE) * PPM // whole,
+        Signal.CARBON_FREE: sum(power[name] for name in CARBON_FREE) * PPM // whole,
     }
 
 
-def _noise(zone: str, kind: str, hour: int, period: int) -> int:
-    """Smooth noise in 0..1000: a hash every `period` hours, joined by straight lines."""
-    block, part = divmod(hour, period)
-    before, after = _hash(zone, kind, block), _hash(zone, kind, block + 1)
-    return before + (after - before) * part // period
+def power_of_hour(mix: Mix, start: datetime) -> dict[str, int]:
+    """What each source delivers in the hour from `start`, in millionths of mean demand; together they meet demand."""
+    hour = int(start.timestamp()) // 3600
+    demand = _demand(mix, start, hour)
+    must_run = min(mix.must_run * 1000, demand)
+    nuclear = min(mix.nuclear * (940_000 + _noise(mix.code, "outages", hour, (400, 130)) * 60 // 1000) // 1000, demand)
+    room = max(0, demand - must_run - nuclear)
+    solar, wind = _curtailed(_solar(mix, start, hour), _wind(mix, start, hour), room)
+    hydro = min(room - solar - wind, _hydro(mix, start, hour, room - solar - wind))
+    thermal = demand - nuclear - solar - wind - hydro
+    coal = thermal * mix.coal // 1000
+    return {"solar": solar, "wind": wind, "hydro": hydro, "nuclear": nuclear, "coal": coal, "gas": thermal - coal}
 
 
-def _hash(zone: str, kind: str, block: int) -> int:
-    digest = hashlib.sha256(f"{zone} {kind} {block}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") % 1001
+def _demand(mix: Mix, start: datetime, hour: int) -> int:
+    local = start + timedelta(hours=mix.utc_offset)
+    weekend = 950 if local.weekday() >= 5 else 1020
+    weather = 970_000 + _noise(mix.code, "demand", hour, (40, 7)) * 60_000 // PPM
+    return DEMAND_BY_HOUR[local.hour] * weekend * weather // PPM
+
+
+def _solar(mix: Mix, start: datetime, hour: int) -> int:
+    """Panels tilted by the latitude at the middle of the hour: cos δ · cos H while the sun is up, dimmed when low."""
+    zone = BY_CODE[mix.code]
+    noon_angle = (start.hour * 60 + 30) * TURN // 1440 + round(zone.longitude * TURN / 360) - TURN // 2
+    day = start.timetuple().tm_yday
+    declination = -DECLINATION * _cosine((day + 10) * TURN // 365) // PPM  # millionths of a degree
+    tilt, latitude = declination * TURN // 360 // PPM, round(zone.latitude * TURN / 360)
+    facing = _cosine(tilt) * _cosine(noon_angle) // PPM
+    height = (_sine(latitude) * _sine(tilt) + _cosine(latitude) * _cosine(tilt) // PPM * _cosine(noon_angle)) // PPM
+    if height <= 0 or facing <= 0:
+        return 0
+    clear = min(PPM, 450_000 + _noise(mix.code, "clouds", hour, (37, 6)) * 800 // 1000)
+    return mix.solar * 1000 * facing // PPM * min(PPM, 200_000 + 3 * height) // PPM * clear // PPM
+
+
+def _wind(mix: Mix, start: datetime, hour: int) -> int:
+    """Fronts last two days, gusts a few hours; nights and winters are windier."""
+    speed = _noise(mix.code, "wind", hour, (59, 17, 5))
+    steep = max(0, min(PPM, (speed - 200_000) * 10 // 6))
+    night = 1000 + 80 * _cosine((start.hour + mix.utc_offset - 2) * TURN // 24) // PPM
+    winter = 1000 + 120 * _cosine(start.timetuple().tm_yday * TURN // 365) // PPM
+    return mix.wind * 1000 * steep // PPM * night // 1000 * winter // 1000
+
+
+def _hydro(mix: Mix, start: datetime, hour: int, wanted: int) -> int:
+    """Half flows as it rains, half waits in the reservoir for the hours that want it most."""
+    wet = 1000 - 150 * _cosine((start.timetuple().tm_yday - 30) * TURN // 365) // PPM  # wettest at the end of July
+    water = mix.hydro * wet * (850_000 + _noise(mix.code, "rain", hour, (331, 71)) * 300 // 1000) // PPM
+    return water // 2 + water * wanted // (2 * 750_000)
+
+
+def _curtailed(solar: int, wind: int, room: int) -> tuple[int, int]:
+    """Both cut in the same proportion when they exceed `room`."""
+    both = solar + wind
+    return (solar, wind) if both <= room else (solar * room // both, wind * room // both)
+
+
+def _cosine(angle: int) -> int:
+    return _sine(angle + TURN // 4)
+
+
+def _sine(angle: int) -> int:
+    return SINE[angle % TURN]
+
+
+def _noise(zone: str, kind: str, hour: int, periods: tuple[int, ...]) -> int:
+    """Smooth noise in 0..1,000,000: per period, hashes joined by straight lines, slower ones weighing double."""
+    total = weights = 0
+    for index, period in enumerate(periods):
+        block, part = divmod(hour, period)
+        before, after = _hash(zone, kind, period, block), _hash(zone, kind, period, block + 1)
+        weight = 2 ** (len(periods) - index)
+        total += weight * (before + (after - before) * part // period)
+        weights += weight
+    return total // weights
+
+
+@lru_cache(maxsize=65_536)
+def _hash(zone: str, kind: str, period: int, block: int) -> int:
+    digest = hashlib.sha256(f"{zone} {kind} {period} {block}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % (PPM + 1)

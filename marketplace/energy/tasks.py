@@ -4,11 +4,13 @@ from celery import shared_task
 
 from marketplace.common.clock import utc_now
 from marketplace.energy.models import GridZone
-from marketplace.energy.services import refresh_sample_hours
+from marketplace.energy.services import refresh_forecasts, refresh_sample_hours
 
 
 @shared_task(name="refresh_grid", time_limit=30)
 def refresh_grid() -> None:
-    """Publish the hours that have become known since the last time."""
+    """Publish the sample hours that have ended since the last time, and forecast every zone from its last hour."""
+    now = utc_now()
     if GridZone.objects.filter(sample=True).exists():
-        refresh_sample_hours(now=utc_now())
+        refresh_sample_hours(now=now)
+    refresh_forecasts(zones=GridZone.objects.all(), now=now)

@@ -1,0 +1,59 @@
+"""The operators' view of the grid's record. Hours, forecasts and imports are written by services and never change."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from marketplace.energy.models import GridForecast, GridHour, GridZone, ImportFile
+
+
+class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the package is untyped
+    """Rows to look at."""
+
+    show_full_result_count = False  # counting a million hours would take longer than showing a page of them
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(GridZone)
+class GridZoneAdmin(ModelAdmin):  # type: ignore[misc]  # the package is untyped
+    list_display = ("code", "name", "name_zh", "country", "market_boundary", "timezone", "sample")
+    list_filter = ("sample", "country")
+    search_fields = ("code", "name", "name_zh")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(GridHour)
+class GridHourAdmin(RecordAdmin):
+    list_display = (
+        "zone", "start", "renewable_ppm", "carbon_free_ppm", "lifecycle_mg_per_kwh", "direct_mg_per_kwh",
+        "source", "vintage", "estimated",
+    )  # fmt: skip
+    list_filter = ("zone", "source", "estimated")
+    list_select_related = ("zone",)
+    ordering = ("-start", "zone")
+
+
+@admin.register(GridForecast)
+class GridForecastAdmin(RecordAdmin):
+    list_display = ("zone", "signal", "origin", "method", "vintage")
+    list_filter = ("zone", "signal")
+    list_select_related = ("zone",)
+    ordering = ("-origin", "zone", "signal")
+
+
+@admin.register(ImportFile)
+class ImportFileAdmin(RecordAdmin):
+    list_display = ("imported_at", "kind", "state", "rows", "faults", "scope", "sha256")
+    list_filter = ("state", "kind")

@@ -1,0 +1,44 @@
+"""`manage.py import_grid FILE`: hours of grid zones from a CSV file, plain or gzipped."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from marketplace.common.clock import utc_now
+from marketplace.energy.errors import WrongImport
+from marketplace.energy.importer import import_grid
+from marketplace.energy.models import ImportFile, ImportState
+from marketplace.energy.sheets import LAYOUTS
+from marketplace.energy.signals import NOTICES
+
+
+class Command(BaseCommand):
+    help = "Import hourly carbon intensity and renewable share of grid zones from a CSV file; all of it or nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, help="a CSV file, plain or .gz, at most 50 MB")
+        parser.add_argument("--kind", choices=sorted(LAYOUTS), default="grid_hourly", help="which headings it has")
+        parser.add_argument("--zones", nargs="+", default=[], metavar="CODE", help="import only these zones")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            data = options["file"].read_bytes()
+            result = import_grid(data=data, kind=options["kind"], now=utc_now(), zones=options["zones"])
+        except OSError as error:
+            raise CommandError(f"{options['file']} cannot be read: {error.strerror}") from error
+        except WrongImport as error:
+            raise CommandError(f"{error.detail}. Mend: {error.hint}" if error.hint else error.detail) from error
+        if result.state == ImportState.REFUSED:
+            self._explain(result)
+            raise CommandError(f"{result.faults} faults: nothing was imported")
+        self.stdout.write(f"{result.rows} hours imported, vintage {result.sha256[:12]}")
+        self.stdout.write(NOTICES[LAYOUTS[options["kind"]].source])
+
+    def _explain(self, result: ImportFile) -> None:
+        for fault in result.errors:
+            hint = f" ({fault['hint']})" if fault["hint"] else ""
+            self.stderr.write(f"line {fault['line']}, {fault['column']}: {fault['code']}: {fault['detail']}{hint}")
+        if result.faults > len(result.errors):
+            self.stderr.write(f"… and {result.faults - len(result.errors)} more")

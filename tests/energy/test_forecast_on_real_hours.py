@@ -1,0 +1,71 @@
+"""The forecast's promises, kept on a year of real hours of 14 zones (energy.md, Forecast and acceptance)."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from marketplace.energy.forecast import blend
+from marketplace.energy.scoring import SPANS, blend_errors, coverage, shifting, yesterday_errors
+
+LEFT_OUT = {"IN-WE", "JP-TK", "ES", "FR", "NO"}  # modelled by their publisher, or without 2024
+FIRST_HOUR = datetime(2021, 1, 1, tzinfo=UTC)
+FIRST_OF_2024 = (datetime(2024, 1, 1, tzinfo=UTC) - FIRST_HOUR) // timedelta(hours=1)
+BLEND_MAPE = {"1-6": 7.5, "1-24": 11.0, "25-48": 14.9, "49-96": 16.2}
+YESTERDAY_MAPE = {"1-6": 13.3, "1-24": 13.3, "25-48": 17.0, "49-96": 18.5}
+
+
+@pytest.fixture(scope="module")
+def series(real_intensity) -> list[np.ndarray]:
+    found = [values for zone, values in real_intensity.items() if zone not in LEFT_OUT]
+    assert len(found) == 14
+    return found
+
+
+def mean(values) -> float:
+    return float(np.mean(list(values)))
+
+
+def test_germany_on_a_july_night_is_forecast_to_the_digit(real_intensity):
+    origin = (datetime(2024, 7, 1, tzinfo=UTC) - FIRST_HOUR) // timedelta(hours=1)
+
+    ahead = blend(real_intensity["DE"][:origin], 96)
+
+    assert [round(float(ahead[h - 1]), 2) for h in (1, 6, 24, 96)] == [379.87, 333.10, 373.12, 373.44]
+
+
+def test_the_blend_errs_as_little_as_promised_at_every_range(series):
+    errors = [blend_errors(values, FIRST_OF_2024) for values in series]
+
+    for span in SPANS:
+        assert mean(error.percent[span] for error in errors) == pytest.approx(BLEND_MAPE[span], abs=0.5), span
+
+
+def test_saying_yesterday_again_errs_as_the_specification_measured(series):
+    errors = [yesterday_errors(values, FIRST_OF_2024) for values in series]
+
+    for span in SPANS:
+        assert mean(error.percent[span] for error in errors) == pytest.approx(YESTERDAY_MAPE[span], abs=0.5), span
+
+
+def test_the_blend_beats_yesterday_by_a_tenth_on_the_next_day(series):
+    ratios = [
+        blend_errors(values, FIRST_OF_2024).absolute["1-24"] / yesterday_errors(values, FIRST_OF_2024).absolute["1-24"]
+        for values in series
+    ]
+
+    assert mean(ratios) < 0.9
+
+
+def test_four_in_five_hours_of_the_next_day_fall_into_the_range(series):
+    inside = [100 * coverage(values, FIRST_OF_2024) for values in series]
+
+    assert mean(inside) == pytest.approx(80, abs=2)
+    assert 77 <= min(inside) <= max(inside) <= 83
+
+
+def test_waiting_for_the_cleanest_hours_saves_what_is_said(series):
+    runs = [shifting(values, FIRST_OF_2024) for values in series]
+
+    assert 100 * mean(run.saved for run in runs) == pytest.approx(18.4, abs=0.5)
+    assert 100 * mean(run.could_be_saved for run in runs) == pytest.approx(20.8, abs=0.5)
