@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.models import ApiKey, Membership, Organization, User
-from accounts.services import add_member, revoke_key
+from accounts.services import add_member, remove_member, revoke_key
 from marketplace.common.clock import utc_now
 
 # The admin's own form knows no second factor: whoever comes without a session signs in like everybody else.
@@ -38,6 +38,10 @@ class MembersInline(TabularInline):  # type: ignore[misc]  # the package is unty
     autocomplete_fields = ("user",)
     extra = 0
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A role is given or taken away, never rewritten."""
+        return False
+
 
 @admin.register(Organization)
 class OrganizationAdmin(ModelAdmin):  # type: ignore[misc]  # the package is untyped
@@ -54,12 +58,11 @@ class OrganizationAdmin(ModelAdmin):  # type: ignore[misc]  # the package is unt
         return False
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Members join through the service, so that their rights follow."""
+        """Members join and leave through the services, so that their rights follow."""
         formset.save(commit=False)
-        for gone in formset.deleted_objects:
-            gone.delete()
-        for member in [*formset.new_objects, *(changed for changed, _fields in formset.changed_objects)]:
-            Membership.objects.filter(pk=member.pk).delete()
+        for member in formset.deleted_objects:
+            remove_member(member=member)
+        for member in formset.new_objects:
             add_member(organization=member.organization, user=member.user, role=member.role, now=utc_now())
 
 

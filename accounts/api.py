@@ -96,7 +96,7 @@ class OrganizationsView(APIView):
 
     def get(self, request: Request) -> Response:
         mine = Organization.objects.of_any(organizations_of(request))
-        return paged(request, mine, organization_as_json)
+        return paged(request, mine, organization_as_json, now=utc_now())
 
 
 @extend_schema(tags=["accounts"], responses={200: dict})
@@ -120,7 +120,7 @@ class KeysView(APIView):
     @extend_schema(tags=["accounts"], responses={200: dict})
     def get(self, request: Request) -> Response:
         keys = ApiKey.objects.of(current_organization(request))
-        return paged(request, keys.order_by("-created_at", "-pk"), key_as_json)
+        return paged(request, keys.order_by("-created_at", "-pk"), key_as_json, now=utc_now())
 
     @extend_schema(tags=["accounts"], request=KeyInput, responses={201: dict})
     def post(self, request: Request) -> Response:

@@ -53,8 +53,8 @@ def idempotent(*, required: bool = False) -> Callable[[Method[View, P]], Method[
     """Make a POST method of a REST framework view safe to retry; the whole method is one transaction.
 
     A method that spends, promises or moves credit says `required=True`: without `Idempotency-Key` it raises
-    IdempotencyKeyRequired; elsewhere the header is a choice. `dry_run=true` stores nothing and needs no key. Waiting for
-    what comes after the effect (`Prefer: wait`) belongs outside the method: it would hold the transaction open. An
+    IdempotencyKeyRequired; elsewhere the header is a choice. `dry_run=true` stores nothing and needs no key. Waiting
+    for what comes after the effect (`Prefer: wait`) belongs outside the method: it would hold the transaction open. An
     answer of 400 or more rolls everything back, the key too.
     """
 

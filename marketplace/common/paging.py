@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from marketplace.common.clock import moment_of, rfc3339
+from marketplace.common.clock import rfc3339
 from marketplace.common.errors import FieldProblem, InvalidParameter
 
 DEFAULT_LIMIT = 20
@@ -86,12 +86,14 @@ def page_of_list(items: Sequence[Item], ask: PageAsk, *, id_of: Callable[[Item],
 
 
 def paged(
-    request: Request, rows: "QuerySet[Row]", as_json: Callable[[Row], Mapping[str, Any]], **meta: Any
+    request: Request, rows: "QuerySet[Row]", as_json: Callable[[Row], Mapping[str, Any]], *, now: datetime
 ) -> Response:
-    """The page of `rows` that the request asks for: in the queryset's own order, newest first where it has none."""
+    """The page of `rows` that the query string asks for, newest first unless the rows are ordered otherwise.
+
+    Raises InvalidParameter.
+    """
     order = [name for name in rows.query.order_by if isinstance(name, str)] or ["-pk"]
-    page = page_of(rows, read_ask(request.query_params), order=order)
-    return list_answer(request, page, as_json, now=moment_of(request), **meta)
+    return list_answer(request, page_of(rows, read_ask(request.query_params), order=order), as_json, now=now)
 
 
 def list_answer(
@@ -162,10 +164,3 @@ def _lost(ask: PageAsk) -> InvalidParameter:
 
 def _invalid(name: str, detail: str, hint: str) -> InvalidParameter:
     return InvalidParameter([FieldProblem(name, "invalid_parameter", detail, hint)])
-
-
-def paged(
-    request: Request, rows: "QuerySet[Row]", as_json: Callable[[Row], Mapping[str, Any]], *, now: datetime
-) -> Response:
-    """The page of `rows` that the query string asks for, newest first; raises InvalidParameter."""
-    return list_answer(request, page_of(rows, read_ask(request.query_params)), as_json, now=now)

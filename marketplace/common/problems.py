@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions as rest
 from rest_framework.response import Response
@@ -38,6 +38,7 @@ FOREIGN: list[tuple[type[Exception], str]] = [
     (RequestDataTooBig, "too_large"),
     (SuspiciousOperation, "malformed_body"),
     (OperationalError, "unavailable"),
+    (DataError, "invalid_parameter"),  # a value that no column takes, such as a text with NUL
 ]
 
 
@@ -69,7 +70,7 @@ def describe(exc: Exception, request: HttpRequest) -> tuple[dict[str, Any], dict
     code = exc.code if isinstance(exc, DomainError) else _code_of(exc)
     if code == "internal_error":
         log.error("unexpected error", path=request.path, exc_info=exc)
-    elif isinstance(exc, OperationalError):
+    elif isinstance(exc, OperationalError | DataError):
         log.warning("the database refused", path=request.path, error=str(exc).strip())
     if code not in CODES:
         log.error("error code without a status", code=code, path=request.path)
