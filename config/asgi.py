@@ -1,0 +1,12 @@
+"""The event streams: Server-Sent Events in one small asynchronous process."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+from config.env import one_line_for_a_bad_setting
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.stream_settings")
+
+with one_line_for_a_bad_setting():
+    application = get_asgi_application()

@@ -1,0 +1,83 @@
+"""Where the settings come from: the environment first, then the embedded services under DATA_DIR."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dj_database_url
+from environs import Env, EnvError
+
+from config.launcher.folders import DataFolder
+
+env = Env()
+
+
+class BadSetting(EnvError):
+    """A variable of the environment that cannot be used; the text names it and the mend."""
+
+
+def explain(error: EnvError) -> str:
+    """One line for a person: what is wrong with which variable, and what to do."""
+    line = " ".join(str(error).split())
+    return line if isinstance(error, BadSetting) else f"{line} Mend: set it to a fitting value, or unset it."
+
+
+@contextmanager
+def one_line_for_a_bad_setting() -> Iterator[None]:
+    """End the process with one line instead of a traceback when a setting is bad."""
+    try:
+        yield
+    except EnvError as error:
+        raise SystemExit(explain(error)) from None
+
+
+def data_dir() -> Path:
+    """DATA_DIR, else `var/` of the checkout."""
+    return DataFolder.from_environment().root
+
+
+def secret_key(data_dir: Path) -> str:
+    """SECRET_KEY of the environment, else one made once under `data_dir` with mode 600."""
+    given: str = env.str("SECRET_KEY", "")
+    return given or kept_secret(data_dir / "secrets" / "secret_key")
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in `path`, made at the first call with mode 600; two processes at once get the same one."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(50))
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            return kept_secret(path)
+        finally:
+            fresh.unlink()
+    return path.read_text().strip()
+
+
+def database(data_dir: Path) -> dict[str, Any]:
+    """Django's database settings: DATABASE_URL, else the embedded PostgreSQL of `data_dir`."""
+    url: str = env.str("DATABASE_URL", "") or DataFolder(data_dir).database_url
+    if urlsplit(url).scheme not in {"postgres", "postgresql"}:
+        raise BadSetting(
+            'Environment variable "DATABASE_URL" must name a PostgreSQL database. '
+            "Mend: postgresql://USER:PASSWORD@HOST:5432/NAME, or unset it for the embedded one."
+        )
+    return dict(dj_database_url.parse(url)) | {"ATOMIC_REQUESTS": False, "CONN_HEALTH_CHECKS": True}
+
+
+def redis_url(data_dir: Path) -> str:
+    """REDIS_URL, else the embedded Valkey of `data_dir` (`unix://` names a socket)."""
+    url: str = env.str("REDIS_URL", "") or DataFolder(data_dir).redis_url
+    if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+        raise BadSetting(
+            'Environment variable "REDIS_URL" must name a Redis or Valkey server. '
+            "Mend: redis://HOST:6379/0, or unset it for the embedded one."
+        )
+    return url

@@ -1,0 +1,28 @@
+"""Where everything is."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from config.health import health
+
+urlpatterns = [
+    path("health", health, name="health"),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    path("api/v1/", include("accounts.api_urls")),
+    path("api/v1/", include("marketplace.energy.api_urls")),
+    path("api/v1/", include("marketplace.catalog.api_urls")),
+    path("api/v1/", include("marketplace.booking.api_urls")),
+    path("api/v1/", include("marketplace.events.api_urls")),
+    path("api/v1/", include("scheduler.api_urls")),
+    path("files/", include("scheduler.file_urls")),
+    path("", include("frontend.urls")),
+]
+
+handler400 = "frontend.errors.bad_request"
+handler403 = "frontend.errors.forbidden"
+handler404 = "frontend.errors.not_found"
+handler500 = "frontend.errors.server_error"

@@ -1,0 +1,12 @@
+"""Pages and API."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+from config.env import one_line_for_a_bad_setting
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+with one_line_for_a_bad_setting():
+    application = get_wsgi_application()
