@@ -1,0 +1,122 @@
+"""A provider's next hours: what is promised and what is unsold, on green and on grid power.
+
+The green part of an hour's units is its renewable share times the units, rounded down.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from marketplace.booking.models import CapacityDay
+from marketplace.catalog.models import Offer
+from marketplace.common.clock import HOUR, hour_floor
+from marketplace.common.units import PPM
+from marketplace.energy.services import hours_of
+
+HOURS_OF_DAY = 24
+
+
+@dataclass(frozen=True, slots=True)
+class OfferHour:
+    """One hour of one offer: units that exist, units promised, and the zone's power."""
+
+    start: datetime
+    total: int
+    promised: int
+    renewable_ppm: int
+    carbon_mg_per_kwh: int
+    quality: str
+
+    @property
+    def free(self) -> int:
+        """Units unsold."""
+        return self.total - self.promised
+
+    @property
+    def green_total(self) -> int:
+        """Units that renewable power would run."""
+        return self.total * self.renewable_ppm // PPM
+
+    @property
+    def on_green(self) -> int:
+        """Promised units that renewable power runs."""
+        return min(self.promised, self.green_total)
+
+    @property
+    def green_free(self) -> int:
+        """Units unsold that renewable power would run."""
+        return min(self.free, self.green_total - self.on_green)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Hours in a row with the most unsold green units; `unit_hours` of them."""
+
+    start: datetime
+    end: datetime
+    unit_hours: int
+    first: int
+    last: int
+
+
+def hours_ahead(offers: Sequence[Offer], now: datetime, hours: int = HOURS_OF_DAY) -> dict[int, list[OfferHour]]:
+    """{offer key: its next hours from the running one}; a zone without history leaves its offers out."""
+    first = hour_floor(now)
+    power = hours_of(zones=[offer.site.zone for offer in offers], start=first, hours=hours, now=now)
+    capacity = _capacity(offers, first, hours)
+    ahead: dict[int, list[OfferHour]] = {}
+    for offer in offers:
+        if not power.has(offer.site.zone):
+            continue
+        zone = power.zone(offer.site.zone)
+        ahead[offer.pk] = [
+            OfferHour(
+                start=first + n * HOUR,
+                total=total,
+                promised=promised,
+                renewable_ppm=zone.renewable_ppm[n],
+                carbon_mg_per_kwh=zone.lifecycle_mg[n],
+                quality=zone.quality(n),
+            )
+            for n, (total, promised) in enumerate(_units(capacity, offer.pk, first, hours))
+        ]
+    return ahead
+
+
+Days = dict[tuple[int, date], tuple[list[int], list[int]]]
+
+
+def _capacity(offers: Sequence[Offer], first: datetime, hours: int) -> Days:
+    last = first + hours * HOUR
+    rows = CapacityDay.objects.filter(offer__in=[offer.pk for offer in offers], day__range=(first.date(), last.date()))
+    return {
+        (offer, day): (total, promised)
+        for offer, day, total, promised in rows.values_list("offer_id", "day", "units_total", "units_promised")
+    }
+
+
+def _units(capacity: Days, offer: int, first: datetime, hours: int) -> list[tuple[int, int]]:
+    """(total, promised) of each hour; an hour without a CapacityDay has none."""
+    nothing = ([0] * HOURS_OF_DAY, [0] * HOURS_OF_DAY)
+    units = []
+    for n in range(hours):
+        hour = first + n * HOUR
+        total, promised = capacity.get((offer, hour.date()), nothing)
+        units.append((total[hour.hour], promised[hour.hour]))
+    return units
+
+
+def best_window(green_free: Sequence[int], first: datetime, longest: int = 6) -> Window | None:
+    """The hours in a row around the peak of what is unsold and green: every hour at least half of the peak."""
+    peak = max(green_free, default=0)
+    if not peak:
+        return None
+    left = right = green_free.index(peak)
+    while right - left + 1 < longest:
+        after = green_free[right + 1] if right + 1 < len(green_free) else -1
+        before = green_free[left - 1] if left else -1
+        if max(after, before) * 2 < peak:
+            break
+        left, right = (left, right + 1) if after >= before else (left - 1, right)
+    start, end = first + left * HOUR, first + (right + 1) * HOUR
+    return Window(start, end, sum(green_free[left : right + 1]), left, right + 1)

@@ -1,0 +1,16 @@
+"""Paths of the providers' console."""
+
+from django.urls import path
+
+from frontend.console import agents, offers, overview, work
+
+urlpatterns = [
+    path("", overview.overview, name="console"),
+    path("offers/", offers.offer_list, name="console-offers"),
+    path("offers/new/", offers.offer_new, name="console-offer-new"),
+    path("offers/<str:offer>/", offers.offer_page, name="console-offer"),
+    path("offers/<str:offer>/<slug:act>/", offers.act_on_offer, name="console-offer-act"),
+    path("jobs/", work.job_list, name="console-jobs"),
+    path("agents/", agents.agents_page, name="console-agents"),
+    path("agents/keys/<str:key>/revoke/", agents.revoke_agent_key, name="console-agent-key-revoke"),
+]

@@ -1,0 +1,34 @@
+"""The lines of a frozen price, in words."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from frontend.components.formats import EXPONENTS, MINUS, rate, symbol
+
+WHOLE_MM = 1000
+
+
+def bill_lines(price_lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """`[{name, amount_minor}]` of a contract's or quote's price lines, as the bill shows them."""
+    names = {
+        "compute": _("Compute"),
+        "electricity": _("Electricity"),
+        "platform_fee": _("Platform fee"),
+        "tax": _("Tax"),
+    }
+    return [
+        {"name": names.get(line["code"], line["code"]), "amount_minor": line["amount_minor"]} for line in price_lines
+    ]
+
+
+def fine_rate(rate_mm: int, currency: str) -> str:
+    """A rate of less than a whole unit of money with its tail, `$0.0240`; any other as usual, `$1.60`."""
+    places = EXPONENTS.get(currency, 2)
+    amount = Decimal(abs(rate_mm)) / WHOLE_MM
+    whole = amount.scaleb(-places)
+    if whole >= 1 or amount == amount.to_integral():
+        return rate(rate_mm, currency)
+    return f"{MINUS if rate_mm < 0 else ''}{symbol(currency)}{whole:.{places + 2}f}"

@@ -1,0 +1,20 @@
+"""Paths of the buyers' pages about jobs and reservations."""
+
+from django.urls import path
+
+from frontend.store import jobs, jobsubmit, reservations
+
+urlpatterns = [
+    path("jobs/", jobs.job_list, name="job-list"),
+    path("jobs/new/", jobsubmit.job_new, name="job-new"),
+    path("jobs/sample/", jobs.submit_sample, name="job-sample"),
+    path("jobs/<str:job>/", jobs.job_page, name="job"),
+    path("jobs/<str:job>/log/", jobs.job_log, name="job-log"),
+    path("jobs/<str:job>/cancel/", jobs.cancel_job, name="job-cancel"),
+    path("jobs/<str:job>/relax/", jobs.relax_job, name="job-relax"),
+    path("jobs/<str:job>/retry/", jobs.retry_job, name="job-retry"),
+    path("reservations/", reservations.reservation_list, name="reservation-list"),
+    path("reservations/<str:reservation>/", reservations.reservation_page, name="reservation"),
+    path("reservations/<str:reservation>/confirm/", reservations.confirm_reservation, name="reservation-confirm"),
+    path("reservations/<str:reservation>/cancel/", reservations.cancel_reservation, name="reservation-cancel"),
+]

@@ -1,0 +1,136 @@
+"""Pages of reservations: what is promised, until when a hold lasts, and what can still be done."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.tenancy import organizations_of
+from frontend.components import states
+from frontend.components.formats import duration
+from frontend.store.access import attempt, for_members
+from frontend.store.billwords import bill_lines
+from frontend.store.pager import listing
+from marketplace.booking import services
+from marketplace.booking.models import Reservation
+from marketplace.booking.querysets import ReservationQuerySet
+from marketplace.booking.reservationview import reservation_as_json
+from marketplace.booking.states import RESERVATION
+from marketplace.common.clock import utc_now
+from marketplace.events.models import Event
+
+PATH = ("held", "confirmed", "active", "completed")
+GROUPS = {"open": ("held", "confirmed", "active"), "past": ("completed", "expired", "cancelled", "failed")}
+
+
+def mine(request: HttpRequest) -> ReservationQuerySet:
+    """The reservations of the person's organizations."""
+    return Reservation.objects.of(organizations_of(request)).with_terms().select_related("offer__site__zone")
+
+
+@require_safe
+@for_members
+def reservation_list(request: HttpRequest) -> HttpResponse:
+    """Every reservation, the newest first."""
+    group = request.GET.get("state", "")
+    rows = mine(request)
+    shown = rows.filter(state__in=GROUPS[group]) if group in GROUPS else rows
+    page = listing(request, shown)
+    context = {
+        "page": page,
+        "reservations": [_shown(each) for each in page.rows],
+        "tabs": _tabs(group),
+        "empty": not page.rows and not rows.exists(),
+    }
+    return render(request, "reservations/list.html", context)
+
+
+def _tabs(group: str) -> list[dict[str, Any]]:
+    words = {"": _("All"), "open": _("Open"), "past": _("Past")}
+    return [
+        {"name": word, "href": f"?state={key}", "current": key == group or (not key and group not in GROUPS)}
+        for key, word in words.items()
+    ]
+
+
+def _shown(reservation: Reservation) -> dict[str, Any]:
+    """The reservation as the API has it, with times as times and the part of the hold that is left."""
+    now = utc_now()
+    held = reservation.state == "held" and reservation.expires_at is not None
+    left = max(0, int((reservation.expires_at - now).total_seconds())) if held and reservation.expires_at else 0
+    return reservation_as_json(reservation) | {
+        "start": reservation.start,
+        "end": reservation.end,
+        "expires_at": reservation.expires_at if held else None,
+        "left": f"{left // 60}:{left % 60:02d}",
+        "lapsed": held and not left,
+        "zone": reservation.offer.site.zone.timezone,
+        "created": reservation.created_at,
+        "length": duration((reservation.end - reservation.start).total_seconds()),
+    }
+
+
+@require_safe
+@for_members
+def reservation_page(request: HttpRequest, reservation: str) -> HttpResponse:
+    """One reservation: window, frozen price, terms and what happened."""
+    row = mine(request).by_public_id(reservation)
+    context = {
+        "reservation": _shown(row),
+        "timeline": _timeline(row),
+        "bill": bill_lines(row.contract.price_lines),
+        "can_confirm": row.state == "held",
+        "can_cancel": "cancelled" in RESERVATION.moves[row.state],
+        "terms": row.contract.terms,
+        "provider": row.offer.site.provider.name,
+        "rate_mm": row.contract.rate_mm[0] + row.contract.electricity_mm,
+    }
+    return render(request, "reservations/reservation.html", context)
+
+
+def _timeline(reservation: Reservation) -> list[dict[str, Any]]:
+    """The path to completion; a reservation that ended otherwise ends with that."""
+    events = Event.objects.of_object(reservation.public_id).order_by("object_seq")
+    reached = {event.state: event.at for event in events}
+    state = reservation.state
+    path = list(PATH) if state in PATH else [*(step for step in PATH if step in reached), state]
+    here = path.index(state)
+    tone = "now" if state in RESERVATION.open else "done" if state == "completed" else "bad"
+    return [
+        {
+            "key": key,
+            "name": states.name(key),
+            "state": "done" if index < here else tone if index == here else "",
+            "at": reached.get(key),
+        }
+        for index, key in enumerate(path)
+    ]
+
+
+@require_POST
+@for_members
+def confirm_reservation(request: HttpRequest, reservation: str) -> HttpResponse:
+    """Make a held reservation firm; one that lapsed says so."""
+    row = mine(request).by_public_id(reservation)
+    attempt(
+        request,
+        lambda: services.confirm(reservation=row, now=utc_now()),
+        done=_("Confirmed: the hours are yours at this price."),
+    )
+    return HttpResponseRedirect(reverse("reservation", args=[row.public_id]))
+
+
+@require_POST
+@for_members
+def cancel_reservation(request: HttpRequest, reservation: str) -> HttpResponse:
+    """End a reservation that has not begun and give its hours back."""
+    row = mine(request).by_public_id(reservation)
+    attempt(
+        request,
+        lambda: services.cancel(reservation=row, now=utc_now()),
+        done=_("Cancelled; nothing will be charged."),
+    )
+    return HttpResponseRedirect(reverse("reservation", args=[row.public_id]))

@@ -1,0 +1,18 @@
+"""Paths of the pages."""
+
+from django.conf import settings
+from django.urls import path
+
+from frontend.store import public, styleguide, switches
+
+urlpatterns = [
+    path("theme/", switches.choose_theme, name="choose-theme"),
+    path("language/", switches.choose_language, name="choose-language"),
+    path("sample/<slug:role>/", switches.choose_sample_account, name="choose-sample-account"),
+    path("status/", public.status, name="status"),
+    path("docs/", public.documents, name="documents"),
+    path("docs/<path:slug>/", public.document, name="document"),
+]
+
+if settings.DEBUG:
+    urlpatterns.append(path("styleguide/", styleguide.styleguide, name="styleguide"))
