@@ -20,7 +20,11 @@ app.conf.update(
         "sweep": {"task": "sweep", "schedule": float(settings.SWEEP_SECONDS), "options": {"expires": 10}},
         "refresh-grid": {"task": "refresh_grid", "schedule": 600.0, "options": {"expires": 300}},
         "extend-capacity": {"task": "extend_capacity", "schedule": 3600.0, "options": {"expires": 300}},
-        "prune-idempotency-keys": {"task": "prune_idempotency_keys", "schedule": 3600.0, "options": {"expires": 300}},
+        "prune-idempotency-keys": {
+            "task": "accounts.prune_idempotency_keys",
+            "schedule": 3600.0,
+            "options": {"expires": 300},
+        },
     },
 )
 

@@ -17,7 +17,7 @@ from scheduler.references import as_core, reference_of
 from scheduler.snapshot import read_shelf, take_snapshot
 
 LOCK_SPACE = 7_411
-BATCH = 1000
+BATCH = 200
 SEGMENTS = ("accelerator", "cpu", "edge", "orbital")
 
 
@@ -48,7 +48,7 @@ def _round(segment: str, now: datetime) -> MatchRound | None:
     round_ = _record(segment, reference, snapshot, plan, now, read - started, decided - read)
     outcome = commit_plan(
         plan=plan, jobs={job.public_id: job for job in queued}, shelf=shelf, round_=round_,
-        explain=Explainer(snapshot=snapshot, plan=plan, shelf=shelf, round_=round_), now=now,
+        explain=Explainer(snapshot=snapshot, plan=plan, round_=round_), now=now,
     )  # fmt: skip
     return _close(round_, outcome, time.perf_counter() - decided)
 

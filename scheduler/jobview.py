@@ -5,10 +5,10 @@ from typing import Any
 
 from marketplace.common.clock import rfc3339
 from scheduler.costs import Meter, meter_job
+from scheduler.explaining import refusal_as_told
 from scheduler.files import link
 from scheduler.limits import limits_to_api
 from scheduler.models import Attempt, Job
-from scheduler.states import JOB
 from scheduler.story import attempt_sentence, job_sentence
 
 UG_PER_G = 1_000_000
@@ -70,7 +70,7 @@ def queue_place(job: Job, now: datetime) -> dict[str, Any] | None:
 
 def unplaced_as_json(job: Job) -> dict[str, Any] | None:
     """Why the last round could not place it, with what would help."""
-    return job.unplaced if job.state in JOB.open else None
+    return refusal_as_told(job.unplaced) if job.unplaced and job.state == "queued" else None
 
 
 def outputs_of(attempts: list[Attempt]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from scheduler.asks import seconds
 from scheduler.attempts import end_attempt, move_job
 from scheduler.core.types import START_MARGIN_S
 from scheduler.errors import NeverFits
-from scheduler.feasible import never_fits
+from scheduler.planning import never_fits
 from scheduler.files import check_path
 from scheduler.hints import wake
 from scheduler.jobfile import JobFile, parse_tree
@@ -50,7 +50,7 @@ def submit_job(
     ask = ask_from_file(file, currency=actor.organization.currency)
     _check_inputs(file, inputs)
     _check_window(file, now)
-    refusal = never_fits(ask=ask, now=now)
+    refusal = never_fits(ask=ask, now=now, start_after=file.ask.start_after, finish_by=file.ask.finish_by)
     if refusal is not None:
         raise NeverFits(rejected=refusal["rejected"], relax=refusal["relax"])
     submitted = max(now, file.ask.start_after or now)

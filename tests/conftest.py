@@ -98,6 +98,13 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         run(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the running product share one xdist worker, so that it is started once."""
+    for item in items:
+        if item.get_closest_marker("running"):
+            item.add_marker(pytest.mark.xdist_group("running"))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI a test that was skipped for want of a Debian package is a failure: there it can be installed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

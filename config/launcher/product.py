@@ -206,7 +206,7 @@ def ready_block(product: Product, show: Callable[[str, int], str]) -> str:
             "",
             show("  Try next", bold),
             f"    {command} search",
-            f"    {command} submit docs/examples/factor/job.yaml --wait",
+            f"    {command} submit -f docs/examples/factorize.yaml --yes --wait",
             f"    {product.address.web_url}/api/docs/",
             "",
             f"  Ctrl-C stops everything. The data stays in {product.folder.root}; make reset clears it.",

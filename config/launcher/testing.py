@@ -32,7 +32,7 @@ def test(arguments: Sequence[str]) -> int:
     install_packages()
     with throwaway_services() as env:
         failed = [] if arguments else [name for name, argv in CHECKS if not passes(name, argv, env)]
-        pytest = (sys.executable, "-m", "pytest", *(["-n", "2"] if not arguments else []), *arguments)
+        pytest = (sys.executable, "-m", "pytest", *(arguments or ("-n", "2", "--dist", "loadgroup")))
         if not passes("pytest", pytest, env):
             failed.append("pytest")
     say("all checks passed" if not failed else f"failed: {', '.join(failed)}")

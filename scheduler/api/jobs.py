@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.http import HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,7 +17,7 @@ from accounts.idempotency import idempotent
 from accounts.tenancy import current_organization, organizations_of
 from marketplace.common.clock import rfc3339, utc_now
 from marketplace.common.paging import paged
-from marketplace.common.parsing import parse
+from marketplace.common.parsing import BoundedJSONParser, parse
 from scheduler import services
 from scheduler.api.jobparsing import YamlParser, job_from
 from scheduler.jobview import job_as_json, job_summary, outputs_of
@@ -56,7 +55,7 @@ class JobsView(APIView):
     """List and submit jobs."""
 
     scopes = SCOPES
-    parser_classes = [JSONParser, YamlParser]
+    parser_classes = [BoundedJSONParser, YamlParser]
 
     @extend_schema(
         tags=["jobs"], responses={200: dict},

@@ -149,6 +149,12 @@ class Round:
         first = self.market.snapshot.first_hour_s
         return tuple(first + HOUR_S * hour for hour in range(column.first, column.beyond))
 
+    def take_hours(self, placement: Placement) -> None:
+        """Take the hours of a placement decided before, so that the next is looked at on what it left."""
+        pick = next(index for index, offer in enumerate(self.market.offers) if offer.id == placement.offer)
+        hours = [(second - self.market.snapshot.first_hour_s) // HOUR_S for second in placement.hours]
+        self.market.free[hours, pick] -= placement.units
+
 
 def _kept(cache: OrderedDict[K, V], key: K, most: int) -> V:
     """The entry, which becomes the last to be forgotten."""

@@ -11,6 +11,12 @@ from marketplace.energy.services import refresh_forecasts, refresh_sample_hours
 HOUR = timedelta(hours=1)
 
 
+@pytest.fixture(autouse=True)
+def _own_counters(settings):
+    """Rate limits of these tests are counted apart."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "energy"}}
+
+
 @pytest.fixture
 def grid(db):
     refresh_sample_hours(now=utc_now())

@@ -120,7 +120,7 @@ def test_the_record_is_append_only(zones):
     for model in (GridHour, GridForecast, ImportFile):
         row = model.objects.earliest("pk")
         with pytest.raises(DatabaseError, match="Cannot update or delete"), transaction.atomic():
-            model.objects.filter(pk=row.pk).update(pk=row.pk)
+            model.objects.filter(pk=row.pk).update(id=row.pk)
         with pytest.raises(DatabaseError, match="Cannot update or delete"), transaction.atomic():
             row.delete()
 

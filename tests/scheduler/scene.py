@@ -29,17 +29,17 @@ def publish_hours(zone: GridZone, until: datetime, days: int = 9) -> None:
     """Enough published hours of `zone` to forecast from."""
     first = until - timedelta(days=days)
     GridHour.objects.bulk_create(
-        GridHour(
+        ignore_conflicts=True,
+        objs=(GridHour(
             zone=zone, start=hour, direct_mg_per_kwh=300_000, lifecycle_mg_per_kwh=400_000, renewable_ppm=500_000,
             carbon_free_ppm=600_000, source="test", vintage="1", published_at=hour,
-        )
-        for hour, _ in touched_hours(first, until)
+        ) for hour, _ in touched_hours(first, until)),
     )  # fmt: skip
 
 
 def make_cpu_offer(*, units: int = 2, **fields: Any) -> Offer:
     offer = make_offer(make_site(), hardware=make_cpu(), units=units, rate_mm=4_000, **fields)
-    publish_hours(offer.site.zone, MONDAY + timedelta(days=2))
+    publish_hours(offer.site.zone, fields.get("now", MONDAY) + timedelta(days=1))
     return offer
 
 
@@ -98,7 +98,7 @@ class TestAgent:
     def claim(self, *, now: datetime, most: int = 10) -> list[Lease]:
         return claim_leases(agent=self.row, most=most, now=now)
 
-    def usage(self, lease: Lease, milliseconds: int, **changes: Any) -> dict[str, str]:
+    def usage(self, lease: Lease, milliseconds: int, /, **changes: Any) -> dict[str, str]:
         """A signed usage line; `changes` forge it before it is signed."""
         facts = {
             "attempt": lease.attempt.public_id, "lease": lease.public_id, "epoch": lease.epoch,

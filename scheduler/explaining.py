@@ -1,0 +1,95 @@
+"""What the core decided, as it is stored and as people read it: codes and numbers inside, words at the edge."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from scheduler.core import explain, ranking
+from scheduler.core.matching import Round
+from scheduler.core.types import Placement, Plan, Snapshot, Unplaced
+from scheduler.limits import to_api
+from scheduler.models import MatchRound
+
+TIMES = {"finish_by", "start_after"}
+
+
+class Explainer:
+    """Explains the placements of a plan in the order they were decided, each on the capacity it was decided on."""
+
+    def __init__(self, *, snapshot: Snapshot, plan: Plan, round_: MatchRound) -> None:
+        self.asks = {ask.id: ask for ask in snapshot.asks}
+        self.state = Round(snapshot)
+        self.order = [placement.ask for placement in plan.placed]
+        self.round = round_
+
+    def __call__(self, placement: Placement) -> dict[str, Any]:
+        """Why `placement`; raises ValueError when it is not the next of the plan."""
+        if not self.order or self.order.pop(0) != placement.ask:
+            raise ValueError("placements are explained in the order of the plan")
+        ask = self.asks[placement.ask]
+        answer = ranking.rank_in(self.state, ask, with_relax=False)
+        chosen = next(each for each in answer.ranked if each.offer.id == placement.offer)
+        told = explain.why(answer, chosen, ask.units)
+        self.state.take_hours(placement)
+        reference = self.round.reference
+        return told | {
+            "round": self.round.public_id,
+            "reference": {"p_lo": reference.p_lo, "p_mid": reference.p_mid, "p_hi": reference.p_hi},
+        }
+
+
+def refusal_as_json(refusal: Unplaced) -> dict[str, Any]:
+    """A refusal as it is stored with the job."""
+    return {
+        "code": refusal.code,
+        "rejected": dict(refusal.rejected),
+        "relax": [explain.relax_as_json(each) for each in refusal.relax],
+    }
+
+
+def refusal_as_told(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored refusal in the API's units, each way out with its sentence."""
+    return dict(stored) | {"relax": [relax_as_told(each) for each in stored["relax"]]}
+
+
+def relax_as_told(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """One way out: the limits to change with their new values in the API's units, and a sentence."""
+    changes = {name: _api_value(name, value) for name, value in stored["changes"]}
+    name, value = next(iter(changes.items()))
+    return {
+        "limit": name,
+        "to": value,
+        "changes": changes,
+        "offers": stored["offers"],
+        "offer": stored["offer"],
+        "sentence": relax_sentence(changes, stored["offers"]),
+    }
+
+
+def _api_value(name: str, value: Any) -> Any:
+    if name in TIMES and value is not None:
+        return datetime.fromtimestamp(value, UTC).isoformat().replace("+00:00", "Z")
+    return to_api(name, value)
+
+
+def relax_sentence(changes: Mapping[str, Any], offers: int) -> str:
+    """`Set latency_ms__lte to 27: 3 offers fit.`"""
+    steps = [
+        _("drop %(name)s") % {"name": name}
+        if value is None
+        else _("set %(name)s to %(value)s") % {"name": name, "value": shown(value)}
+        for name, value in changes.items()
+    ]
+    text = _(" and ").join(steps)
+    fits = ngettext("%(count)d offer fits", "%(count)d offers fit", offers) % {"count": offers}
+    return f"{text[:1].upper()}{text[1:]}: {fits}."
+
+
+def shown(value: Any) -> str:
+    """A limit's value as it is written in a job file."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)

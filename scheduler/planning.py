@@ -1,0 +1,105 @@
+"""What would happen to a job if it were submitted now: nothing is written."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from accounts.models import Organization
+from marketplace.booking.contracts import price_of
+from marketplace.common.clock import rfc3339
+from scheduler.asks import ask_fields, moment, seconds
+from scheduler.core import explain, matching, ranking
+from scheduler.core.types import Ask, Placement, Plan, Snapshot
+from scheduler.explaining import refusal_as_json, refusal_as_told
+from scheduler.jobfile import JobFile
+from scheduler.limits import limits_to_api
+from scheduler.references import as_core, reference_of
+from scheduler.requests import StoredAsk, ask_from_file
+from scheduler.snapshot import Shelf, read_shelf, take_snapshot
+
+TRIAL = "trial"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One ask decided alone on today's shelf."""
+
+    shelf: Shelf
+    snapshot: Snapshot
+    ask: Ask
+    plan: Plan
+
+
+def try_out(*, ask: StoredAsk, now: datetime, start_after: datetime | None, finish_by: datetime | None) -> Trial:
+    """Decide `ask` alone on the shelf as it stands."""
+    shelf = read_shelf(now=now, families=[ask.segment])
+    trial = Ask(
+        id=TRIAL, submitted_s=seconds(now), start_after_s=seconds(start_after) if start_after else None,
+        finish_by_s=seconds(finish_by) if finish_by else None, **ask_fields(ask.as_json()),
+    )  # fmt: skip
+    reference = as_core(reference_of(ask.segment, now))
+    snapshot = take_snapshot(shelf=shelf, asks=[trial], reference=reference, now=now, mode="greedy")
+    return Trial(shelf, snapshot, trial, matching.match(snapshot))
+
+
+def never_fits(
+    *, ask: StoredAsk, now: datetime, start_after: datetime | None = None, finish_by: datetime | None = None
+) -> dict[str, Any] | None:
+    """Why no offer can ever take `ask` (rejected, and relax in the API's units), or None when one could."""
+    trial = try_out(ask=ask, now=now, start_after=start_after, finish_by=finish_by)
+    refused = [each for each in trial.plan.unplaced if each.code == "never_fits"]
+    return refusal_as_told(refusal_as_json(refused[0])) if refused else None
+
+
+def plan_of(*, file: JobFile, organization: Organization, now: datetime) -> dict[str, Any]:
+    """The plan of a job file in the shape of a job without an id: allocation and why, or what keeps it away.
+
+    Raises ValidationFailed as a submission would.
+    """
+    ask = ask_from_file(file, currency=organization.currency)
+    trial = try_out(ask=ask, now=now, start_after=file.ask.start_after, finish_by=file.ask.finish_by)
+    placed = trial.plan.placed[0] if trial.plan.placed else None
+    refused = trial.plan.unplaced[0] if trial.plan.unplaced else None
+    allocation = _allocation(trial, placed) if placed else None
+    return {
+        "object": "job",
+        "id": None,
+        "name": file.name,
+        "state": "planned",
+        "units": ask.units,
+        "time_limit_s": ask.run_s,
+        "currency": organization.currency,
+        "limits": limits_to_api(ask.limits),
+        "weights": dict(zip(("price", "latency", "green"), ask.weights, strict=True)),
+        "when": ask.when,
+        "near": ask.near,
+        "allocation": allocation,
+        "unplaced": refusal_as_told(refusal_as_json(refused)) if refused else None,
+        "cost": {"to_date_minor": 0, "ceiling_minor": allocation["total_minor"] if allocation else None},
+        "report": file.report_as_json(),
+    }
+
+
+def _allocation(trial: Trial, placed: Placement) -> dict[str, Any]:
+    answer = ranking.rank(trial.snapshot, trial.ask, with_relax=False)
+    chosen = next(each for each in answer.ranked if each.offer.id == placed.offer)
+    offer = trial.shelf.offer(placed.offer)
+    start, end = moment(placed.start_s), moment(placed.end_s)
+    lines, total = price_of(offer, placed.units, start, end)
+    why = explain.why(answer, chosen, placed.units)
+    return {
+        "offer": {"id": offer.public_id, "title": offer.title},
+        "site": {
+            "id": offer.site.public_id,
+            "name": offer.site.name,
+            "zone": offer.site.zone.code,
+            "sample": offer.site.sample,
+        },
+        "start": rfc3339(start),
+        "end": rfc3339(end),
+        "units": placed.units,
+        "total_minor": total,
+        "price_lines": [line.as_dict() for line in lines],
+        "sentence": why["sentence"],
+        "why": why,
+    }
