@@ -32,5 +32,6 @@ app.conf.update(
 @worker_ready.connect
 def say_that_the_worker_is_ready(**_: Any) -> None:
     """One line for whoever waits for it; the launcher does."""
-    sys.stdout.write("the worker takes tasks\n")
-    sys.stdout.flush()
+    if sys.__stdout__:  # not the stdout that Celery turns into warnings
+        sys.__stdout__.write("the worker takes tasks\n")
+        sys.__stdout__.flush()

@@ -1,7 +1,7 @@
 """Paths of the pages."""
 
 from django.conf import settings
-from django.urls import path
+from django.urls import include, path
 
 from frontend.store import public, styleguide, switches
 
@@ -9,6 +9,8 @@ urlpatterns = [
     path("theme/", switches.choose_theme, name="choose-theme"),
     path("language/", switches.choose_language, name="choose-language"),
     path("sample/<slug:role>/", switches.choose_sample_account, name="choose-sample-account"),
+    path("", include("frontend.store.job_urls")),
+    path("console/", include("frontend.console.urls")),
     path("status/", public.status, name="status"),
     path("docs/", public.documents, name="documents"),
     path("docs/<path:slug>/", public.document, name="document"),

@@ -2,12 +2,22 @@
 
 from django.urls import path
 
-from scheduler.api import agent, files, jobs, quotes, rounds
+from scheduler.api import agent, files, jobs, offers, quotes, rounds
 
 urlpatterns = [
     path("quotes", quotes.QuotesView.as_view(), name="api-quotes"),
     path("quotes/<str:quote>", quotes.QuoteView.as_view(), name="api-quote"),
-    path("offers", quotes.OffersView.as_view(), name="api-offers"),
+    path("offers", offers.OffersView.as_view(), name="api-offers"),
+    path("offers/new", offers.NewOfferView.as_view(), name="api-offer-new"),
+    path("offers/<str:offer>", offers.OfferView.as_view(), name="api-offer"),
+    path("offers/<str:offer>/calendar", offers.CalendarView.as_view(), name="api-offer-calendar"),
+    path("offers/<str:offer>/prices", offers.OfferRatesView.as_view(), name="api-offer-prices"),
+    path("offers/<str:offer>/publish", offers.OfferStateView.as_view(verb="publish"), name="api-offer-publish"),
+    path("offers/<str:offer>/pause", offers.OfferStateView.as_view(verb="pause"), name="api-offer-pause"),
+    path("offers/<str:offer>/retire", offers.OfferStateView.as_view(verb="retire"), name="api-offer-retire"),
+    path("places", offers.PlacesView.as_view(), name="api-places"),
+    path("sites", offers.SitesView.as_view(), name="api-sites"),
+    path("hardware_classes", offers.HardwareClassesView.as_view(), name="api-hardware"),
     path("jobs", jobs.JobsView.as_view(), name="api-jobs"),
     path("jobs/<str:job>", jobs.JobView.as_view(), name="api-job"),
     path("jobs/<str:job>/cancel", jobs.CancelJobView.as_view(), name="api-job-cancel"),

@@ -41,9 +41,7 @@ def end_attempt(
     if reason == "succeeded":
         mark_running(attempt=attempt, now=now)
     Lease.objects.filter(attempt=attempt, ended_at=None).update(ended_at=now)
-    move_attempt(
-        attempt, "ended", now=now, reason=reason, message=message[:400], exit_code=exit_code, ended_at=now
-    )
+    move_attempt(attempt, "ended", now=now, reason=reason, message=message[:400], exit_code=exit_code, ended_at=now)
     _move_on(job, attempt, reason, now)
     release(attempt.allocation, now)
     return job

@@ -37,15 +37,3 @@ class NoOfferFits(DomainError):
     def __init__(self, *, rejected: dict[str, int], relax: list[dict[str, Any]]) -> None:
         hint = relax[0]["sentence"] if relax else "no single change helps: loosen several limits"
         super().__init__("no offer fits this request", hint=hint, rejected=rejected, relax=relax)
-
-
-class TooLarge(DomainError):
-    """A file or chunk passes its cap."""
-
-    code = "too_large"
-
-
-class Unavailable(DomainError):
-    """The market cannot answer right now; trying again will help."""
-
-    code = "unavailable"

@@ -12,9 +12,8 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from accounts.models import ApiKey, Organization
-from marketplace.common.errors import FieldProblem, NotFound, ValidationFailed
+from marketplace.common.errors import FieldProblem, NotFound, TooLarge, ValidationFailed
 from marketplace.common.ids import new_id
-from scheduler.errors import TooLarge
 from scheduler.leases import hold
 from scheduler.models import Artifact, Upload
 

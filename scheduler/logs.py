@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import ApiKey
+from marketplace.common.errors import TooLarge
 from marketplace.events.hints import publish
-from scheduler.errors import TooLarge
 from scheduler.leases import hold
 from scheduler.models import Attempt, Job, LogChunk
 

@@ -40,7 +40,7 @@ def as_core(reference: SegmentReference) -> types.Reference:
 
 
 def nearest_rank(weighted: Sequence[tuple[int, int]], percent: int) -> int:
-    """The nearest-rank percentile of (value, weight) pairs: the least value that `percent` of the weight does not pass."""
+    """The nearest-rank percentile of (value, weight) pairs: the least value that `percent` of the weight reaches."""
     ordered = sorted(weighted)
     threshold = -(-sum(weight for _, weight in ordered) * percent // 100)
     seen = 0

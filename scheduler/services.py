@@ -15,11 +15,11 @@ from scheduler.asks import seconds
 from scheduler.attempts import end_attempt, move_job
 from scheduler.core.types import START_MARGIN_S
 from scheduler.errors import NeverFits
-from scheduler.planning import never_fits
 from scheduler.files import check_path
 from scheduler.hints import wake
 from scheduler.jobfile import JobFile, parse_tree
 from scheduler.models import Job, JobInput, Upload
+from scheduler.planning import never_fits
 from scheduler.requests import StoredAsk, ask_from_file, spec_from_file
 from scheduler.states import JOB
 

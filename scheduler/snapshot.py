@@ -36,13 +36,15 @@ class Shelf:
 def read_shelf(*, now: datetime, families: Iterable[str] = (), hours: int = HORIZON_HOURS) -> Shelf:
     """Every live offer (of `families`, if given) with its prices, energy and free units for `hours` from now.
 
-    A constant number of queries whatever the number of offers.
+    A constant number of queries whatever the number of offers. An offer in a zone whose hours nobody published is left
+    out: nothing can be said of its energy.
     """
     rows = Offer.objects.live().with_shelf().order_by("pk")
     wanted = list(families)
     offers = list(rows.filter(hardware__family__in=wanted) if wanted else rows)
     first = hour_floor(now)
     window = hours_of(zones=[offer.site.zone for offer in offers], start=first, hours=hours, now=now)
+    offers = [offer for offer in offers if window.has(offer.site.zone)]
     capacity = _capacity(offers, first, hours)
     latency = _latency()
     served = served_sites(now)

@@ -147,6 +147,7 @@ class Product:
                 env=self.env | {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"},
                 rank=WORKERS,
                 ready_line=b"takes tasks",
+                chatter=(b"Warm shutdown",),
             ),
             Program(name="beat", argv=(*celery, *beat, *quiet), env=self.env, rank=WORKERS),
         ]

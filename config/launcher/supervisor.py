@@ -124,7 +124,7 @@ class Supervisor:
     def _show(self, child: Child, lines: Iterable[bytes]) -> None:
         for line in lines:
             child.log.write(line)
-            if not any(mark in line for mark in child.program.chatter):
+            if line.strip() and not any(mark in line for mark in child.program.chatter):
                 self.console.line(child.program.name, line.decode(errors="replace").rstrip())
 
     def _spawn(self, child: Child) -> None:

@@ -294,9 +294,9 @@ def _ways_out(relax: Sequence[Mapping[str, Any]], currency: str) -> list[dict[st
 
 def _plan(plan: Mapping[str, Any], file: JobFile, currency: str) -> dict[str, Any]:
     """The plan as the page shows it."""
-    allocation = plan.get("allocation")
-    why = plan.get("why") or {}
-    unplaced = plan.get("unplaced") or {}
+    allocation = plan["allocation"]
+    why = allocation["why"] if allocation else None
+    unplaced = plan["unplaced"] or {}
     return {
         "allocation": allocation,
         "start": jobstory.moment(allocation["start"]) if allocation else None,

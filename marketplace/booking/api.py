@@ -43,7 +43,7 @@ class ReservationsView(APIView):
         return paged(request, mine(request), reservation_as_json, now=utc_now())
 
     @extend_schema(tags=["reservations"], request=ReserveInput, responses={201: dict})
-    @idempotent
+    @idempotent(required=True)
     def post(self, request: Request) -> Response:
         """Take an option of a quote, at the quote's price."""
         ask = parse(ReserveInput, request.data)
@@ -72,7 +72,7 @@ class ConfirmView(APIView):
     scopes = SCOPES
 
     @extend_schema(tags=["reservations"], request=None, responses={200: dict})
-    @idempotent
+    @idempotent(required=True)
     def post(self, request: Request, reservation: str) -> Response:
         """Confirm before the hold expires."""
         row = services.confirm(reservation=mine(request).by_public_id(reservation), now=utc_now())

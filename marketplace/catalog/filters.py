@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
 from marketplace.catalog.models import Family, HardwareClass, Offer, Place, SiteKind, Term, Tier
-from marketplace.common.errors import DomainError, FieldProblem, ValidationFailed
+from marketplace.common.errors import DomainError, FieldProblem, InvalidParameter, UnknownParameter
 
 EVIDENCE = ("declared", "documents", "metered", "audited")
 SHARES = frozenset({"renewable_share__gte", "matched_share__gte", "carbon_free_share__gte", "reliability__gte"})
@@ -26,18 +26,6 @@ REQUEST = frozenset({
     "units", "hours", "start__gte", "finish__lte", "near", "sort", "w_price", "w_latency", "w_green", "when",
 })  # fmt: skip
 PAGING = frozenset({"limit", "starting_after", "ending_before", "facets", "fields", "view", "page", "currency_display"})
-
-
-class UnknownParameter(DomainError):
-    """A query name that means nothing here."""
-
-    code = "unknown_parameter"
-
-
-class InvalidParameter(ValidationFailed):
-    """A query value that cannot be used."""
-
-    code = "invalid_parameter"
 
 
 class NearRequired(DomainError):

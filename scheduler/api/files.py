@@ -15,9 +15,8 @@ from rest_framework.views import APIView
 
 from accounts.tenancy import current_organization
 from marketplace.common.clock import rfc3339, utc_now
-from marketplace.common.errors import DomainError, FieldProblem, NotFound, ValidationFailed
+from marketplace.common.errors import DomainError, FieldProblem, NotFound, TooLarge, ValidationFailed
 from marketplace.common.problems import problem_json
-from scheduler.errors import TooLarge
 from scheduler.files import FILE_BYTES, read_link, store_output, store_upload
 from scheduler.models import Artifact, Upload
 

@@ -5,8 +5,7 @@ from typing import Any, ClassVar
 
 from rest_framework.parsers import BaseParser
 
-from marketplace.common.errors import FieldProblem, ValidationFailed
-from scheduler.errors import TooLarge
+from marketplace.common.errors import FieldProblem, TooLarge, ValidationFailed
 from scheduler.jobfile import JobFile, JobFileInvalid, parse, parse_tree
 
 FILE_BYTES = 256 * 1024

@@ -74,7 +74,7 @@ class JobsView(APIView):
         tags=["jobs"], request={"application/json": dict, "application/yaml": str}, responses={201: dict},
         parameters=[OpenApiParameter("dry_run", bool)],
     )  # fmt: skip
-    @idempotent
+    @idempotent(required=True)
     def post(self, request: Request) -> Response:
         """Submit a job file; `dry_run=true` answers the plan and stores nothing."""
         now = utc_now()
@@ -129,7 +129,7 @@ class RetryJobView(APIView):
     scopes = SCOPES
 
     @extend_schema(tags=["jobs"], request=None, responses={201: dict})
-    @idempotent
+    @idempotent(required=True)
     def post(self, request: Request, job: str) -> Response:
         """A new job with the same file and inputs."""
         old = mine(request).by_public_id(job)
@@ -187,14 +187,17 @@ def _whole(request: Request, name: str, otherwise: int = 0) -> int:
 
 def _lines(job: Job, number: int, offset: int, limit: int) -> Iterator[str]:
     for part in read_log(job, number=number, offset=offset, limit=limit):
-        yield json.dumps(
-            {
-                "attempt": part.attempt,
-                "number": part.number,
-                "offset": part.offset,
-                "next_offset": part.next_offset,
-                "text": part.text,
-                "at": rfc3339(part.at),
-            },
-            ensure_ascii=False,
-        ) + "\n"
+        yield (
+            json.dumps(
+                {
+                    "attempt": part.attempt,
+                    "number": part.number,
+                    "offset": part.offset,
+                    "next_offset": part.next_offset,
+                    "text": part.text,
+                    "at": rfc3339(part.at),
+                },
+                ensure_ascii=False,
+            )
+            + "\n"
+        )

@@ -59,7 +59,7 @@ class RoundView(APIView):
     roles = {"GET": (Role.OPERATOR,)}
 
     @extend_schema(tags=["rounds"], responses={200: dict})
-    def get(self, request: Request, round: str) -> Response:  # noqa: A002
+    def get(self, request: Request, round: str) -> Response:
         """Its figures."""
         return Response(round_as_json(_round(round)))
 
@@ -71,7 +71,7 @@ class ReplayView(APIView):
     roles = {"POST": (Role.OPERATOR,)}
 
     @extend_schema(tags=["rounds"], request=None, responses={200: dict})
-    def post(self, request: Request, round: str) -> Response:  # noqa: A002
+    def post(self, request: Request, round: str) -> Response:
         """Whether the stored snapshot gives the stored plan again, byte for byte."""
         row = _round(round)
         return Response({"object": "replay", "round": row.public_id, "same": replay(row)})

@@ -46,9 +46,13 @@ def why(ranking: Ranking, chosen: Ranked, units: int) -> dict[str, Any]:
     }
 
 
-def sentence(chosen: Ranked, runner_up: Ranked | None, fitting: int, considered: int) -> str:
-    """One sentence in plain numbers."""
+def sentence(chosen: Ranked, runner_up: Ranked | None, fitting: int, considered: int, place: int = 1) -> str:
+    """One sentence in plain numbers; `place` counts from 1, `runner_up` is the offer behind it."""
     head = f"{chosen.offer.title} has the lowest cost of {fitting} of {considered} offers that fit"
+    if place > 1:
+        head = f"Number {place} of the {fitting} offers that fit"
+    if runner_up is None and place > 1:
+        return f"{head}."
     if runner_up is None:
         return f"{chosen.offer.title} is the only one of {considered} offers that fits."
     axes = {"price": "price", "latency": "latency", "green": "renewable share"}

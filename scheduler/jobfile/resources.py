@@ -1,7 +1,7 @@
 """The `resources` of a job file: which hardware, how much of it.
 
-`accelerators: H100:8` asks for eight units of H100 per node. Without accelerators a job asks for processors: one unit is
-one hardware thread, `cpus: 4+` asks for four.
+`accelerators: H100:8` asks for eight units of H100 per node. Without accelerators a job asks for processors: one unit
+is one hardware thread, `cpus: 4+` asks for four.
 """
 
 import re

@@ -5,6 +5,7 @@ PyYAML's scanner and parser give the events; the tree is built here, because YAM
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -365,7 +366,7 @@ class _Copier:
             return value
         if isinstance(value, int) and abs(value) < INT_LIMIT:
             return value
-        if isinstance(value, float) and abs(value) != float("inf") and value == value:  # NaN equals nothing
+        if isinstance(value, float) and math.isfinite(value):
             return value
         known = isinstance(value, (int, float))
         detail = "the number is too large or not finite" if known else "must be a JSON value"

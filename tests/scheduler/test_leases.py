@@ -98,7 +98,7 @@ def test_the_first_heartbeat_of_a_running_program_starts_the_job(offer, agent, n
 
 
 def test_a_finished_attempt_gives_its_units_back_and_ends_the_job(offer, agent, now):
-    attempt = allocated(offer, now=now)
+    allocated(offer, now=now)
     [lease] = agent.claim(now=now)
     beat(agent, lease, now)
     later = now + timedelta(seconds=30)
