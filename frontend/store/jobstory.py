@@ -22,6 +22,7 @@ from scheduler.states import JOB
 SHOWN_LOG_BYTES = 24_000
 PATH = ("queued", "allocated", "starting", "running", "succeeded")
 CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+MARKET_OWN = frozenset({"served", "family", "currency"})
 TERMS = ("price", "latency", "green", "carbon", "waiting", "move")
 
 
@@ -230,10 +231,15 @@ def refused_by_reason(refused: Sequence[Mapping[str, Any]]) -> list[dict[str, An
 
 
 def ways_out(relax: Sequence[Mapping[str, Any]], view: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What would help, in words; `value` is what the button sends, empty where it is no limit of a waiting job."""
+    """What would help, in words; `value` is what the button sends, empty where it is no limit of a waiting job.
+
+    What the market itself demands of an offer is nobody's to relax.
+    """
     out = []
     for each in relax:
         changes = limitwords.changes_of(each)
+        if MARKET_OWN & set(changes):
+            continue
         out.append(
             {
                 "sentence": limitwords.relaxing(changes, view["currency"]),
