@@ -50,7 +50,9 @@ def meter_job(attempts: Iterable[Attempt], now: datetime) -> Meter:
         )
         // 1000,
         cpu_ms=sum(each.cpu_ms for each in believed) + sum(each.cpu_ms for each in running),
-        peak_memory_bytes=max([each.peak_memory_bytes for each in [*believed, *tries]], default=0),
+        peak_memory_bytes=max(
+            [each.peak_memory_bytes for each in believed] + [each.peak_memory_bytes for each in tries], default=0
+        ),
         energy_wh=energy,
         energy_method=believed[-1].energy_method if believed else "",
         carbon_ug=int(sum(each.carbon_ug for each in believed)),

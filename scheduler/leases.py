@@ -68,7 +68,7 @@ def claim_leases(*, agent: Agent, most: int, now: datetime) -> list[Lease]:
         .select_related("job__buyer", "allocation__offer__site__provider", "allocation__offer__hardware")
         .select_for_update(skip_locked=True, of=("self",))
     )
-    leases = []
+    leases: list[Lease] = []
     for attempt in ready[: 4 * most]:
         if len(leases) == most:
             break

@@ -1,6 +1,6 @@
 """The shelf ranked for one need: the same cost, limits and columns that match rounds use."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
@@ -31,7 +31,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RIBBON_HOURS = 48
 DEFAULT_FAMILY = "accelerator"
 UG_PER_G = 10**6
-SORTS = {
+SORTS: Mapping[str, Callable[["Row"], int]] = {
     "fit": lambda row: row.ranked.z,
     "total": lambda row: row.total_minor,
     "unit_price": lambda row: row.ranked.price_mm,

@@ -64,7 +64,13 @@ def make_site(provider: Organization | None = None, **fields: Any) -> Site:
 
 
 def make_offer(
-    site: Site | None = None, *, units: int = 8, now: datetime = MONDAY, days: int = 16, rate_mm: int = 200_000, **fields: Any
+    site: Site | None = None,
+    *,
+    units: int = 8,
+    now: datetime = MONDAY,
+    days: int = 16,
+    rate_mm: int = 200_000,
+    **fields: Any,
 ) -> Offer:
     """A live offer with capacity for `days` days from `now`."""
     hardware = fields.pop("hardware", None) or make_hardware()
@@ -79,7 +85,8 @@ def make_offer(
 
 def make_place(slug: str = "berlin", **latencies: int) -> Place:
     place, _ = Place.objects.get_or_create(
-        slug=slug, defaults={"name": slug.title(), "name_zh": slug, "country": "DE", "latitude": 52.5, "longitude": 13.4}
+        slug=slug,
+        defaults={"name": slug.title(), "name_zh": slug, "country": "DE", "latitude": 52.5, "longitude": 13.4},
     )
     for public_id, milliseconds in latencies.items():
         Latency.objects.create(place=place, site=Site.objects.get(public_id=public_id), p95_ms=milliseconds)

@@ -16,6 +16,7 @@ from config.launcher.programs import Program
 from config.launcher.trouble import Trouble
 
 SAMPLE_INTERVALS = {"LEASE_SECONDS": "10", "HEARTBEAT_SECONDS": "2", "SWEEP_SECONDS": "2"}
+SAMPLE_AGENT_UNITS = "64"  # these agents stand in for every sample site, whose units are not this machine's
 AGENT_KEEPS = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
 SERVERS, WORKERS, AGENTS = 1, 2, 3  # ranks: started in this order, stopped in the other
 
@@ -160,6 +161,7 @@ class Product:
         state = self.folder.agent_state(number)
         state.mkdir(parents=True, mode=0o700, exist_ok=True)
         env = {name: value for name, value in os.environ.items() if name in AGENT_KEEPS or "JOULEMART_AGENT_" in name}
+        env = {"JOULEMART_AGENT_UNITS": SAMPLE_AGENT_UNITS} | env
         env |= {
             "JOULEMART_URL": self.address.web_url,
             "JOULEMART_AGENT_KEY": agent["key"],

@@ -13,7 +13,16 @@ from accounts.models import ApiKey, Membership, Organization, Role, User
 from accounts.services import issue_key
 from marketplace.catalog.models import Site
 
-BUYING = ["offers:read", "jobs:read", "jobs:write", "reservations:read", "reservations:write", "usage:read"]
+BUYING = [
+    "org:read",
+    "offers:read",
+    "energy:read",
+    "jobs:read",
+    "jobs:write",
+    "reservations:read",
+    "reservations:write",
+    "usage:read",
+]
 SELLING = [*BUYING, "offers:write"]
 ACCOUNTS = {
     "buyer": ("Sample Buyer Lab", (Role.BUYER,), BUYING),
@@ -56,7 +65,7 @@ def write_sample_file(*, path: Path, now: datetime) -> dict[str, Any]:
     """
     address = {"url": settings.WEB_URL, "stream_url": settings.STREAM_URL}
     if path.exists():
-        content = json.loads(path.read_text()) | address
+        content: dict[str, Any] = json.loads(path.read_text()) | address
     else:
         content = address | {
             "accounts": {name: _credentials(name, now) for name in ACCOUNTS},

@@ -40,7 +40,6 @@ def _words(slug: str) -> tuple[str, str]:
     known = {
         "factorize": (_("Factor numbers"), _("One processor, one minute, one output file.")),
         "green-and-near": (_("Green and near"), _("Limits that may be too tight, to see what to relax.")),
-        "finetune": (_("Fine-tune a model"), _("Eight accelerators with a deadline and a ceiling.")),
         "wait-for-the-sun": (_("Wait for the sun"), _("Starts in the greenest hours of the next days.")),
     }
     return known.get(slug, (slug.replace("-", " ").capitalize(), ""))

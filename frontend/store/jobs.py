@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -81,9 +82,13 @@ def _tabs(group: str, name: str) -> list[dict[str, Any]]:
         "succeeded": _("Succeeded"),
         "ended": _("Ended otherwise"),
     }
-    suffix = f"&name={name}" if name else ""
+    kept = {"name": name} if name else {}
     return [
-        {"name": word, "href": f"?state={key}{suffix}", "current": key == group or (not key and group not in GROUPS)}
+        {
+            "name": word,
+            "href": f"?{urlencode({'state': key} | kept)}",
+            "current": key == group or (not key and group not in GROUPS),
+        }
         for key, word in words.items()
     ]
 

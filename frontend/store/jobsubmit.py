@@ -167,10 +167,11 @@ def _inputs(request: HttpRequest, organization: Organization) -> list[tuple[str,
     kept = services.uploads_of(organization=organization, named=named)
     taken = {path for path, _upload in kept}
     for content in request.FILES.getlist("files"):
-        if content.name in taken:
-            raise ValidationFailed([FieldProblem("/inputs", "bad_value", f"{content.name} comes twice", "")])
-        kept.append((str(content.name), store_upload(owner=organization, content=content, now=utc_now())))
-        taken.add(content.name)
+        path = str(content.name)
+        if path in taken:
+            raise ValidationFailed([FieldProblem("/inputs", "bad_value", f"{path} comes twice")])
+        kept.append((path, store_upload(owner=organization, content=content, now=utc_now())))
+        taken.add(path)
     return kept
 
 

@@ -1,6 +1,7 @@
 """Reservations over HTTP."""
 
-from django.db.models import QuerySet
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,6 +12,7 @@ from accounts.idempotency import idempotent
 from accounts.tenancy import organizations_of
 from marketplace.booking import services
 from marketplace.booking.models import Quote, Reservation
+from marketplace.booking.querysets import ReservationQuerySet
 from marketplace.booking.reservationview import reservation_as_json
 from marketplace.common.clock import utc_now
 from marketplace.common.paging import paged
@@ -19,7 +21,7 @@ from marketplace.common.parsing import parse
 SCOPES = {"GET": "reservations:read", "POST": "reservations:write"}
 
 
-class ReserveInput(serializers.Serializer):
+class ReserveInput(serializers.Serializer[dict[str, Any]]):
     """Which option of which quote; `confirm: false` holds it until the quote expires."""
 
     quote = serializers.CharField(max_length=40)
@@ -27,7 +29,7 @@ class ReserveInput(serializers.Serializer):
     confirm = serializers.BooleanField(default=True)
 
 
-def mine(request: Request) -> QuerySet[Reservation]:
+def mine(request: Request) -> ReservationQuerySet:
     """The reservations of the caller's organizations."""
     return Reservation.objects.of(organizations_of(request)).with_terms()
 

@@ -135,8 +135,8 @@ def _advance(key: int, to: str, now: datetime) -> bool:
 
 def _lock(reservation: Reservation) -> None:
     """Read the row again under its lock, so that two deciders wait for each other."""
-    fresh = Reservation.objects.select_for_update().get(pk=reservation.pk)
-    reservation.state, reservation.version = fresh.state, fresh.version
+    Reservation.objects.select_for_update().get(pk=reservation.pk)
+    reservation.refresh_from_db(fields=["state", "version"])
 
 
 def _end(reservation: Reservation, to: str, *, now: datetime, reason: str) -> None:

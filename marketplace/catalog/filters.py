@@ -44,13 +44,13 @@ def _choices(values: Iterable[str]) -> list[tuple[str, str]]:
     return [(value, value) for value in values]
 
 
-class WholeFilter(filters.Filter):
+class WholeFilter(filters.Filter):  # type: ignore[misc]  # django-filter has no types
     """A whole number; `2.00` is refused with the value that was meant."""
 
     field_class = forms.IntegerField
 
 
-class OfferFilter(filters.FilterSet):
+class OfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
     """Filters of `/` and of `GET /api/v1/offers`."""
 
     q = filters.CharFilter(method="text", max_length=100)

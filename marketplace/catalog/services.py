@@ -16,6 +16,13 @@ MOST_RATE_MM = 10**12
 TITLE_LENGTH = 80
 DESCRIPTION_LENGTH = 400
 DAY_SECONDS = 86_400
+BOUNDS = {
+    "units": (1, MOST_UNITS),
+    "rate_mm": (0, MOST_RATE_MM),
+    "electricity_mm_per_kwh": (0, 10**9),
+    "notice_s": (0, DAY_SECONDS),
+    "boot_s": (0, DAY_SECONDS),
+}
 
 
 @transaction.atomic
@@ -40,13 +47,13 @@ def create_offer(
     `rate_mm` and `electricity_mm_per_kwh` are thousandths of a minor unit. Raises ValidationFailed. What is on the
     shelf for an hour is its CapacityDay, which booking keeps.
     """
+    numbers = {
+        "units": units, "rate_mm": rate_mm, "electricity_mm_per_kwh": electricity_mm_per_kwh,
+        "notice_s": notice_s, "boot_s": boot_s,
+    }  # fmt: skip
     problems = [
         *_words_problems(title, description),
-        *_whole_problems("/units", units, 1, MOST_UNITS),
-        *_whole_problems("/rate_mm", rate_mm, 0, MOST_RATE_MM),
-        *_whole_problems("/electricity_mm_per_kwh", electricity_mm_per_kwh, 0, 10**9),
-        *_whole_problems("/notice_s", notice_s, 0, DAY_SECONDS),
-        *_whole_problems("/boot_s", boot_s, 0, DAY_SECONDS),
+        *(each for name, value in numbers.items() for each in _whole_problems(f"/{name}", value, *BOUNDS[name])),
         *_choice_problems("/tier", tier, Tier.values),
         *_choice_problems("/term", term, Term.values),
     ]
@@ -58,10 +65,7 @@ def create_offer(
         electricity_mm_per_kwh=electricity_mm_per_kwh, egress=egress, description=description.strip(),
         sample=site.sample, created_at=now,
     )  # fmt: skip
-    record(
-        "offer.created", object_id=offer.public_id, seq=offer.version, now=now, state=offer.state,
-        provider=site.provider,
-    )  # fmt: skip
+    _tell("created", offer, now)
     return offer
 
 
@@ -91,11 +95,16 @@ def reprice_hours(*, offer: Offer, rates_mm: Mapping[int, int], version: int, no
     if guarded.update(rate_mm=rates, version=version + 1) != 1:
         raise StaleVersion(f"{offer.public_id} was changed meanwhile", id=offer.public_id)
     offer.rate_mm, offer.version = rates, version + 1
-    record(
-        "offer.price_changed", object_id=offer.public_id, seq=offer.version, now=now, state=offer.state,
-        provider=offer.site.provider, facts={"hours": len(rates_mm)},
-    )  # fmt: skip
+    _tell("price_changed", offer, now, hours=len(rates_mm))
     return offer
+
+
+def _tell(what: str, offer: Offer, now: datetime, **facts: int) -> None:
+    """Leave the event of a change that is no move."""
+    record(
+        f"offer.{what}", object_id=offer.public_id, seq=offer.version, now=now, state=offer.state,
+        provider=offer.site.provider, facts=facts,
+    )  # fmt: skip
 
 
 def _words_problems(title: str, description: str) -> list[FieldProblem]:

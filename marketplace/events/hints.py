@@ -49,7 +49,7 @@ class News:
 def wait_for(channels: Sequence[str]) -> Iterator[News]:
     """Listen to `channels`; what was published before does not count, so read once after entering."""
     try:
-        subscription = connection().pubsub(ignore_subscribe_messages=True)
+        subscription = connection().pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         subscription.subscribe(*(f"jm:{channel}" for channel in channels))
     except redis.RedisError as error:
         log.warning("no hints: %s", error)

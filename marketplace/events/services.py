@@ -1,7 +1,7 @@
 """The one door for state changes, and the journal behind it."""
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from django.db import transaction
 
@@ -19,7 +19,7 @@ class Stateful(Protocol):
     public_id: Any
     state: Any
     version: Any
-    _meta: Any
+    _meta: ClassVar[Any]
 
 
 def move(

@@ -11,6 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.errors import AuthError
+from accounts.models import ApiKey
+from accounts.tenancy import key_of
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import FieldProblem, NotFound, ValidationFailed
 from marketplace.common.parsing import parse
@@ -33,9 +36,17 @@ class AgentView(APIView):
     scopes = {"POST": "agent"}
 
 
+def key_of_agent(request: Request) -> ApiKey:
+    """The agent's key; a person's session is none."""
+    key = key_of(request)
+    if key is None:
+        raise AuthError("agents send their key as Authorization: Bearer")
+    return key
+
+
 def agent_of(request: Request, public_id: str) -> Agent:
     """The registered agent of this key, or NotFound."""
-    found = Agent.objects.filter(api_key=request.auth, public_id=public_id).select_related(
+    found = Agent.objects.filter(api_key=key_of_agent(request), public_id=public_id).select_related(
         "site", "api_key__organization"
     )
     agent = found.first()
@@ -50,7 +61,9 @@ class RegisterView(AgentView):
 
     def post(self, request: Request) -> Response:
         now = utc_now()
-        agent = leasing.register_agent(key=request.auth, facts=parse(inputs.RegisterInput, request.data), now=now)
+        agent = leasing.register_agent(
+            key=key_of_agent(request), facts=parse(inputs.RegisterInput, request.data), now=now
+        )
         return Response(
             {
                 "object": "agent",
@@ -90,7 +103,7 @@ class HeartbeatView(AgentView):
 
     def post(self, request: Request, lease: str) -> Response:
         beat = parse(inputs.HeartbeatInput, request.data)
-        held = leasing.renew(public_id=lease, key=request.auth, now=utc_now(), **beat)
+        held = leasing.renew(public_id=lease, key=key_of_agent(request), now=utc_now(), **beat)
         return Response({"lease_s": settings.LEASE_SECONDS, "cancel": leasing.cancel_asked(held), "notice": None})
 
 
@@ -101,7 +114,7 @@ class LogView(AgentView):
     def post(self, request: Request, lease: str) -> Response:
         part = parse(inputs.LogInput, request.data)
         offset, full = append_log(
-            public_id=lease, key=request.auth, epoch=part["epoch"], offset=part["offset"],
+            public_id=lease, key=key_of_agent(request), epoch=part["epoch"], offset=part["offset"],
             data=_bytes(part["data"]), now=utc_now(),
         )  # fmt: skip
         return Response({"offset": offset, "quota_exceeded": full})
@@ -113,7 +126,7 @@ class OutputView(AgentView):
 
     def post(self, request: Request, lease: str) -> Response:
         output = parse(inputs.OutputInput, request.data)
-        artifact = promise_output(lease=lease, key=request.auth, now=utc_now(), **output)
+        artifact = promise_output(lease=lease, key=key_of_agent(request), now=utc_now(), **output)
         answer = {"artifact": artifact.public_id, "url": link("put", artifact.public_id), "method": "PUT"}
         return Response(answer, status=201)
 
@@ -124,7 +137,7 @@ class FinishView(AgentView):
 
     def post(self, request: Request, lease: str) -> Response:
         report: dict[str, Any] = parse(inputs.FinishInput, request.data)
-        job = finish(public_id=lease, key=request.auth, report=report, now=utc_now())
+        job = finish(public_id=lease, key=key_of_agent(request), report=report, now=utc_now())
         return Response({"state": job.state})
 
 

@@ -1,5 +1,7 @@
 """What agents send."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from scheduler.states import END_REASONS
@@ -7,14 +9,14 @@ from scheduler.states import END_REASONS
 SHA256 = r"^[0-9a-f]{64}$"
 
 
-class DeviceInput(serializers.Serializer):
+class DeviceInput(serializers.Serializer[dict[str, Any]]):
     kind = serializers.CharField(max_length=20)
     model = serializers.CharField(max_length=120, allow_blank=True)
     count = serializers.IntegerField(min_value=0)
     memory_mb = serializers.IntegerField(min_value=0)
 
 
-class RegisterInput(serializers.Serializer):
+class RegisterInput(serializers.Serializer[dict[str, Any]]):
     name = serializers.CharField(max_length=80)
     engine = serializers.CharField(max_length=20)
     version = serializers.CharField(max_length=40)
@@ -26,17 +28,17 @@ class RegisterInput(serializers.Serializer):
     clock = serializers.FloatField()
 
 
-class ClaimInput(serializers.Serializer):
+class ClaimInput(serializers.Serializer[dict[str, Any]]):
     agent = serializers.CharField(max_length=40)
     max = serializers.IntegerField(min_value=1, max_value=100)
     wait_s = serializers.FloatField(min_value=0, max_value=25, default=0)
 
 
-class EpochInput(serializers.Serializer):
+class EpochInput(serializers.Serializer[dict[str, Any]]):
     epoch = serializers.IntegerField(min_value=1)
 
 
-class UsageInput(serializers.Serializer):
+class UsageInput(serializers.Serializer[dict[str, Any]]):
     seconds = serializers.FloatField(min_value=0, default=0)
     cpu_ms = serializers.IntegerField(min_value=0, default=0)
     peak_memory_bytes = serializers.IntegerField(min_value=0, default=0)
@@ -50,7 +52,7 @@ class HeartbeatInput(EpochInput):
 
 class LogInput(EpochInput):
     offset = serializers.IntegerField(min_value=0)
-    data = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    data = serializers.CharField(allow_blank=True, trim_whitespace=False)  # type: ignore[assignment]  # a field
 
 
 class OutputInput(EpochInput):
@@ -59,12 +61,12 @@ class OutputInput(EpochInput):
     sha256 = serializers.RegexField(SHA256)
 
 
-class SignedLineInput(serializers.Serializer):
+class SignedLineInput(serializers.Serializer[dict[str, Any]]):
     line = serializers.CharField(max_length=4000, trim_whitespace=False)
     signature = serializers.CharField(max_length=120)
 
 
-class FinishedOutputInput(serializers.Serializer):
+class FinishedOutputInput(serializers.Serializer[dict[str, Any]]):
     path = serializers.CharField(max_length=400)
     artifact = serializers.CharField(max_length=40)
     size = serializers.IntegerField(min_value=0)

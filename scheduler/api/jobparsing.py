@@ -29,7 +29,7 @@ class YamlParser(BaseParser):
 
     media_type = "application/yaml"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> str:
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         raw = stream.read(FILE_BYTES + 1)
         if len(raw) > FILE_BYTES:
             raise TooLarge("a job file holds at most 256 kB")

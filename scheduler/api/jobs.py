@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -14,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.idempotency import idempotent
-from accounts.tenancy import current_organization, organizations_of
+from accounts.tenancy import current_organization, key_of, organizations_of
 from marketplace.common.clock import rfc3339, utc_now
 from marketplace.common.paging import paged
 from marketplace.common.parsing import BoundedJSONParser, parse
@@ -24,18 +23,19 @@ from scheduler.jobview import job_as_json, job_summary, outputs_of
 from scheduler.logs import read_log
 from scheduler.models import Job
 from scheduler.planning import plan_of
+from scheduler.querysets import JobQuerySet
 from scheduler.whyview import why_of
 
 SCOPES = {"GET": "jobs:read", "POST": "jobs:write"}
 
 
-class RelaxInput(serializers.Serializer):
+class RelaxInput(serializers.Serializer[dict[str, Any]]):
     """New values of limits in the API's units; null drops a limit."""
 
     limits = serializers.DictField(allow_empty=False)
 
 
-def mine(request: Request) -> QuerySet[Job]:
+def mine(request: Request) -> JobQuerySet:
     """The jobs of the caller's organizations, with their story."""
     return Job.objects.of(organizations_of(request)).with_story()
 
@@ -43,7 +43,7 @@ def mine(request: Request) -> QuerySet[Job]:
 def actor_of(request: Request) -> services.Actor:
     """Who submits: the organization, by a person or a key."""
     user = request.user if request.user.is_authenticated else None
-    return services.Actor(organization=current_organization(request), user=user, api_key=request.auth)
+    return services.Actor(organization=current_organization(request), user=user, api_key=key_of(request))
 
 
 def show(request: Request, job: str) -> dict[str, Any]:

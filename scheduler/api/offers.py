@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -18,6 +17,7 @@ from marketplace.catalog import services
 from marketplace.catalog.filters import OfferFilter
 from marketplace.catalog.models import HardwareClass, Offer, Place, Site
 from marketplace.catalog.offerview import hardware_as_json, offer_as_json, place_as_json, site_as_json
+from marketplace.catalog.querysets import OfferQuerySet
 from marketplace.common.clock import HOUR, hour_floor, rfc3339, utc_now
 from marketplace.common.errors import FieldProblem, InvalidParameter, NotFound
 from marketplace.common.etag import require_match, with_etag
@@ -51,7 +51,7 @@ class RatesInput(serializers.Serializer[dict[str, Any]]):
     rates_mm = serializers.DictField(child=serializers.IntegerField(min_value=0), allow_empty=False)
 
 
-def visible(request: Request) -> QuerySet[Offer]:
+def visible(request: Request) -> OfferQuerySet:
     """What is on the shelf, and the caller's own offers in any state."""
     rows = Offer.objects.with_shelf()
     own = rows.of_providers(organizations_of(request)) if request.user.is_authenticated or request.auth else None

@@ -129,7 +129,7 @@ def _preferences(market: Reader) -> dict[str, Any]:
     return {
         "weights": _weights(market),
         "rates": {name: value for name, value in found.items() if value is not None} or None,
-        "when": market.choice("when", WHEN) or "balanced",
+        "when": market.choice("when", WHEN) or ("balanced" if market.value.get("finish_by") else "now"),
         "near": market.text("near", 80),
     }
 

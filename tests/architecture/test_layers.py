@@ -15,7 +15,7 @@ def imported(path: Path) -> list[tuple[ast.AST, str]]:
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found += [(node, alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.append((node, node.module))
     return found
 

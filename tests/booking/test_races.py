@@ -15,6 +15,7 @@ from tests.market import MONDAY, NOON, at, make_offer, make_organization
 PROCESSES = 8
 ROUNDS = 40
 UNITS = 5
+START_TOGETHER = multiprocessing.get_context("fork").Barrier(PROCESSES)
 
 
 def _race(worker: str, offer_pk: int, buyer_pk: int, database: str, results) -> None:
@@ -39,13 +40,20 @@ def _race(worker: str, offer_pk: int, buyer_pk: int, database: str, results) -> 
 
 def guarded(offer, buyer, number):
     services.hold_units(
-        buyer=buyer, offer=offer, units=1, start=at(MONDAY, 20), end=at(MONDAY, 28), now=NOON + timedelta(seconds=number)
+        buyer=buyer,
+        offer=offer,
+        units=1,
+        start=at(MONDAY, 20),
+        end=at(MONDAY, 28),
+        now=NOON + timedelta(seconds=number),
     )
 
 
 def read_then_write(offer, buyer, number):
     """The control: read, test in Python, write what was read plus one, with the CHECK taken away."""
     rows = list(CapacityDay.objects.filter(offer=offer, day=MONDAY.date()))
+    if number == 0:
+        START_TOGETHER.wait(timeout=60)  # every process has read before any writes
     if rows[0].units_promised[20] >= UNITS:
         raise CapacityTaken(offer=offer.public_id, units=1)
     rows[0].units_promised[20] += 1

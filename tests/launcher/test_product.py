@@ -33,7 +33,7 @@ def is_healthy(instance: Instance) -> bool:
 
 def test_all_programs_run_and_both_addresses_answer(product: Instance) -> None:
     assert set(product.status()["processes"]) == PROGRAMS
-    assert is_healthy(product)
+    product.wait_for(lambda: is_healthy(product), "the product answers")
     assert httpx.get(f"http://127.0.0.1:{product.port + 1}/health").status_code == 200
 
 
@@ -94,8 +94,8 @@ def test_an_agent_knows_neither_the_database_nor_the_secret_key(product: Instanc
 
 def test_another_instance_lives_beside_it(product: Instance, place: Path) -> None:
     with Instance(data_dir=place / "data", port=free_port_pair()) as neighbour:
-        assert is_healthy(neighbour)
-        assert is_healthy(product)
+        for instance in (neighbour, product):
+            instance.wait_for(lambda instance=instance: is_healthy(instance), "it answers")  # type: ignore[misc]
         ours, theirs = product.sample["accounts"]["buyer"], neighbour.sample["accounts"]["buyer"]
         assert ours["api_key"] != theirs["api_key"]
 

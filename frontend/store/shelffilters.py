@@ -1,0 +1,277 @@
+"""The controls of the shelf: the sentence's choices, filters with their counts, chips, and ways out of nothing."""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from frontend.components.formats import duration, moment, money
+from frontend.store.limitwords import changes_of, relaxing
+from frontend.store.question import Question, is_filter, place_name
+from frontend.store.shelfwords import chip, evidence, kinds, named, regions, terms, tiers
+from marketplace.catalog.filters import EVIDENCE
+from marketplace.catalog.models import HardwareClass, Place
+from marketplace.common.clock import HOUR, hour_ceil, rfc3339
+from scheduler.core import ranking
+from scheduler.search import Need, SearchResult, facets, search
+
+UNITS = (1, 2, 4, 8, 16, 32, 64)
+HOURS = (1, 2, 4, 6, 8, 12, 24, 48, 72, 168)
+DEADLINES = (12, 24, 36, 48, 72, 120)
+PRICES = (100, 150, 200, 300, 500, 1000)
+LATENCIES = (100, 50, 20, 5)
+SHARES = ("0.4", "0.6", "0.8", "0.9")
+PRESETS = {"cheap": (80, 10, 10), "near": (10, 80, 10), "green": (10, 10, 80), "even": (34, 33, 33)}
+CONTROLS = frozenset({
+    "units", "accelerator", "hours", "finish__lte", "near", "q", "w_price", "w_latency", "w_green", "sort", "view",
+    "when", "renewable_share__gte", "latency_ms__lte", "kind", "tier", "term", "region", "residency", "evidence",
+    "price__lte", "page",
+})  # fmt: skip
+
+Choice = dict[str, Any]
+
+
+def _choice(value: object, name: str, chosen: object, count: int | None = None) -> Choice:
+    return {"value": str(value), "name": name, "chosen": str(value) == str(chosen), "count": count}
+
+
+def sentence(question: Question, counts: dict[str, dict[str, int]], now: datetime) -> dict[str, list[Choice]]:
+    """The choices of the sentence; a value that is none of the usual ones stands among them."""
+    need = question.need
+    return {
+        "units": [_choice(n, str(n), need.units) for n in sorted({*UNITS, need.units})],
+        "accelerators": _accelerators(question, counts.get("accelerator", {})),
+        "hours": [_choice(n, _hours(n), need.hours) for n in sorted({*HOURS, need.hours})],
+        "deadlines": _deadlines(question, now),
+        "places": [
+            *(_choice(each.slug, place_name(each), need.near) for each in Place.objects.all()),
+            _choice("", _("anywhere"), need.near or ""),
+        ],
+    }
+
+
+def _hours(count: int) -> str:
+    return ngettext("%(count)d hour", "%(count)d hours", count) % {"count": count}
+
+
+def _accelerators(question: Question, counts: dict[str, int]) -> list[Choice]:
+    chosen = question.query.getlist("accelerator")
+    rows = HardwareClass.objects.order_by("accelerator").values_list("accelerator", "family").distinct()
+    found = [_choice("", _("any AI accelerator"), ",".join(chosen))]
+    found += [_choice(name, name, ",".join(chosen), counts.get(name)) for name, family in rows if family != "cpu"]
+    found += [_choice(name, _("processor (%(name)s)") % {"name": name}, ",".join(chosen))
+              for name, family in rows if family == "cpu"]  # fmt: skip
+    if len(chosen) > 1:
+        found.append(_choice(",".join(chosen), _(" or ").join(chosen), ",".join(chosen)))
+    return found
+
+
+def _deadlines(question: Question, now: datetime) -> list[Choice]:
+    asked = question.need.finish_by
+    usual = {hour_ceil(now) + hours * HOUR for hours in DEADLINES if hours >= question.need.hours}
+    every = sorted(usual | ({asked} if asked else set()))
+    chosen = rfc3339(asked) if asked else ""
+    words = _("by %(when)s")
+    found = [_choice("", _("any time in 7 days"), chosen)]
+    return found + [_choice(rfc3339(at), words % {"when": moment(at, question.zone)}, chosen) for at in every]
+
+
+def filters(question: Question, result: SearchResult, counts: dict[str, dict[str, int]]) -> dict[str, Any]:
+    """Every filter that has data here, with the offers that would fit at each choice."""
+    query = question.query
+    return {
+        "q": question.need.text,
+        "share": _share(question),
+        "shares": [
+            {
+                "name": f"{float(share) * 100:.0f}%",
+                "href": question.link(renewable_share__gte=share),
+                "count": counts["renewable_share__gte"].get(share, 0),
+            }
+            for share in SHARES
+        ],
+        "latencies": _latencies(query.get("latency_ms__lte", ""), counts.get("latency_ms__lte")),
+        "prices": _prices(query.get("price__lte", ""), result.currency),
+        "evidence": _evidence(query.get("evidence", ""), counts["evidence"]),
+        "kinds": _ticks("kind", kinds(), question, counts),
+        "tiers": _ticks("tier", tiers(), question, counts),
+        "terms": _ticks("term", terms(), question, counts),
+        "regions": _options("region", regions(), query.get("region", ""), counts),
+        "countries": _options("residency", {}, query.get("residency", ""), counts),
+        "kept": [(name, value) for name, values in query.lists() if name not in CONTROLS for value in values],
+    }
+
+
+def _share(question: Question) -> int:
+    share = question.filters.form.cleaned_data.get("renewable_share__gte")
+    return int(share * 100) if share else 0
+
+
+def _latencies(chosen: str, counts: dict[str, int] | None) -> list[Choice]:
+    if counts is None:
+        return []
+    usual = {str(ms) for ms in LATENCIES} | ({chosen} if chosen else set())
+    every = sorted(usual, key=lambda text: -int(text))
+    return [
+        _choice("", pgettext("latency", "Any"), chosen),
+        *(_choice(ms, f"≤ {ms} ms", chosen, counts.get(ms)) for ms in every),
+    ]
+
+
+def _prices(chosen: str, currency: str) -> list[Choice]:
+    every = sorted({*PRICES, *([int(chosen)] if chosen else [])})
+    return [
+        _choice("", pgettext("price", "Any"), chosen),
+        *(_choice(minor, _("up to %(amount)s") % {"amount": money(minor, currency)}, chosen) for minor in every),
+    ]
+
+
+def _evidence(chosen: str, counts: dict[str, int]) -> list[Choice]:
+    """At least this level: each count takes in the stronger levels."""
+    words = evidence()
+    found = []
+    for index, level in enumerate(EVIDENCE):
+        count = sum(counts.get(each, 0) for each in EVIDENCE[index:])
+        name = words[level] if index else pgettext("evidence", "Any level")
+        if index == len(EVIDENCE) - 1 or index == 0:
+            found.append(_choice(level if index else "", name, chosen if index else chosen.replace("declared", ""), count))
+        else:
+            found.append(_choice(level, _("%(level)s or better") % {"level": name}, chosen, count))
+    return found
+
+
+def _ticks(
+    name: str, words: dict[str, str], question: Question, counts: dict[str, dict[str, int]]
+) -> list[dict[str, Any]]:
+    """Boxes to tick: what has offers, and what is chosen."""
+    chosen, found = question.query.getlist(name), counts[name]
+    return [
+        {"value": value, "name": word, "chosen": value in chosen, "count": found.get(value, 0)}
+        for value, word in words.items()
+        if value in found or value in chosen
+    ]
+
+
+def _options(name: str, _words: dict[str, str], chosen: str, counts: dict[str, dict[str, int]]) -> list[Choice]:
+    values = sorted({*counts[name], *([chosen] if chosen else [])}, key=lambda value: named(name, value))
+    return [
+        _choice("", pgettext("place", "Any"), chosen),
+        *(_choice(value, named(name, value), chosen, counts[name].get(value, 0)) for value in values),
+    ]
+
+
+def chips(question: Question, currency: str) -> list[dict[str, str]]:
+    """The filters in force, each with the address that drops it alone."""
+    return [
+        {"text": chip(name, value, currency), "href": question.without(name, value)}
+        for name, values in question.query.lists()
+        if is_filter(name)
+        for value in values
+    ]
+
+
+def presets(question: Question) -> list[dict[str, Any]]:
+    """Four mixes of weights."""
+    words = {
+        "cheap": pgettext("weights", "Cheap"),
+        "near": pgettext("weights", "Near"),
+        "green": pgettext("weights", "Green"),
+        "even": pgettext("weights", "Even"),
+    }
+    return [
+        {
+            "name": words[key],
+            "href": question.link(w_price=price, w_latency=latency, w_green=green, when=None),
+            "current": question.need.weights == (price, latency, green) and question.need.when == "balanced",
+        }
+        for key, (price, latency, green) in PRESETS.items()
+    ]
+
+
+def sorts(question: Question) -> list[Choice]:
+    """The orders a shopper asks for; any other in the address stands among them."""
+    names = {
+        "fit": _("Best fit"),
+        "total": _("Total price"),
+        "price_per_pflop_hour": _("Price per PFLOP-hour"),
+        "carbon": _("Carbon"),
+        "-renewable_share": _("Renewable share"),
+        "latency": _("Latency"),
+        "-reliability": _("Reliability"),
+        "start": _("Earliest start"),
+    }
+    if question.sort not in names:
+        names[question.sort] = question.sort
+    return [_choice(key, name, question.sort) for key, name in names.items()]
+
+
+def ways_out(question: Question, result: SearchResult, now: datetime) -> list[dict[str, Any]]:
+    """Each filter to drop and each limit to loosen, with the offers that return; the most first."""
+    ways = [_drop(name, question, result, now) for name in dict.fromkeys(question.query) if is_filter(name)]
+    ways += [_loosen(relax, question, result.currency) for relax in result.relax]
+    seen: dict[str, dict[str, Any]] = {}
+    for way in ways:
+        if way["offers"]:
+            seen.setdefault(way["href"], way)
+    return sorted(seen.values(), key=lambda way: -way["offers"])
+
+
+def _drop(name: str, question: Question, result: SearchResult, now: datetime) -> dict[str, Any]:
+    values = [chip(name, value, result.currency) for value in question.query.getlist(name)]
+    sentence = _("Drop: %(filter)s") % {"filter": ", ".join(values)}
+    return {"href": question.link(**{name: None}), "sentence": sentence, "offers": _fitting(name, question, result, now)}
+
+
+def _fitting(name: str, question: Question, result: SearchResult, now: datetime) -> int:
+    """How many offers fit without this filter."""
+    need = question.need
+    if name in {"q", "accelerator"}:
+        rest = {key: value for key, value in need.limits.items() if key != name}
+        freed: Need = replace(need, text="" if name == "q" else need.text, limits=rest)
+        return len(search(need=freed, now=now).rows)
+    kept = {key: value for key, value in result.ask.limits.items() if key != name}
+    return len(ranking.rank(result.snapshot, replace(result.ask, limits=kept), with_relax=False).ranked)
+
+
+def _loosen(relax: Any, question: Question, currency: str) -> dict[str, Any]:
+    changes = changes_of(relax)
+    names = {"finish_by": "finish__lte", "start_after": "start__gte"}
+    asked = {names.get(name, name): value for name, value in changes.items()}
+    return {"href": question.link(**asked), "sentence": relaxing(changes, currency), "offers": relax["offers"]}
+
+
+def command(question: Question, currency: str) -> str:
+    """The same search as a line for the command."""
+    words = ["joulemart", "search"]
+    for name, value in _flags(question):
+        words += [f"--{name}", shlex.quote(value)]
+    return " ".join(words)
+
+
+def _flags(question: Question) -> Iterable[tuple[str, str]]:
+    skipped = {"view", "page", "when"}
+    for name, values in question.query.lists():
+        if name in skipped:
+            continue
+        flag = name.removesuffix("__gte").removesuffix("__lte").replace("_", "-")
+        for value in values:
+            yield flag, f"{int(value) / 100:.2f}" if name in {"price__lte", "price_pflop__lte", "total__lte"} else value
+
+
+def counts_of(result: SearchResult) -> dict[str, dict[str, int]]:
+    """Facets of the answer."""
+    return facets(result)
+
+
+def lasting(hours: int) -> str:
+    """`6 h`, as people say a length of time."""
+    return duration(hours * 3600)
+
+
+__all__: Sequence[str] = (
+    "chips", "command", "counts_of", "filters", "lasting", "presets", "sentence", "sorts", "ways_out",
+)  # fmt: skip
