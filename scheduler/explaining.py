@@ -1,6 +1,6 @@
 """What the core decided, as it is stored and as people read it: codes and numbers inside, words at the edge."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from scheduler.core.types import Placement, Plan, Snapshot, Unplaced
 from scheduler.limits import to_api
 from scheduler.models import MatchRound
 
+OWN_LIMITS = frozenset({"served", "family", "currency"})
 TIMES = {"finish_by", "start_after"}
 
 
@@ -32,7 +33,7 @@ class Explainer:
         ask = self.asks[placement.ask]
         answer = ranking.rank_in(self.state, ask, with_relax=False)
         chosen = next(each for each in answer.ranked if each.offer.id == placement.offer)
-        told = explain.why(answer, chosen, ask.units)
+        told = explain.why(answer, chosen)
         self.state.take_hours(placement)
         reference = self.round.reference
         return told | {
@@ -52,7 +53,12 @@ def refusal_as_json(refusal: Unplaced) -> dict[str, Any]:
 
 def refusal_as_told(stored: Mapping[str, Any]) -> dict[str, Any]:
     """A stored refusal in the API's units, each way out with its sentence."""
-    return dict(stored) | {"relax": [relax_as_told(each) for each in stored["relax"]]}
+    return dict(stored) | {"relax": ways_out(stored["relax"])}
+
+
+def ways_out(stored: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The ways out that a buyer can take; limits that the market sets by itself are not the buyer's to drop."""
+    return [relax_as_told(each) for each in stored if not OWN_LIMITS & {name for name, _ in each["changes"]}]
 
 
 def relax_as_told(stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def _allocation(trial: Trial, placed: Placement) -> dict[str, Any]:
     offer = trial.shelf.offer(placed.offer)
     start, end = moment(placed.start_s), moment(placed.end_s)
     lines, total = price_of(offer, placed.units, start, end)
-    why = explain.why(answer, chosen, placed.units)
+    why = explain.why(answer, chosen)
     return {
         "offer": {"id": offer.public_id, "title": offer.title},
         "site": {

@@ -65,7 +65,7 @@ def request_as_json(need: Need) -> dict[str, Any]:
 def option_as_json(result: SearchResult, row: Row) -> dict[str, Any]:
     """One option with its frozen price and why it stands where it stands."""
     ranked = row.ranked
-    told = explain.why(result.ranking, ranked, result.need.units)
+    told = explain.why(result.ranking, ranked)
     return {
         "rank": row.rank,
         "offer": {"id": row.offer.public_id, "title": row.offer.title, "currency": row.offer.currency},

@@ -21,7 +21,7 @@ from scheduler.core.ranking import Ranked, Ranking
 from scheduler.core.scoring import whole_weights
 from scheduler.core.takeovers import Field, winner_map
 from scheduler.core.types import START_MARGIN_S, Ask, Snapshot
-from scheduler.explaining import relax_as_told
+from scheduler.explaining import ways_out
 from scheduler.limits import limits_to_core
 from scheduler.references import as_core, reference_of
 from scheduler.requests import segment_of
@@ -157,7 +157,7 @@ def search(*, need: Need, now: datetime, sort: str = "fit") -> SearchResult:
         need=need,
         rows=_sorted(rows, sort),
         rejected=answer.rejected,
-        relax=[relax_as_told(explain.relax_as_json(each)) for each in answer.relax],
+        relax=ways_out([explain.relax_as_json(each) for each in answer.relax]),
         refused=answer.refused,
         starts=ranking.starts(snapshot, replace(ask, start_s=None)),
         fields=winner_map([each.point for each in answer.ranked[: len(LETTERS)]]) if rows else [],

@@ -39,15 +39,7 @@ def ribbon(
         raise ValueError("a ribbon needs at least one hour")
     where = zone_of(zone)
     rates = [hour.rate_mm for hour in hours]
-    caption = _(
-        "Next %(hours)d hours. Bars: renewable supply, coloured by carbon. "
-        "Line: mean price from %(low)s to %(high)s %(unit)s."
-    ) % {
-        "hours": len(hours),
-        "low": rate(min(rates), currency),
-        "high": rate(max(rates), currency),
-        "unit": unit,
-    }
+    caption = _caption(rates, currency, unit)
     axis = _Axis(hours[0].start, len(hours))
     svg = drawing(
         _bars(hours, axis, finish_by),
@@ -70,6 +62,13 @@ def ribbon(
         for h in hours
     )
     return Chart(svg, caption, (_("Hour"), _("Price") + " " + unit, _("Carbon"), _("Renewable")), rows)
+
+
+def _caption(rates: Sequence[int], currency: str, unit: str) -> str:
+    return _(
+        "Next %(hours)d hours. Bars: renewable supply, coloured by carbon. "
+        "Line: mean price from %(low)s to %(high)s %(unit)s."
+    ) % {"hours": len(rates), "low": rate(min(rates), currency), "high": rate(max(rates), currency), "unit": unit}
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,9 +98,11 @@ def need_again(quote: Quote, now: datetime) -> Need:
     near = limits.pop("near", None)
     weights = asked["weights"]
     start = _moment(asked.get("start"))
+    if start is not None and start <= now:
+        start = None
     return Need(
         units=asked["units"], hours=asked["hours"], near=near, when=asked["when"], limits=limits,
-        weights=(weights["price"], weights["latency"], weights["green"]), start=start if start and start > now else None,
+        weights=(weights["price"], weights["latency"], weights["green"]), start=start,
         start_after=_moment(asked.get("start_after")), finish_by=_moment(asked.get("finish_by")),
     )  # fmt: skip
 

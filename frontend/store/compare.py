@@ -151,10 +151,13 @@ def _measured(
 
 
 def _price_rows(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    def per_hour(column: Column, mm: int) -> str:
+        return rate_text(mm, column.offer.currency)
+
     return [
         _measured(_("Total, all-in"), columns, lambda row: row.total_minor, lambda c, v: money(v, c.offer.currency)),
-        _measured(_("Unit-hour"), columns, lambda row: row.ranked.price_mm, lambda c, v: rate_text(v, c.offer.currency)),
-        _measured(_("PFLOP-hour"), columns, lambda row: row.pflop_hour_mm, lambda c, v: rate_text(v, c.offer.currency)),
+        _measured(_("Unit-hour"), columns, lambda row: row.ranked.price_mm, per_hour),
+        _measured(_("PFLOP-hour"), columns, lambda row: row.pflop_hour_mm, per_hour),
     ]
 
 

@@ -14,7 +14,6 @@ from frontend.components.formats import zone_of
 from frontend.components.svg import Chart
 from frontend.store.question import moment_in
 from frontend.store.shelfview import local_midnight
-from marketplace.booking.hours import touched_hours
 from marketplace.booking.models import CapacityDay
 from marketplace.catalog.models import Offer, Place
 from marketplace.common.clock import HOUR, hour_floor
@@ -110,7 +109,8 @@ class Week:
     def next_free(self, units: int, now: datetime) -> datetime | None:
         """The first hour from now on with `units` free."""
         begin = (hour_floor(now) - self.first) // HOUR
-        return next((self.first + index * HOUR for index in range(begin, WEEK_HOURS) if self.free[index] >= units), None)
+        found = next((index for index in range(begin, WEEK_HOURS) if self.free[index] >= units), None)
+        return None if found is None else self.first + found * HOUR
 
 
 def week_of(offer: Offer, now: datetime) -> Week:
@@ -133,6 +133,7 @@ def power_of(week: Week, day: datetime, window: tuple[datetime, datetime] | None
     span = slice(begin, begin + 24)
     renewable = [ppm // 10_000 for ppm in week.zone.renewable_ppm[span]]
     free = [ppm // 10_000 for ppm in week.zone.carbon_free_ppm[span]]
+    other = tuple(whole - part for whole, part in zip(free, renewable, strict=True))
     frame = None
     if window:
         left, right = ((edge - hours[0]) / HOUR for edge in window)
@@ -141,7 +142,7 @@ def power_of(week: Week, day: datetime, window: tuple[datetime, datetime] | None
         hours,
         [
             stacks.Series(_("Renewable"), "c2", tuple(renewable)),
-            stacks.Series(_("Other carbon-free"), "nuclear", tuple(a - b for a, b in zip(free, renewable, strict=True))),
+            stacks.Series(_("Other carbon-free"), "nuclear", other),
             stacks.Series(_("Rest of the grid"), "grid", tuple(100 - value for value in free)),
         ],
         caption=_("Sources of the grid zone's electricity by hour, per cent; the line is the price of a unit-hour."),
@@ -164,11 +165,6 @@ def three_like_it(order: Order, now: datetime) -> list[Row]:
     need = replace(order.need(now), limits={"family": [order.offer.hardware.family]}, start=None)
     rows = search(need=need, now=now).rows
     return [row for row in rows if row.offer.pk != order.offer.pk][:LIKE_IT]
-
-
-def hours_in(start: datetime, end: datetime) -> int:
-    """Hours that a window touches."""
-    return sum(1 for _ in touched_hours(start, end))
 
 
 def facts_of(row: Row) -> dict[str, Any]:

@@ -89,9 +89,8 @@ def _clean(given: QueryDict) -> QueryDict:
     """Without empty values and controls at rest; `accelerator=A,B` is two accelerators."""
     query = QueryDict(mutable=True)
     for name, values in given.lists():
-        if name == "accelerator":
-            values = [part for value in values for part in value.split(",")]
-        kept = [value for value in values if value.strip() and value not in NOTHING.get(name, ())]
+        parts = ",".join(values).split(",") if name == "accelerator" else values
+        kept = [value for value in parts if value.strip() and value not in NOTHING.get(name, ())]
         if kept:
             query.setlist(name, kept)
     return query

@@ -1,5 +1,6 @@
 """The supermarket's front page: the sentence, when to start, what matters, the filters, and the offers that fit."""
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -8,11 +9,10 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from frontend.components.formats import money
 from frontend.store import shelffilters, shelfview
 from frontend.store.question import WHENS, Question, is_filter, place_name, read
 from marketplace.common.clock import utc_now
-from scheduler.search import LETTERS, SearchResult, search
+from scheduler.search import SearchResult, facets, search
 
 ROWS = 8
 
@@ -34,8 +34,8 @@ def storefront(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _context(question: Question, result: SearchResult, now: Any) -> dict[str, Any]:
-    counts = shelffilters.counts_of(result)
+def _context(question: Question, result: SearchResult, now: datetime) -> dict[str, Any]:
+    counts = facets(result)
     last = max(1, -(-len(result.rows) // ROWS))
     page = min(question.page, last)
     shown = result.rows[(page - 1) * ROWS : page * ROWS]
@@ -65,14 +65,11 @@ def _context(question: Question, result: SearchResult, now: Any) -> dict[str, An
         "considered": result.considered,
         "rows": [] if is_map else shelfview.rows_of(result, shown, question, now),
         "scatter": shelfview.scatter_of(result, question) if is_map else None,
-        "lettered": min(len(result.rows), len(LETTERS)),
         "pages": _pages(question, page, last),
         "ways_out": [] if result.rows else shelffilters.ways_out(question, result, now),
         "command": shelffilters.command(question, result.currency),
-        "lasting": shelffilters.lasting(question.need.hours),
         "job_href": _job_href(question),
         "as_of": now,
-        "free": money(0, result.currency),
     }
 
 

@@ -1,7 +1,7 @@
 """The controls of the shelf: the sentence's choices, filters with their counts, chips, and ways out of nothing."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,15 +9,15 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from frontend.components.formats import duration, moment, money
+from frontend.components.formats import moment, money
 from frontend.store.limitwords import changes_of, relaxing
 from frontend.store.question import Question, is_filter, place_name
-from frontend.store.shelfwords import chip, evidence, kinds, named, regions, terms, tiers
+from frontend.store.shelfwords import chip, evidence, kinds, named, terms, tiers
 from marketplace.catalog.filters import EVIDENCE
 from marketplace.catalog.models import HardwareClass, Place
 from marketplace.common.clock import HOUR, hour_ceil, rfc3339
 from scheduler.core import ranking
-from scheduler.search import Need, SearchResult, facets, search
+from scheduler.search import Need, SearchResult, search
 
 UNITS = (1, 2, 4, 8, 16, 32, 64)
 HOURS = (1, 2, 4, 6, 8, 12, 24, 48, 72, 168)
@@ -100,8 +100,8 @@ def filters(question: Question, result: SearchResult, counts: dict[str, dict[str
         "kinds": _ticks("kind", kinds(), question, counts),
         "tiers": _ticks("tier", tiers(), question, counts),
         "terms": _ticks("term", terms(), question, counts),
-        "regions": _options("region", regions(), query.get("region", ""), counts),
-        "countries": _options("residency", {}, query.get("residency", ""), counts),
+        "regions": _options("region", query.get("region", ""), counts),
+        "countries": _options("residency", query.get("residency", ""), counts),
         "kept": [(name, value) for name, values in query.lists() if name not in CONTROLS for value in values],
     }
 
@@ -133,15 +133,18 @@ def _prices(chosen: str, currency: str) -> list[Choice]:
 def _evidence(chosen: str, counts: dict[str, int]) -> list[Choice]:
     """At least this level: each count takes in the stronger levels."""
     words = evidence()
-    found = []
-    for index, level in enumerate(EVIDENCE):
-        count = sum(counts.get(each, 0) for each in EVIDENCE[index:])
-        name = words[level] if index else pgettext("evidence", "Any level")
-        if index == len(EVIDENCE) - 1 or index == 0:
-            found.append(_choice(level if index else "", name, chosen if index else chosen.replace("declared", ""), count))
-        else:
-            found.append(_choice(level, _("%(level)s or better") % {"level": name}, chosen, count))
-    return found
+    weakest, *middle, best = EVIDENCE
+    names = {weakest: pgettext("evidence", "Any level"), best: words[best]}
+    names |= {level: _("%(level)s or better") % {"level": words[level]} for level in middle}
+    return [
+        _choice(
+            "" if level == weakest else level,
+            names[level],
+            "" if chosen == weakest else chosen,
+            sum(counts.get(each, 0) for each in EVIDENCE[index:]),
+        )
+        for index, level in enumerate(EVIDENCE)
+    ]
 
 
 def _ticks(
@@ -156,7 +159,7 @@ def _ticks(
     ]
 
 
-def _options(name: str, _words: dict[str, str], chosen: str, counts: dict[str, dict[str, int]]) -> list[Choice]:
+def _options(name: str, chosen: str, counts: dict[str, dict[str, int]]) -> list[Choice]:
     values = sorted({*counts[name], *([chosen] if chosen else [])}, key=lambda value: named(name, value))
     return [
         _choice("", pgettext("place", "Any"), chosen),
@@ -222,8 +225,8 @@ def ways_out(question: Question, result: SearchResult, now: datetime) -> list[di
 
 def _drop(name: str, question: Question, result: SearchResult, now: datetime) -> dict[str, Any]:
     values = [chip(name, value, result.currency) for value in question.query.getlist(name)]
-    sentence = _("Drop: %(filter)s") % {"filter": ", ".join(values)}
-    return {"href": question.link(**{name: None}), "sentence": sentence, "offers": _fitting(name, question, result, now)}
+    text = _("Drop: %(filter)s") % {"filter": ", ".join(values)}
+    return {"href": question.link(**{name: None}), "sentence": text, "offers": _fitting(name, question, result, now)}
 
 
 def _fitting(name: str, question: Question, result: SearchResult, now: datetime) -> int:
@@ -260,18 +263,3 @@ def _flags(question: Question) -> Iterable[tuple[str, str]]:
         flag = name.removesuffix("__gte").removesuffix("__lte").replace("_", "-")
         for value in values:
             yield flag, f"{int(value) / 100:.2f}" if name in {"price__lte", "price_pflop__lte", "total__lte"} else value
-
-
-def counts_of(result: SearchResult) -> dict[str, dict[str, int]]:
-    """Facets of the answer."""
-    return facets(result)
-
-
-def lasting(hours: int) -> str:
-    """`6 h`, as people say a length of time."""
-    return duration(hours * 3600)
-
-
-__all__: Sequence[str] = (
-    "chips", "command", "counts_of", "filters", "lasting", "presets", "sentence", "sorts", "ways_out",
-)  # fmt: skip

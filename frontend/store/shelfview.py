@@ -23,6 +23,7 @@ from scheduler.searchview import row_as_json
 
 TINTS = 12
 DAY_HOURS = 24
+MANY_TIMES = 3
 LEAD_HOURS = 8  # shown before a window that lies far ahead
 STRIP_NOW_HOURS = 16  # a window that starts sooner is shown from now on
 
@@ -155,7 +156,7 @@ def starts_of(result: SearchResult, *, current: str, links: dict[str, str], zone
         chosen = result.starts.get(key)
         if chosen is None:
             continue
-        proposal = {"key": key, "name": name, "href": links[key], "current": key == current}
+        proposal = {"key": key, "name": name, "href": links[key], "current": key == current, "at": chosen.offer.site_title}
         shown.append(proposal | _proposal(chosen, now, result.currency, zone))
     return shown
 
@@ -171,11 +172,16 @@ def _proposal(chosen: Ranked, now: Ranked | None, currency: str, zone: str) -> d
     return {
         "start": start,
         "zone": zone,
-        "price": change(price, base_price),
+        "price": against(price, base_price),
         "price_up": price > base_price,
-        "carbon": change(carbon, base_carbon),
+        "carbon": against(carbon, base_carbon),
         "carbon_up": carbon > base_carbon,
     }
+
+
+def against(new: int, old: int) -> str:
+    """`−13%`, `+40%`; from three times up `6.6×`, since thousands of per cent say nothing."""
+    return f"{new / old:.1f}×" if old and new >= MANY_TIMES * old else change(new, old)
 
 
 def scatter_of(result: SearchResult, question: Question) -> Chart:

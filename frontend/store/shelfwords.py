@@ -1,4 +1,4 @@
-"""Words of the shelf: kinds, tiers, terms, evidence, regions, filters as chips, and why an offer stands where it stands."""
+"""Words of the shelf: kinds, tiers, terms, evidence, regions, filters as chips, and why a row stands where it does."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median_low

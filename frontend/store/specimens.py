@@ -46,9 +46,6 @@ def renewable(hour: int) -> int:
 def charts() -> dict[str, Chart]:
     """Every drawing."""
     hours = [NOW + HOUR * k for k in range(48)]
-    green = tuple(round(100 * sun(hour.hour)) for hour in hours)
-    booked = tuple(60 - index % 9 for index in range(48))
-    on_green = tuple(min(pair) for pair in zip(green, booked, strict=True))
     return {
         "ribbon": ribbon(
             [RibbonHour(at, carbon(at.hour), renewable(at.hour), price(at.hour)) for at in hours],
@@ -73,23 +70,27 @@ def charts() -> dict[str, Chart]:
                 Point("E", 5, "Lingang Metro", 289_000, 30_000, 48),
             ]
         ),
-        "stacks": stacks(
-            hours,
-            [
-                Series(_("Booked, on green power"), "c2", on_green),
-                Series(
-                    _("Booked, on grid power"), "c7", tuple(max(0, b - g) for b, g in zip(booked, green, strict=True))
-                ),
-                Series(
-                    _("Green and unsold"), "unsold", tuple(max(0, g - b) for b, g in zip(booked, green, strict=True))
-                ),
-            ],
-            caption=_("Next 48 hours: booked units on green power, on grid power, and green capacity that is unsold."),
-            hour_header=_("Hour"),
-            zone=ZONE,
-            window=(18, 23),
-        ),
+        "stacks": unsold(hours),
     }
+
+
+def unsold(hours: list[datetime]) -> Chart:
+    """Booked and unsold units on green and grid power."""
+    green = tuple(round(100 * sun(hour.hour)) for hour in hours)
+    booked = tuple(60 - index % 9 for index in range(48))
+    on_green = tuple(min(pair) for pair in zip(green, booked, strict=True))
+    return stacks(
+        hours,
+        [
+            Series(_("Booked, on green power"), "c2", on_green),
+            Series(_("Booked, on grid power"), "c7", tuple(max(0, b - g) for b, g in zip(booked, green, strict=True))),
+            Series(_("Green and unsold"), "unsold", tuple(max(0, g - b) for b, g in zip(booked, green, strict=True))),
+        ],
+        caption=_("Next 48 hours: booked units on green power, on grid power, and green capacity that is unsold."),
+        hour_header=_("Hour"),
+        zone=ZONE,
+        window=(18, 23),
+    )
 
 
 def week() -> Calendar:

@@ -1,5 +1,7 @@
 """The style page of development: every component once. Not routed in production."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -44,6 +46,15 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "facts": specimens.facts(),
         "job": specimens.job(),
         "form": SpecimenForm({"name": "demo", "units": "0"}),
+        "bars": [specimens.carbon(hour) for hour in range(24)],
+        "now": specimens.NOW,
+    }
+    return render(request, "styleguide.html", context | _figures())
+
+
+def _figures() -> dict[str, Any]:
+    """Bills, key figures, states and legends."""
+    return {
         "bill": [
             {"name": _("Compute"), "amount_minor": 6941},
             {"name": _("Electricity"), "amount_minor": 214},
@@ -70,7 +81,4 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         ],
         "spec": [{"name": _("Accelerators"), "value": "8 × H100 PCIe, 80 GB"}],
         "qualities": ["sample", "forecast", "modelled", "metered", "audited"],
-        "bars": [specimens.carbon(hour) for hour in range(24)],
-        "now": specimens.NOW,
     }
-    return render(request, "styleguide.html", context)

@@ -44,8 +44,7 @@ def create_offer(
 ) -> Offer:
     """A draft with one price for every hour of the week, in the currency of the site's provider.
 
-    `rate_mm` and `electricity_mm_per_kwh` are thousandths of a minor unit. Raises ValidationFailed. What is on the
-    shelf for an hour is its CapacityDay, which booking keeps.
+    Rates are in thousandths of a minor unit. Booking keeps its hours (`ensure_capacity`). Raises ValidationFailed.
     """
     numbers = {
         "units": units, "rate_mm": rate_mm, "electricity_mm_per_kwh": electricity_mm_per_kwh,

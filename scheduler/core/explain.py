@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from scheduler.core.ranking import Ranked, Ranking
-from scheduler.core.scoring import Fit
+from scheduler.core.scoring import PFLOP_HOUR, Fit, Terms
 from scheduler.core.takeovers import Takeover, takeovers
 from scheduler.core.types import Relax
 
@@ -26,17 +26,17 @@ WORDS = {
 }  # fmt: skip
 
 
-def why(ranking: Ranking, chosen: Ranked, units: int) -> dict[str, Any]:
-    """The explanation of `chosen` among `ranking`, as plain JSON: terms in mm for the job, fit in tenths of a point."""
+def why(ranking: Ranking, chosen: Ranked) -> dict[str, Any]:
+    """The explanation of `chosen` among `ranking`, as plain JSON: terms in mm per PFLOP-hour, which add up to z."""
     rest = [each for each in ranking.ranked if each.offer.id != chosen.offer.id]
     runner_up = rest[0] if rest else None
     points = [chosen.point, *(each.point for each in rest)]
     found = takeovers(points, ranking.weights)
     return {
         "sentence": sentence(chosen, runner_up, len(ranking.ranked), ranking.considered),
-        "chosen": _entry(chosen, units),
-        "runner_up": _entry(runner_up, units) | _difference(chosen, runner_up, units) if runner_up else None,
-        "others": [_entry(each, units) for each in rest[1 : 1 + OTHERS]],
+        "chosen": _entry(chosen),
+        "runner_up": _entry(runner_up) | _difference(chosen, runner_up) if runner_up else None,
+        "others": [_entry(each) for each in rest[1 : 1 + OTHERS]],
         "refused": [_refusal(offer.id, offer.title, offer.site_title, codes) for offer, codes in ranking.refused],
         "rejected": ranking.rejected,
         "relax": [relax_as_json(each) for each in ranking.relax],
@@ -63,7 +63,7 @@ def sentence(chosen: Ranked, runner_up: Ranked | None, fitting: int, considered:
     return f"{head}, ahead of {runner_up.offer.title} mainly by {axes[best]}."
 
 
-def _entry(ranked: Ranked, units: int) -> dict[str, Any]:
+def _entry(ranked: Ranked) -> dict[str, Any]:
     offer = ranked.offer
     return {
         "offer": offer.id,
@@ -72,7 +72,7 @@ def _entry(ranked: Ranked, units: int) -> dict[str, Any]:
         "start_s": ranked.start_s,
         "end_s": ranked.end_s,
         "z": ranked.z,
-        "terms": {name: value * units for name, value in asdict(ranked.terms).items()},
+        "terms": asdict(_per_pflop_hour(ranked)),
         "fit": fit_as_json(ranked.fit),
         "price_mm": ranked.price_mm,
         "renewable_share_ppm": ranked.share_ppm,
@@ -86,9 +86,13 @@ def fit_as_json(fit: Fit) -> dict[str, float]:
     return {name: value / 10 for name, value in asdict(fit).items()}
 
 
-def _difference(chosen: Ranked, other: Ranked, units: int) -> dict[str, Any]:
-    more = asdict(other.terms.minus(chosen.terms))
-    return {"difference": {name: value * units for name, value in more.items()} | {"z": other.z - chosen.z}}
+def _per_pflop_hour(ranked: Ranked) -> Terms:
+    return ranked.terms.scaled(PFLOP_HOUR, ranked.run_s * ranked.offer.pf_milli)
+
+
+def _difference(chosen: Ranked, other: Ranked) -> dict[str, Any]:
+    more = asdict(_per_pflop_hour(other).minus(_per_pflop_hour(chosen)))
+    return {"difference": more | {"z": other.z - chosen.z}}
 
 
 def _refusal(offer: str, title: str, site: str, codes: tuple[str, ...]) -> dict[str, Any]:

@@ -42,11 +42,13 @@ def takeovers(points: Sequence[Point], weights: tuple[int, int, int]) -> list[Ta
     With d = x_other - x_winner and b = sum(w_k*d_k, k != i)/(1-w_i) the tie is at b/(b-d_i).
     """
     found = []
+    least = Fraction(MIN_PRICE_WEIGHT, 100)
     shares = [Fraction(weight, 100) for weight in weights]
     near = [tuple(map(float, _axes(point))) for point in points]
     for axis, name in enumerate(AXES):
-        lowest = Fraction(MIN_PRICE_WEIGHT, 100) if axis == 0 else Fraction(0)
-        if up := _first(points, near, axis, shares, (shares[axis], Fraction(1))):
+        lowest = least if axis == 0 else Fraction(0)
+        highest = Fraction(1) if axis == 0 else 1 - least * (1 - shares[axis]) / shares[0]
+        if up := _first(points, near, axis, shares, (shares[axis], highest)):
             found.append(Takeover(name, "up", *up))
         if down := _first(points, near, axis, shares, (shares[axis], lowest)):
             found.append(Takeover(name, "down", *down))

