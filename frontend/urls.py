@@ -9,6 +9,7 @@ urlpatterns = [
     path("theme/", switches.choose_theme, name="choose-theme"),
     path("language/", switches.choose_language, name="choose-language"),
     path("sample/<slug:role>/", switches.choose_sample_account, name="choose-sample-account"),
+    path("", include("frontend.store.urls")),
     path("", include("frontend.store.job_urls")),
     path("console/", include("frontend.console.urls")),
     path("status/", public.status, name="status"),

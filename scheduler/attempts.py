@@ -7,6 +7,7 @@ from django.db import transaction
 
 from marketplace.booking.services import give_hours_back
 from marketplace.events.services import move
+from scheduler.hints import wake
 from scheduler.models import Allocation, Attempt, Job, Lease
 from scheduler.states import ATTEMPT, JOB, RETRIED
 
@@ -63,6 +64,14 @@ def release(allocation: Allocation, now: datetime) -> None:
         give_hours_back(
             offer=allocation.offer, start=allocation.start, end=allocation.end, units=allocation.units, now=now
         )
+        bring_forward(allocation.offer.hardware.family, now)
+
+
+def bring_forward(segment: str, now: datetime) -> None:
+    """Units are free again: jobs that were refused are looked at now. Those that wait out a grace keep it."""
+    refused = Job.objects.filter(state="queued", segment=segment, unplaced__isnull=False)
+    if refused.update(next_attempt_at=now):
+        wake(segment)
 
 
 def _move_on(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:

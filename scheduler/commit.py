@@ -1,11 +1,11 @@
 """Plan → database: each placement re-checked against what is true now, each all or nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from marketplace.booking.contracts import freeze_terms
@@ -13,12 +13,14 @@ from marketplace.booking.errors import CapacityTaken
 from marketplace.booking.hours import hours_by_day
 from marketplace.booking.services import take_hours
 from marketplace.common.ids import new_id
+from marketplace.events.hints import publish
 from scheduler.attempts import move_job
 from scheduler.core.types import Placement, Plan, Unplaced
 from scheduler.explaining import refusal_as_json
 from scheduler.models import Allocation, Attempt, Job, MatchRound
 from scheduler.snapshot import Shelf
 
+LOOK_AGAIN = timedelta(seconds=15)
 Explain = Callable[[Placement], dict[str, Any]]
 
 
@@ -78,15 +80,25 @@ def allocate(
     number = current.attempts.count() + 1
     Attempt.objects.create(job=current, allocation=allocation, number=number, created_at=now)
     move_job(current, "allocated", now=now, unplaced=None, next_attempt_at=None)
+    transaction.on_commit(partial(publish, offer.site.public_id, "work"))
     return True
+
+
+def nothing_new(plan: Plan, jobs: Mapping[str, Job]) -> bool:
+    """Whether the plan only repeats what every job was told before."""
+    return not plan.placed and all(
+        jobs[each.ask].unplaced == refusal_as_json(each) and not jobs[each.ask].excluded_sites for each in plan.unplaced
+    )
+
+
+def postpone(jobs: Iterable[Job], now: datetime) -> None:
+    """Look at these waiting jobs again a little later; units given back bring them forward."""
+    Job.objects.filter(pk__in=[job.pk for job in jobs], state="queued").update(next_attempt_at=now + LOOK_AGAIN)
 
 
 def refuse(*, job: Job, refusal: Unplaced, now: datetime) -> None:
     """Keep the job queued and say why. Sites it was kept away from are allowed again when nothing else fits."""
-    changes: dict[str, Any] = {
-        "unplaced": refusal_as_json(refusal),
-        "next_attempt_at": now + timedelta(seconds=settings.SWEEP_SECONDS),
-    }
+    changes: dict[str, Any] = {"unplaced": refusal_as_json(refusal), "next_attempt_at": now + LOOK_AGAIN}
     if refusal.code in {"no_offer_fits", "never_fits"} and job.excluded_sites:
         changes["excluded_sites"] = []
         changes["next_attempt_at"] = now

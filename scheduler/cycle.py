@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from scheduler.asks import ask_of
-from scheduler.commit import Outcome, commit_plan
+from scheduler.commit import Outcome, commit_plan, nothing_new, postpone
 from scheduler.core import canonical, matching
 from scheduler.core.types import CORE_VERSION, Plan, Snapshot
 from scheduler.explaining import Explainer
@@ -45,9 +45,13 @@ def _round(segment: str, now: datetime) -> MatchRound | None:
     read = time.perf_counter()
     plan = matching.match(snapshot)
     decided = time.perf_counter()
+    jobs = {job.public_id: job for job in queued}
+    if nothing_new(plan, jobs):
+        postpone(jobs.values(), now)
+        return None
     round_ = _record(segment, reference, snapshot, plan, now, read - started, decided - read)
     outcome = commit_plan(
-        plan=plan, jobs={job.public_id: job for job in queued}, shelf=shelf, round_=round_,
+        plan=plan, jobs=jobs, shelf=shelf, round_=round_,
         explain=Explainer(snapshot=snapshot, plan=plan, round_=round_), now=now,
     )  # fmt: skip
     return _close(round_, outcome, time.perf_counter() - decided)

@@ -153,7 +153,7 @@ def _terms(offer: Offer) -> list[dict[str, str]]:
         (_("Provider"), offer.site.provider.name),
         (_("Site"), offer.site.name),
         (_("Tier"), named("tier", terms["tier"])),
-        (_("Notice before an end"), duration(terms["notice_s"])),
+        (_("Notice"), duration(terms["notice_s"])),
         (_("Start-up"), duration(terms["boot_s"])),
         (_("Network"), _("jobs may use it") if terms["egress"] else _("none inside jobs")),
     ]

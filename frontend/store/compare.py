@@ -140,14 +140,11 @@ def _measured(
     """A row of figures; `most` when more is better."""
     values = [value(column.row) if column.row else None for column in columns]
     known = [each for each in values if each is not None]
-    best = (max(known) if most else min(known)) if len(set(known)) > 1 else None
-    return {
-        "name": name,
-        "cells": [
-            {"text": text(column, each) if each is not None else "—", "best": each is not None and each == best}
-            for column, each in zip(columns, values, strict=True)
-        ],
-    }
+    best = (max(known) if most else min(known)) if known else None
+    texts = [text(column, each) if each is not None else "—" for column, each in zip(columns, values, strict=True)]
+    winners = {shown for shown, each in zip(texts, values, strict=True) if each is not None and each == best}
+    differ = len({shown for shown, each in zip(texts, values, strict=True) if each is not None}) > 1
+    return {"name": name, "cells": [{"text": shown, "best": differ and shown in winners} for shown in texts]}
 
 
 def _price_rows(columns: Sequence[Column]) -> list[dict[str, Any]]:
@@ -189,7 +186,7 @@ def _energy_rows(columns: Sequence[Column]) -> list[dict[str, Any]]:
                   lambda _c, v: percent_down(v), most=True),
         _measured(_("Carbon intensity"), columns, lambda row: row.ranked.ci_mg, lambda _c, v: intensity(v)),
         _measured(_("Carbon of the run"), columns, lambda row: row.carbon_g, lambda _c, v: carbon_mass(v)),
-        _said(_("Evidence of its energy"), columns, lambda column: evidence()[column.offer.evidence]),
+        _said(_("Evidence"), columns, lambda column: evidence()[column.offer.evidence]),
         _measured(_("Latency"), columns, lambda row: row.ranked.latency_ms, lambda _c, v: latency(v)),
         _measured(_("Fit"), columns, lambda row: row.ranked.fit.total, lambda _c, v: f"{v / 10:.0f}", most=True),
     ]  # fmt: skip
@@ -209,7 +206,7 @@ def _terms() -> dict[str, Cell]:
     return {
         _("Tier"): lambda column: named("tier", column.offer.tier),
         _("How you buy"): lambda column: named("term", column.offer.term),
-        _("Notice before an end"): lambda column: duration(column.offer.notice_s),
+        _("Notice"): lambda column: duration(column.offer.notice_s),
         _("Start-up"): lambda column: duration(column.offer.boot_s),
         _("Reliability"): lambda column: (
             percent_exact(column.offer.reliability_ppm) if column.offer.reliability_ppm is not None else ""

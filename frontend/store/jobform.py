@@ -50,7 +50,7 @@ class JobForm(forms.Form):
     outputs = forms.CharField(
         label=_("Output files"), required=False, help_text=_("Names or patterns, separated by spaces: out/*.txt")
     )
-    when = forms.ChoiceField(label=_("Start"), choices=WHEN, initial="balanced")
+    when = forms.ChoiceField(label=_("Start"), choices=WHEN, initial="now")
     weights = forms.ChoiceField(label=_("What matters"), choices=WEIGHTS, initial="default")
     near = forms.ChoiceField(label=_("Near"), initial=ANYWHERE)
     latency_ms = forms.IntegerField(label=_("Latency at most, ms"), min_value=0, max_value=1_000_000, required=False)
@@ -87,7 +87,7 @@ def into_file(values: Mapping[str, Any], base: Mapping[str, Any], currency: str)
     market.pop("hours", None)
     ceiling = values["max_total"]
     changes = {
-        "when": values["when"] if values["when"] != "balanced" else None,
+        "when": values["when"],
         "weights": _weights(values["weights"], market.get("weights")),
         "near": values["near"] if values["near"] != ANYWHERE else None,
         "latency_ms_max": values["latency_ms"],
@@ -153,7 +153,7 @@ def from_file(tree: Mapping[str, Any], currency: str) -> dict[str, Any]:
         "units": units,
         "minutes": minutes,
         "outputs": outputs if isinstance(outputs, str) else " ".join(map(str, outputs)),
-        "when": market.get("when", "balanced"),
+        "when": market.get("when", "now"),
         "weights": weights if isinstance(weights, str) else "default",
         "near": market.get("near", ANYWHERE),
         "latency_ms": market.get("latency_ms_max"),

@@ -23,7 +23,7 @@ from frontend.store.acts import act_once
 from frontend.store.billwords import bill_lines
 from frontend.store.limitwords import refusal
 from frontend.store.ordering import Order, Week, facts_of, power_of, priced, read_order, three_like_it, week_of
-from frontend.store.question import in_chinese, locality_of, place_name
+from frontend.store.question import WHENS, in_chinese, locality_of, place_name
 from frontend.store.shelffilters import HOURS
 from frontend.store.shelfview import offer_href, pills_of, starts_of, unit_of
 from frontend.store.shelfwords import evidence, named
@@ -127,7 +127,7 @@ def _context(request: HttpRequest, order: Order, now: datetime) -> dict[str, Any
         "keys": [{"layer": key, "low": table.ends[key][0], "high": table.ends[key][1]} for key in LAYERS],
         "power": power_of(week, day, window, zone),
         "day_name": weekday(day, zone),
-        "starts": starts_of(result, current="" if order.start else order.when, links=_start_links(order), zone=zone),
+        "starts": _starts(order, result),
         "latency": row.ranked.latency_ms if row else None,
         "request_key": new_id("key"),
         "free_now": _free_now(week, now),
@@ -155,8 +155,10 @@ def _local_day(moment: datetime, zone: str) -> datetime:
     return moment - timedelta(seconds=(local - midnight).total_seconds())
 
 
-def _start_links(order: Order) -> dict[str, str]:
-    return {when: order.query(start="", when=when) for when in ("now", "balanced", "cheapest", "greenest")}
+def _starts(order: Order, result: SearchResult) -> list[dict[str, Any]]:
+    links = {when: order.query(start="", when=when) for when in WHENS}
+    current, zone = "" if order.start else order.when, order.offer.site.zone.timezone
+    return starts_of(result, current=current, links=links, zone=zone, one_offer=True)
 
 
 def _layers(order: Order, current: str) -> list[dict[str, Any]]:
@@ -242,11 +244,11 @@ def _terms(offer: Offer) -> list[dict[str, str]]:
     items = [
         (_("Tier"), named("tier", offer.tier)),
         (_("How you buy"), named("term", offer.term)),
-        (_("Notice before an end"), duration(offer.notice_s)),
+        (_("Notice"), duration(offer.notice_s)),
         (_("Start-up"), duration(offer.boot_s)),
         (_("Network"), _("jobs may use it") if offer.egress else _("none inside jobs")),
         (_("Reliability"), reliability),
-        (_("Evidence of its energy"), evidence()[offer.evidence]),
+        (_("Evidence"), evidence()[offer.evidence]),
         (_("Grid zone"), f"{offer.site.zone.code}, {named('residency', offer.site.country)}"),
     ]
     return [{"name": name, "value": value} for name, value in items]

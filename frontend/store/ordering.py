@@ -12,7 +12,7 @@ from frontend.components import stacks
 from frontend.components.calendar import CalendarHour
 from frontend.components.formats import zone_of
 from frontend.components.svg import Chart
-from frontend.store.question import moment_in
+from frontend.store.question import WHENS, moment_in
 from frontend.store.shelfview import local_midnight
 from marketplace.booking.models import CapacityDay
 from marketplace.catalog.models import Offer, Place
@@ -75,7 +75,7 @@ def read_order(offer: Offer, given: QueryDict, now: datetime) -> Order:
         hours=_whole(given.get("hours", ""), default=6, most=MOST_HOURS),
         near=near if Place.objects.filter(slug=near).exists() else "",
         start=hour_floor(start) if start and hour_floor(start) >= hour_floor(now) else None,
-        when=when if when in {"now", "balanced", "cheapest", "greenest"} else "balanced",
+        when=when if when in WHENS else "balanced",
     )
 
 

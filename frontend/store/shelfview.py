@@ -1,6 +1,7 @@
 """The shelf as the pages draw it: offer rows, winner map, ribbon, starts and the price × carbon view."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -9,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from frontend.components import price_carbon, ribbon, winner_map
-from frontend.components.formats import carbon_mass, change, moment, percent_exact, rate
+from frontend.components.formats import carbon_mass, change, intensity, moment, percent_exact, rate
 from frontend.components.svg import Chart
 from frontend.store.question import Question, locality_of
 from frontend.store.shelfwords import Reasons, evidence, named
@@ -147,8 +148,10 @@ def _mean_hour(offers: Sequence[OfferFacts], hour: int, first: datetime) -> ribb
     )
 
 
-def starts_of(result: SearchResult, *, current: str, links: dict[str, str], zone: str) -> list[dict[str, Any]]:
-    """The four proposals that exist, each with its change from starting now."""
+def starts_of(
+    result: SearchResult, *, current: str, links: dict[str, str], zone: str, one_offer: bool = False
+) -> list[dict[str, Any]]:
+    """The four proposals that exist, each with its change from starting now; of one offer or of the whole shelf."""
     names = {"now": _("Start now"), "balanced": _("Balanced"), "cheapest": _("Cheapest"), "greenest": _("Greenest")}
     now = result.starts.get("now")
     shown = []
@@ -156,17 +159,25 @@ def starts_of(result: SearchResult, *, current: str, links: dict[str, str], zone
         chosen = result.starts.get(key)
         if chosen is None:
             continue
-        proposal = {"key": key, "name": name, "href": links[key], "current": key == current, "at": chosen.offer.site_title}
-        shown.append(proposal | _proposal(chosen, now, result.currency, zone))
+        proposal = {
+            "key": key,
+            "name": name,
+            "href": links[key],
+            "current": key == current,
+            "at": chosen.offer.site_title,
+        }
+        shown.append(proposal | _proposal(chosen, now, result.currency, zone, one_offer))
     return shown
 
 
-def _proposal(chosen: Ranked, now: Ranked | None, currency: str, zone: str) -> dict[str, Any]:
+def _proposal(chosen: Ranked, now: Ranked | None, currency: str, zone: str, one_offer: bool) -> dict[str, Any]:
     """When, and either the figures themselves or their change from now; per PFLOP-hour, so that models compare."""
     price, carbon = pflop_price(chosen), carbon_per_pflop_hour(chosen)
     start = moment_of(chosen.start_s)
-    if now is None or chosen is now or chosen.start_s == now.start_s:
+    if now is None or chosen is now or (chosen.start_s, chosen.offer.id) == (now.start_s, now.offer.id):
         figures = f"{rate(price, currency)} · {carbon_mass(-(-carbon // 1000))} CO₂e"
+        if one_offer:
+            figures = f"{rate(chosen.price_mm, currency)} · {intensity(chosen.ci_mg)}"
         return {"start": start, "base": figures, "zone": zone}
     base_price, base_carbon = pflop_price(now), carbon_per_pflop_hour(now)
     return {
@@ -184,8 +195,8 @@ def against(new: int, old: int) -> str:
     return f"{new / old:.1f}×" if old and new >= MANY_TIMES * old else change(new, old)
 
 
-def scatter_of(result: SearchResult, question: Question) -> Chart:
-    """Every offer by price and carbon per PFLOP-hour."""
+def scatter_of(result: SearchResult) -> Chart:
+    """Every offer by price and carbon per PFLOP-hour; names stand under the drawing, where none lies on another."""
     points = [
         price_carbon.Point(
             row.letter,
@@ -194,11 +205,25 @@ def scatter_of(result: SearchResult, question: Question) -> Chart:
             row.pflop_hour_mm,
             carbon_per_pflop_hour(row.ranked),
             row.ranked.free,
-            offer_href(row.offer.public_id, question.asked, row.start),
         )
         for row in result.rows
     ]
-    return price_carbon.price_carbon(points, currency=result.currency)
+    table = price_carbon.price_carbon(points, currency=result.currency)
+    best = price_carbon.efficient(points)
+    drawn = [replace(point, title="" if point in best else point.title) for point in points]
+    return replace(price_carbon.price_carbon(drawn, currency=result.currency), rows=table.rows)
+
+
+def unbeaten_of(result: SearchResult, question: Question) -> list[dict[str, Any]]:
+    """Links to the offers that no other beats on both price and carbon, the cheapest first."""
+    best, lowest = [], None
+    for row in sorted(result.rows, key=lambda row: (row.pflop_hour_mm, carbon_per_pflop_hour(row.ranked))):
+        carbon = carbon_per_pflop_hour(row.ranked)
+        if lowest is None or carbon < lowest:
+            lowest = carbon
+            href = offer_href(row.offer.public_id, question.asked, row.start)
+            best.append({"letter": row.letter, "tint": tint(row.rank), "title": row.offer.title, "href": href})
+    return best
 
 
 def local_midnight(now: datetime, offset: timedelta) -> datetime:

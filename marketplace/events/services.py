@@ -1,6 +1,7 @@
 """The one door for state changes, and the journal behind it."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from django.db import transaction
@@ -70,5 +71,10 @@ def record(
         type=kind, object_id=object_id, object_seq=seq, at=now,
         state=state, reason=reason, buyer=buyer, provider=provider, facts=facts or {},
     )  # fmt: skip
-    transaction.on_commit(lambda: publish(event.object_id, event.type))
+    transaction.on_commit(partial(_tell, event))
     return event
+
+
+def _tell(event: Event) -> None:
+    publish(event.object_id, event.type)
+    publish("journal", event.type)
