@@ -17,7 +17,7 @@ from scheduler.references import as_core, reference_of
 from scheduler.snapshot import read_shelf, take_snapshot
 
 LOCK_SPACE = 7_411
-BATCH = 200
+BATCH = 1000
 SEGMENTS = ("accelerator", "cpu", "edge", "orbital")
 
 

@@ -1,11 +1,12 @@
 """What a buyer can do with a job: submit, cancel, relax, retry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils.dateparse import parse_datetime
 
 from accounts.models import ApiKey, Organization, User
 from marketplace.common.errors import FieldProblem, IllegalState, NotFound, ValidationFailed
@@ -24,6 +25,7 @@ from scheduler.requests import StoredAsk, ask_from_file, spec_from_file
 from scheduler.states import JOB
 
 MAX_WAIT = timedelta(hours=6)
+OWN_LIMITS = frozenset({"units", "start_after", "finish_by"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +117,11 @@ def relax_job(*, job: Job, limits: Mapping[str, Any], now: datetime) -> Job:
     job = _locked(job)
     if job.state != "queued":
         raise IllegalState(f"only a waiting job can be relaxed; this one is {job.state}", state=job.state)
-    stored = StoredAsk.from_json(job.ask).relaxed(limits)
+    own, rest = _own_limits(limits), {name: value for name, value in limits.items() if name not in OWN_LIMITS}
+    stored = StoredAsk.from_json(job.ask).relaxed(rest)
+    stored = replace(stored, units=own.get("units", stored.units))
     changed = Job.objects.filter(pk=job.pk, version=job.version)
-    changed.update(ask=stored.as_json(), unplaced=None, next_attempt_at=now, version=job.version + 1)
+    changed.update(ask=stored.as_json(), unplaced=None, next_attempt_at=now, version=job.version + 1, **own)
     job.refresh_from_db()
     record(
         "job.relaxed", object_id=job.public_id, seq=job.version, now=now, state=job.state,
@@ -125,6 +129,26 @@ def relax_job(*, job: Job, limits: Mapping[str, Any], now: datetime) -> Job:
     )  # fmt: skip
     wake(job.segment)
     return job
+
+
+def _own_limits(limits: Mapping[str, Any]) -> dict[str, Any]:
+    """The limits that are columns of the job: its units and its window. Raises ValidationFailed."""
+    found: dict[str, Any] = {}
+    for name in OWN_LIMITS & set(limits):
+        value, pointer = limits[name], f"/limits/{name}"
+        if name == "units":
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValidationFailed([FieldProblem(pointer, "bad_value", "must be a whole number from 1", "1")])
+            found[name] = value
+        elif value is None:
+            found[name] = None
+        else:
+            moment = parse_datetime(str(value))
+            if moment is None or moment.tzinfo is None:
+                detail = "must be a time with its offset from UTC"
+                raise ValidationFailed([FieldProblem(pointer, "bad_value", detail, "2026-11-24T18:00:00Z")])
+            found[name] = moment
+    return found
 
 
 @transaction.atomic

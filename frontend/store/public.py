@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from marketplace.common.clock import utc_now
 
-FOLDERS = (("", "*.md"), ("decisions", "*.md"), ("security", "*.md"))
+FOLDERS = (("", "*.md"), ("how-to", "*.md"), ("decisions", "*.md"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,19 @@
 """Reads typed values out of a tree and collects every problem, each with its place in the file."""
 
 import difflib
+import json
+import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any
 
 from scheduler.jobfile.problems import INVALID, UNSUPPORTED, Problem, ReportLine, pointer_to
 from scheduler.jobfile.yaml_source import Source
+
+DROPPED_PLACE = "places are chosen by the matcher; use config.joulemart.region or near"
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:[Zz]|[+-]\d\d:\d\d)?\Z", re.ASCII)
+PATH = re.compile(r"(?!/)(?!(?:.*/)?\.\.(?:/|\Z)).+\Z")
 
 
 class Reader:
@@ -43,7 +50,7 @@ class Reader:
             if key in unsupported:
                 self.problem(key, f"{key} is not something this market does", code=UNSUPPORTED, of_key=True)
             elif key in dropped:
-                detail = "places are chosen by the matcher; use config.joulemart.region or near"
+                detail = "a run ends by itself" if key == "autostop" else DROPPED_PLACE
                 self.report.append(ReportLine(pointer_to(self.pointer, key), "dropped", None, detail))
             elif key not in known:
                 near = difflib.get_close_matches(key, known, 1)
@@ -64,13 +71,22 @@ class Reader:
             return None
         return value
 
+    def money(self, key: str, most: int) -> int | None:
+        """An amount in whole minor units, or None when absent; `2.00` gets the 200 that was meant."""
+        value = self.value.get(key)
+        if isinstance(value, float):
+            hint = str(min(max(round(Fraction(str(value)) * 100), 0), most))
+            self.problem(key, "must be in whole minor units (cents)", hint)
+            return None
+        return self.whole(key, 0, most)
+
     def whole(self, key: str, least: int, most: int) -> int | None:
         """A whole number in [least, most], or None when absent."""
         value = self.value.get(key)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int):
-            hint = str(round(value)) if isinstance(value, float) else str(least)
+            hint = str(min(max(round(value), least), most)) if isinstance(value, float) else str(least)
             self.problem(key, "must be a whole number", hint)
             return None
         if not least <= value <= most:
@@ -132,7 +148,7 @@ class Reader:
                 inner.problem(name, "must be text")
             else:
                 pointer = pointer_to(inner.pointer, name)
-                found[name] = value if isinstance(value, str) else self.source.spelling.get(pointer, str(value))
+                found[name] = value if isinstance(value, str) else self.source.spelling.get(pointer, json.dumps(value))
         return found
 
     def moment(self, key: str) -> datetime | None:
@@ -141,11 +157,13 @@ class Reader:
         if value is None:
             return None
         try:
-            moment = datetime.fromisoformat(value)
-        except (TypeError, ValueError):
+            moment = datetime.fromisoformat(value.upper()) if RFC_3339.match(value) else None
+            if moment is not None and moment.tzinfo is None:
+                self.problem(key, "needs an offset from UTC", f"{value}Z")
+                return None
+            utc = moment.astimezone(UTC) if moment is not None else None
+        except (TypeError, ValueError, OverflowError):  # not a text, the 30th of February, before the year 1
+            utc = None
+        if utc is None:
             self.problem(key, "must be a time such as 2026-11-24T18:00:00+08:00", "2026-11-24T18:00:00Z")
-            return None
-        if moment.tzinfo is None:
-            self.problem(key, "needs an offset from UTC", f"{value}Z")
-            return None
-        return moment.astimezone(UTC)
+        return utc

@@ -150,26 +150,27 @@ class _Builder:
         start = next(self._events)
         if isinstance(start, yaml.StreamEndEvent):
             raise _Fatal("the file is empty", (1, 1))
-        root = self._node(next(self._events), 1)
+        root = self._node(next(self._events), "")
         next(self._events)  # document end
         after = next(self._events)
         if not isinstance(after, yaml.StreamEndEvent):
             raise _Fatal("the file holds more than one document; a job is one document", _position(after))
         return root
 
-    def _node(self, event: Any, depth: int) -> _Node:
+    def _node(self, event: Any, pointer: str) -> _Node:
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event, depth)
+            return self._alias(event, pointer)
         if event.tag is not None:
-            self._flag("tags such as !!str are not accepted; quote the value to make it text", _position(event))
+            said = "tags such as !!str are not accepted; quote the value to make it text"
+            self._flag(pointer, said, _position(event))
         if event.anchor is not None:
             self._anchors[event.anchor] = None
-        node = self._scalar(event) if isinstance(event, yaml.ScalarEvent) else self._collection(event, depth)
+        node = self._scalar(event, pointer) if isinstance(event, yaml.ScalarEvent) else self._collection(event, pointer)
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         return node
 
-    def _alias(self, event: Any, depth: int) -> _Node:
+    def _alias(self, event: Any, pointer: str) -> _Node:
         self._aliases += 1
         if self._aliases > MAX_ALIASES:
             raise _Fatal(f"the file has more than {MAX_ALIASES} aliases", _position(event))
@@ -178,30 +179,30 @@ class _Builder:
         node = self._anchors[event.anchor]
         if node is None:
             raise _Fatal(f"*{event.anchor} stands inside its own anchor", _position(event))
-        if depth + node.height - 1 > MAX_DEPTH:
+        if pointer.count("/") + node.height > MAX_DEPTH:
             raise _Fatal(f"the file is nested deeper than {MAX_DEPTH}", _position(event))
         return node
 
-    def _scalar(self, event: Any) -> _Node:
+    def _scalar(self, event: Any, pointer: str) -> _Node:
         position = _position(event)
         text: str = event.value
         if _UNSTORABLE.search(text):
-            self._flag("text must not hold NUL or half a surrogate pair", position)
+            self._flag(pointer, "text must not hold NUL or half a surrogate pair", position)
             text = _UNSTORABLE.sub("", text)
         if not event.implicit[0]:
             return _Node(position, text, "scalar", size=1 + len(text))
         value, fault = _resolve(text)
         if fault:
-            self._flag(fault, position)
+            self._flag(pointer, fault, position)
         spelling = None if isinstance(value, str) else text
         return _Node(position, value, "scalar", spelling, size=1 + len(text))
 
-    def _collection(self, event: Any, depth: int) -> _Node:
+    def _collection(self, event: Any, pointer: str) -> _Node:
         position = _position(event)
-        if depth > MAX_DEPTH:
+        if pointer.count("/") >= MAX_DEPTH:
             raise _Fatal(f"the file is nested deeper than {MAX_DEPTH}", position)
         is_list = isinstance(event, yaml.SequenceStartEvent)
-        content, children = self._items(depth) if is_list else self._entries(depth)
+        content, children = self._items(pointer) if is_list else self._entries(pointer)
         node = _Node(position, content, "list" if is_list else "map")
         node.count += sum(child.count for child in children)
         node.size += sum(child.size for child in children)
@@ -214,32 +215,33 @@ class _Builder:
             raise _Fatal(f"the file unfolds to more than {MAX_UNFOLDED // 1024} kB", position)
         return node
 
-    def _items(self, depth: int) -> tuple[Any, list[_Node]]:
-        items = []
+    def _items(self, pointer: str) -> tuple[Any, list[_Node]]:
+        items: list[_Node] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            items.append(self._node(event, depth + 1))
+            items.append(self._node(event, pointer_to(pointer, len(items))))
         return items, items
 
-    def _entries(self, depth: int) -> tuple[Any, list[_Node]]:
+    def _entries(self, pointer: str) -> tuple[Any, list[_Node]]:
         entries: dict[str, tuple[str, Position, _Node]] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            key, position = self._key(event, depth), _position(event)
-            node = self._node(next(self._events), depth + 1)
+            key, position = self._key(event, pointer), _position(event)
+            node = self._node(next(self._events), pointer_to(pointer, key))
             if key in entries:
-                self._flag(f"the key {_short(key)} stands twice; the first is at line {entries[key][1][0]}", position)
+                said = f"the key {_short(key)} stands twice; the first is at line {entries[key][1][0]}"
+                self._flag(pointer_to(pointer, key), said, position)
             else:
                 entries[key] = (key, position, node)
         return list(entries.values()), [node for _, _, node in entries.values()]
 
-    def _key(self, event: Any, depth: int) -> str:
+    def _key(self, event: Any, pointer: str) -> str:
         """The key as text: JSON knows no other, so `4090: 1` has the key "4090"."""
-        node = self._node(event, depth + 1)
+        node = self._node(event, pointer_to(pointer, ""))
         if node.kind != "scalar":
             raise _Fatal("a key must be text, not a list or a mapping", _position(event))
         return node.content if isinstance(node.content, str) else node.spelling or ""
 
-    def _flag(self, detail: str, position: Position) -> None:
-        self.problems.append(Problem("", INVALID, detail, None, *position))
+    def _flag(self, pointer: str, detail: str, position: Position) -> None:
+        self.problems.append(Problem(pointer, INVALID, detail, None, *position))
 
 
 def _events(text: str) -> Iterator[Any]:

@@ -1,0 +1,84 @@
+"""E1, A1, A3: the journal, one effect per key, secrets as hashes only."""
+
+from config.invariants.check import Check
+
+# (table, the state a row is born in). An attempt and a sample offer are born without an event.
+STATEFUL = (
+    ("scheduler_job", "queued"),
+    ("scheduler_attempt", "pending"),
+    ("booking_reservation", "held"),
+    ("catalog_offer", None),
+)
+
+
+def _last_event(table: str, born: str | None) -> str:
+    """Rows of `table` whose state is not the one their last event told."""
+    silent = "false" if born is None else f"(t.version > 1 OR t.state <> '{born}')"
+    return f"""
+        SELECT t.public_id, 'last told: ' || t.state || ', version ' || t.version,
+               coalesce(e.state || ', version ' || e.object_seq, 'no event')
+        FROM {table} t LEFT JOIN LATERAL (
+            SELECT state, object_seq FROM events_event
+            WHERE object_id = t.public_id ORDER BY object_seq DESC LIMIT 1
+        ) e ON true
+        WHERE CASE WHEN e.object_seq IS NULL THEN {silent}
+                   ELSE (e.state, e.object_seq) IS DISTINCT FROM (t.state, t.version) END
+        ORDER BY t.id
+    """  # noqa: S608  # names of this module, nothing typed by anybody
+
+
+E1 = Check(
+    id="E1",
+    promise="the state and version of every row that has states are those its last event told",
+    rows="SELECT " + " + ".join(f"(SELECT count(*) FROM {table})" for table, _ in STATEFUL),  # noqa: S608
+    queries=tuple(_last_event(table, born) for table, born in STATEFUL),
+    corrupt=("UPDATE events_event SET state = 'lost' WHERE id = (SELECT max(id) FROM events_event WHERE state <> '')",),
+)
+
+A1 = Check(
+    id="A1",
+    promise="one (actor, Idempotency-Key) has one effect, whose answer is kept with it",
+    rows="SELECT count(*) FROM accounts_idempotencykey",
+    queries=(
+        """
+        SELECT actor || ' ' || key, 'one effect', count(*)::text FROM accounts_idempotencykey
+        GROUP BY actor, key HAVING count(*) > 1
+        """,
+        """
+        SELECT actor || ' ' || key, 'the answer of its effect', 'no answer' FROM accounts_idempotencykey
+        WHERE status IS NULL OR status >= 400
+        """,
+    ),
+    corrupt=(
+        "UPDATE accounts_idempotencykey SET status = NULL WHERE (actor, key) = "
+        "(SELECT actor, key FROM accounts_idempotencykey ORDER BY created_at LIMIT 1)",
+    ),
+)
+
+# The text of a whole key: whoever holds it acts for the organization.
+WHOLE_KEY = "jm_(live|test)_[0-9A-Za-z]{22}_[0-9A-Za-z]{38,}"
+
+A3 = Check(
+    id="A3",
+    promise="of a key only its SHA-256 is kept, and its text stands nowhere",
+    rows="SELECT count(*) FROM accounts_apikey",
+    queries=(
+        """
+        SELECT public_id, '64 hexadecimal digits', length(secret_sha256) || ' characters' FROM accounts_apikey
+        WHERE secret_sha256 !~ '^[0-9a-f]{64}$' ORDER BY id
+        """,
+        f"""
+        SELECT actor || ' ' || key, 'no key in a kept answer', 'a whole key' FROM accounts_idempotencykey
+        WHERE body::text ~ '{WHOLE_KEY}'
+        """,  # noqa: S608
+        f"""
+        SELECT public_id, 'no key in an event', 'a whole key' FROM events_event WHERE facts::text ~ '{WHOLE_KEY}'
+        """,  # noqa: S608
+    ),
+    corrupt=(
+        "ALTER TABLE accounts_apikey DROP CONSTRAINT api_key_secret_is_a_hash",
+        "UPDATE accounts_apikey SET secret_sha256 = 'a secret' WHERE id = (SELECT min(id) FROM accounts_apikey)",
+    ),
+)
+
+CHECKS = (E1, A1, A3)

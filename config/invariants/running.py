@@ -1,0 +1,96 @@
+"""Running the checks: one read-only snapshot, safe on a live system; and the self-test that breaks a row for each."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import DatabaseError, connection, transaction
+
+from config.invariants import capacity, records, work
+from config.invariants.check import FIRST, Anomaly, Check, Finding
+
+CHECKS: Mapping[str, Check] = {each.id: each for each in (*capacity.CHECKS, *work.CHECKS, *records.CHECKS)}
+LEAST_PATIENCE = timedelta(seconds=10)
+
+
+class CannotCheck(Exception):
+    """The checks could not be run; nothing is said about the data."""
+
+
+def chosen(ids: Iterable[str]) -> list[Check]:
+    """The checks named, all when none is. Raises CannotCheck for a name without a check."""
+    names = list(ids)
+    unknown = [name for name in names if name not in CHECKS]
+    if unknown:
+        raise CannotCheck(f"there is no check {', '.join(unknown)}; there are {', '.join(CHECKS)}")
+    return [CHECKS[name] for name in names] or list(CHECKS.values())
+
+
+def patience(sweep_seconds: int) -> timedelta:
+    """How long a sweep may be late: two sweeps, at least ten seconds."""
+    return max(LEAST_PATIENCE, timedelta(seconds=2 * sweep_seconds))
+
+
+def verify(checks: Sequence[Check], *, late: timedelta) -> tuple[datetime, list[Finding]]:
+    """(the moment of the snapshot, a finding per check). Writes nothing. Raises CannotCheck."""
+    if connection.in_atomic_block:
+        raise CannotCheck("the checks need a transaction of their own")
+    try:
+        with transaction.atomic():
+            _one("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            checked_at: datetime = _rows("SELECT transaction_timestamp()")[0][0]
+            return checked_at, [run(check, late=late) for check in checks]
+    except DatabaseError as error:
+        raise CannotCheck(str(error).strip()) from error
+
+
+def run(check: Check, *, late: timedelta) -> Finding:
+    """Run one check in the transaction that is open."""
+    started = time.perf_counter()
+    rows = int(_rows(check.rows)[0][0])
+    broken = [row for query in check.queries for row in _rows(query, {"patience": late})]
+    return Finding(
+        id=check.id,
+        rows=rows,
+        ms=round((time.perf_counter() - started) * 1000),
+        anomalies_total=len(broken),
+        anomalies=[Anomaly(*map(str, row)) for row in broken[:FIRST]],
+    )
+
+
+def self_test(checks: Sequence[Check], *, late: timedelta) -> list[str]:
+    """The ids of checks that stayed silent although one row of theirs was broken; everything is rolled back.
+
+    Needs a superuser (triggers are off) and a row for each check; raises CannotCheck otherwise.
+    """
+    return [check.id for check in checks if not _notices(check, late)]
+
+
+def _notices(check: Check, late: timedelta) -> bool:
+    """Whether the check reports more anomalies once one of its rows is broken."""
+    try:
+        with transaction.atomic():
+            before = run(check, late=late).anomalies_total
+            _one("SET LOCAL session_replication_role = replica")
+            changed = [_one(statement) for statement in check.corrupt][-1]
+            after = run(check, late=late).anomalies_total
+            transaction.set_rollback(True)
+    except DatabaseError as error:
+        raise CannotCheck(f"{check.id} could not be tested: {str(error).strip()}") from error
+    if changed < 1:
+        raise CannotCheck(f"{check.id} could not be tested: there is no row to break")
+    return after > before
+
+
+def _one(statement: str) -> int:
+    """Run one statement; the number of rows it changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return int(cursor.rowcount)
+
+
+def _rows(query: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return list(cursor.fetchall())
