@@ -117,7 +117,7 @@ class KeysView(APIView):
 
     scopes = {"GET": "org:read", "POST": "org:write"}
 
-    @extend_schema(tags=["accounts"], responses={200: dict})
+    @extend_schema(tags=["accounts"], operation_id="api_keys_list", responses={200: dict})
     def get(self, request: Request) -> Response:
         keys = ApiKey.objects.of(current_organization(request))
         return paged(request, keys.order_by("-created_at", "-pk"), key_as_json, now=utc_now())

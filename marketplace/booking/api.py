@@ -39,7 +39,7 @@ class ReservationsView(APIView):
 
     scopes = SCOPES
 
-    @extend_schema(tags=["reservations"], responses={200: dict})
+    @extend_schema(tags=["reservations"], operation_id="reservations_list", responses={200: dict})
     def get(self, request: Request) -> Response:
         """The caller's reservations, newest first."""
         return paged(request, mine(request), reservation_as_json, now=utc_now())

@@ -58,7 +58,7 @@ class JobsView(APIView):
     parser_classes = [BoundedJSONParser, YamlParser]
 
     @extend_schema(
-        tags=["jobs"], responses={200: dict},
+        tags=["jobs"], operation_id="jobs_list", responses={200: dict},
         parameters=[OpenApiParameter("state", many=True), OpenApiParameter("name")],
     )  # fmt: skip
     def get(self, request: Request) -> Response:

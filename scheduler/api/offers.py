@@ -69,7 +69,7 @@ class OffersView(APIView):
     public = True
 
     @extend_schema(
-        tags=["offers"], responses={200: dict},
+        tags=["offers"], operation_id="offers_list", responses={200: dict},
         parameters=[OpenApiParameter(name) for name in ("units", "hours", "near", "sort", "when", "facets")],
     )  # fmt: skip
     def get(self, request: Request) -> Response:

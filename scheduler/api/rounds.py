@@ -45,7 +45,7 @@ class RoundsView(APIView):
     scopes = {"GET": "jobs:read"}
     roles = {"GET": (Role.OPERATOR,)}
 
-    @extend_schema(tags=["rounds"], responses={200: dict})
+    @extend_schema(tags=["rounds"], operation_id="match_rounds_list", responses={200: dict})
     def get(self, request: Request) -> Response:
         """Rounds, newest first."""
         rounds = MatchRound.objects.select_related("reference").defer("snapshot", "result")
