@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from scheduler.core import explain, ranking
 from scheduler.core.matching import Round
@@ -82,7 +81,7 @@ def _api_value(name: str, value: Any) -> Any:
 
 
 def relax_sentence(changes: Mapping[str, Any], offers: int) -> str:
-    """`Set latency_ms__lte to 27: 3 offers fit.`"""
+    """`Set latency_ms__lte to 27: at least one offer fits, 3 without this limit.`"""
     steps = [
         _("drop %(name)s") % {"name": name}
         if value is None
@@ -90,7 +89,9 @@ def relax_sentence(changes: Mapping[str, Any], offers: int) -> str:
         for name, value in changes.items()
     ]
     text = _(" and ").join(steps)
-    fits = ngettext("%(count)d offer fits", "%(count)d offers fit", offers) % {"count": offers}
+    fits = _("one offer fits")
+    if offers > 1:
+        fits = _("at least one offer fits, %(count)d without this limit") % {"count": offers}
     return f"{text[:1].upper()}{text[1:]}: {fits}."
 
 

@@ -11,6 +11,7 @@ from scheduler.models import Lease
 
 MEMORY_MB_PER_GB = 1024
 PIDS_PER_UNIT = 128
+SETTLING = timedelta(seconds=5)  # a run that is stopped at its limit needs a moment to be gone
 
 
 def lease_as_json(lease: Lease) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def _limits(lease: Lease) -> dict[str, int]:
     attempt = lease.attempt
     job, allocation = attempt.job, attempt.allocation
     hardware = allocation.offer.hardware
-    left = (hour_ceil(allocation.end) - lease.granted_at) // timedelta(seconds=1)
+    left = (hour_ceil(allocation.end) - lease.granted_at - SETTLING) // timedelta(seconds=1)
     resources = job.spec["resources"]
     cpus = allocation.units * max(1, hardware.vcpus)
     memory_mb = allocation.units * max(1, hardware.ram_gb) * MEMORY_MB_PER_GB

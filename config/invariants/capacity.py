@@ -30,7 +30,7 @@ C1 = Check(
 
 # From the running hour on: an hour that had passed when its promise ended stays promised.
 PROMISES = """
-    WITH present AS (SELECT date_trunc('hour', transaction_timestamp(), 'UTC') AS hour),
+    WITH present AS (SELECT date_trunc('hour', transaction_timestamp(), 'UTC') AS this_hour),
     promise AS (
         SELECT offer_id, units, start, "end" FROM booking_reservation
         WHERE state IN ('held', 'confirmed', 'active')
@@ -40,7 +40,7 @@ PROMISES = """
     expected AS (
         SELECT p.offer_id, h AS hour, sum(p.units) AS units
         FROM promise p, present, generate_series(
-            greatest(date_trunc('hour', p.start, 'UTC'), present.hour),
+            greatest(date_trunc('hour', p.start, 'UTC'), present.this_hour),
             p."end" - interval '1 microsecond', interval '1 hour'
         ) h
         GROUP BY 1, 2
@@ -49,13 +49,13 @@ PROMISES = """
         SELECT c.offer_id, c.day::timestamp AT TIME ZONE 'UTC' + make_interval(hours => n - 1) AS hour,
                c.units_promised[n] AS units
         FROM booking_capacityday c, present, generate_series(1, 24) n
-        WHERE c.day >= (present.hour AT TIME ZONE 'UTC')::date
+        WHERE c.day >= (present.this_hour AT TIME ZONE 'UTC')::date
     )
     SELECT o.public_id || ' ' || to_char(hour AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24"Z"'),
            coalesce(e.units, 0)::text, coalesce(f.units::text, 'no such day')
     FROM expected e FULL JOIN found f USING (offer_id, hour)
     JOIN catalog_offer o ON o.id = offer_id CROSS JOIN present
-    WHERE hour >= present.hour AND (coalesce(e.units, 0) <> coalesce(f.units, 0))
+    WHERE hour >= present.this_hour AND (coalesce(e.units, 0) <> coalesce(f.units, 0))
     ORDER BY o.public_id, hour
 """
 

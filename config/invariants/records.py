@@ -1,4 +1,5 @@
 """E1, A1, A3: the journal, one effect per key, secrets as hashes only."""
+# ruff: noqa: S608  # the queries are put together from words of this module, nothing typed by anybody
 
 from config.invariants.check import Check
 
@@ -24,13 +25,13 @@ def _last_event(table: str, born: str | None) -> str:
         WHERE CASE WHEN e.object_seq IS NULL THEN {silent}
                    ELSE (e.state, e.object_seq) IS DISTINCT FROM (t.state, t.version) END
         ORDER BY t.id
-    """  # noqa: S608  # names of this module, nothing typed by anybody
+    """
 
 
 E1 = Check(
     id="E1",
     promise="the state and version of every row that has states are those its last event told",
-    rows="SELECT " + " + ".join(f"(SELECT count(*) FROM {table})" for table, _ in STATEFUL),  # noqa: S608
+    rows="SELECT " + " + ".join(f"(SELECT count(*) FROM {table})" for table, _ in STATEFUL),
     queries=tuple(_last_event(table, born) for table, born in STATEFUL),
     corrupt=("UPDATE events_event SET state = 'lost' WHERE id = (SELECT max(id) FROM events_event WHERE state <> '')",),
 )
@@ -70,10 +71,10 @@ A3 = Check(
         f"""
         SELECT actor || ' ' || key, 'no key in a kept answer', 'a whole key' FROM accounts_idempotencykey
         WHERE body::text ~ '{WHOLE_KEY}'
-        """,  # noqa: S608
+        """,
         f"""
         SELECT public_id, 'no key in an event', 'a whole key' FROM events_event WHERE facts::text ~ '{WHOLE_KEY}'
-        """,  # noqa: S608
+        """,
     ),
     corrupt=(
         "ALTER TABLE accounts_apikey DROP CONSTRAINT api_key_secret_is_a_hash",

@@ -1,4 +1,5 @@
 """J1 to J5, J7: jobs, their attempts and leases, and what was metered."""
+# ruff: noqa: S608  # the queries are put together from words of this module, nothing typed by anybody
 
 from config.invariants.check import Check
 
@@ -141,25 +142,24 @@ J4 = Check(
     ),
 )
 
+STARTED = """FROM scheduler_job j LEFT JOIN LATERAL (
+            SELECT count(DISTINCT a.id) AS started
+            FROM scheduler_attempt a JOIN scheduler_lease l ON l.attempt_id = a.id WHERE a.job_id = j.id
+        ) s ON true"""
+
 J5 = Check(
     id="J5",
     promise="a job starts at most retries + 1 attempts, counted as its leases tell",
     rows="SELECT count(*) FROM scheduler_job",
     queries=(
-        """
+        f"""
         SELECT j.public_id, 'at most ' || j.retries + 1 || ' started attempts', greatest(j.attempts_made, started)::text
-        FROM scheduler_job j LEFT JOIN LATERAL (
-            SELECT count(DISTINCT a.id) AS started FROM scheduler_attempt a JOIN scheduler_lease l ON l.attempt_id = a.id
-            WHERE a.job_id = j.id
-        ) s ON true
+        {STARTED}
         WHERE greatest(j.attempts_made, started) > j.retries + 1 ORDER BY j.id
         """,
-        """
+        f"""
         SELECT j.public_id, started || ' attempts made', j.attempts_made::text
-        FROM scheduler_job j LEFT JOIN LATERAL (
-            SELECT count(DISTINCT a.id) AS started FROM scheduler_attempt a JOIN scheduler_lease l ON l.attempt_id = a.id
-            WHERE a.job_id = j.id
-        ) s ON true
+        {STARTED}
         WHERE j.attempts_made <> started ORDER BY j.id
         """,
     ),
@@ -187,7 +187,8 @@ J7 = Check(
         JOIN scheduler_allocation l ON l.id = a.allocation_id,
              LATERAL (
                  SELECT ceil(extract(epoch FROM coalesce(a.ended_at, transaction_timestamp())
-                     - (SELECT min(s.granted_at) FROM scheduler_lease s WHERE s.attempt_id = a.id)) * 1000) * l.units AS ms
+                     - (SELECT min(s.granted_at) FROM scheduler_lease s WHERE s.attempt_id = a.id)) * 1000) * l.units
+                     AS ms
              ) w
         GROUP BY a.public_id, w.ms HAVING sum(u.milliseconds * u.units) > coalesce(w.ms, 0) ORDER BY 1
         """,

@@ -28,7 +28,7 @@ from marketplace.common.clock import utc_now
 from marketplace.common.errors import DomainError
 from marketplace.common.ids import new_id
 from scheduler.quoting import make_quote, option_as_json
-from scheduler.search import Need, search
+from scheduler.search import Need, SearchResult, search
 
 Option = Mapping[str, Any]
 
@@ -164,7 +164,7 @@ def _anew(quote: Quote, before: Option, now: datetime) -> dict[str, Any]:
     """The same request today, with what changed; or why nothing fits any more."""
     result = search(need=need_again(quote, now), now=now)
     if not result.rows:
-        return {"fresh": None, "why_not": refusal(sorted(result.rejected))}
+        return {"fresh": None, "why_not": refusal(_why_not(before, result))}
     fresh = option_as_json(result, result.rows[0])
     offer = result.rows[0].offer
     return {
@@ -172,6 +172,12 @@ def _anew(quote: Quote, before: Option, now: datetime) -> dict[str, Any]:
         "fresh_bill": bill_lines(fresh["price_lines"]),
         "changes": changes_between(before, fresh, offer.site.zone.timezone),
     }
+
+
+def _why_not(before: Option, result: SearchResult) -> list[str]:
+    """What keeps the quoted offer away now; one that has left the shelf has no free units."""
+    offer = before["offer"]["id"]
+    return next((sorted(codes) for facts, codes in result.refused if facts.id == offer), ["capacity"])
 
 
 def changes_between(before: Option, after: Option, zone: str) -> list[dict[str, Any]]:

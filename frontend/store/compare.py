@@ -86,8 +86,10 @@ def _rows(offers: Sequence[Offer], need: Need, now: datetime) -> dict[str, Row |
 
 def _why_not(offer: Offer, need: Need, now: datetime) -> str:
     limits = {"offer": [offer.public_id], "family": [offer.hardware.family]}
-    codes = [code for code in search(need=replace(need, limits=limits), now=now).rejected if code != "offer"]
-    return refusal(sorted(codes))
+    result = search(need=replace(need, limits=limits), now=now)
+    return refusal(
+        next((sorted(codes) for facts, codes in result.refused if facts.id == offer.public_id), ["capacity"])
+    )
 
 
 def _context(columns: Sequence[Column], offers: Sequence[Offer], need: Need, place: Place | None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from frontend.store.access import for_members, refusal_text
 from frontend.store.acts import act_once
 from frontend.store.billwords import bill_lines
 from frontend.store.limitwords import refusal
-from frontend.store.ordering import Order, Week, facts_of, power_of, priced, read_order, three_like_it, week_of
+from frontend.store.ordering import Order, Week, facts_of, power_of, priced, read_order, three_like_it, week_of, why_not
 from frontend.store.question import WHENS, in_chinese, locality_of, place_name
 from frontend.store.shelffilters import HOURS
 from frontend.store.shelfview import offer_href, pills_of, starts_of, unit_of
@@ -36,12 +36,15 @@ from scheduler.errors import NoOfferFits
 from scheduler.quoting import make_quote
 from scheduler.search import Row, SearchResult
 
+Window = tuple[datetime, datetime]
+
 
 def on_view(request: HttpRequest) -> QuerySet[Offer]:
-    """What is on the shelf, and the reader's own offers in any state."""
+    """What is or was on the shelf, and the reader's own offers in any state."""
     rows = Offer.objects.with_shelf()
+    known = rows.exclude(state="draft")
     own = organizations_of(request)
-    return rows.live() | rows.of_providers(own) if own else rows.live()
+    return known | rows.of_providers(own) if own else known
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -85,8 +88,9 @@ def _reserve(request: HttpRequest, *, order: Order, back: str, now: datetime) ->
             content,
             lambda: {"quote": make_quote(buyer=buyer, need=order.need(now), now=now, hold=True).public_id},
         )
-    except NoOfferFits as error:
-        messages.error(request, _("These hours cannot be held: %(why)s.") % {"why": refusal(_codes(error))})
+    except NoOfferFits:
+        why = refusal(why_not(order, priced(order, now)))
+        messages.error(request, _("These hours cannot be held: %(why)s.") % {"why": why})
         return HttpResponseRedirect(back)
     except DomainError as error:
         messages.error(request, refusal_text(error))
@@ -94,41 +98,24 @@ def _reserve(request: HttpRequest, *, order: Order, back: str, now: datetime) ->
     return HttpResponseRedirect(reverse("checkout", args=[made["quote"]]))
 
 
-def _codes(error: NoOfferFits) -> list[str]:
-    return sorted(error.facts.get("rejected", {}))
-
-
 def _context(request: HttpRequest, order: Order, now: datetime) -> dict[str, Any]:
-    offer, zone = order.offer, order.offer.site.zone.timezone
-    week, result = week_of(offer, now), priced(order, now)
-    row = result.rows[0] if result.rows else None
-    layer = request.GET.get("layer", "carbon")
-    layer = layer if layer in LAYERS else "carbon"
-    place = Place.objects.filter(slug=order.near).first() if order.near else None
-    window = (row.start, row.end) if row else None
-    day = _local_day(row.start if row else now, zone)
-    table = calendar(
-        week.hours(), now=now, href=lambda start: order.query(start=str(rfc3339(start)), when="") + "#order",
-        units=order.units, window=window, zone=zone, currency=offer.currency,
-    )  # fmt: skip
+    offer, near = order.offer, Place.objects.filter(slug=order.near).first()
+    week, known = week_of(offer, now), _latencies(offer, order.near)
+    result = priced(order, now) if offer.state == "live" else None
+    row = result.rows[0] if result and result.rows else None
     return {
         "offer": offer,
         "order": order,
-        "zone": zone,
-        "near": place_name(place),
+        "zone": offer.site.zone.timezone,
+        "near": place_name(near),
         "places": [{"slug": each.slug, "name": place_name(each)} for each in Place.objects.all()],
         "place": locality_of(offer.site),
         "pills": pills_of(offer),
         "unit": unit_of(offer.hardware.family),
         "hours": [{"value": each, "name": _hours(each)} for each in sorted({*HOURS, order.hours})],
-        "calendar": table,
-        "layer": layer,
-        "layers": _layers(order, layer),
-        "keys": [{"layer": key, "low": table.ends[key][0], "high": table.ends[key][1]} for key in LAYERS],
-        "power": power_of(week, day, window, zone),
-        "day_name": weekday(day, zone),
-        "starts": _starts(order, result),
-        "latency": row.ranked.latency_ms if row else None,
+        "starts": _starts(order, result) if result else [],
+        "latency": next((each["ms"] for each in known if each["here"]), None),
+        "latencies": known,
         "request_key": new_id("key"),
         "free_now": _free_now(week, now),
         "store_href": reverse("store") + order.query(start="", when=""),
@@ -136,11 +123,34 @@ def _context(request: HttpRequest, order: Order, now: datetime) -> dict[str, Any
         "job_href": f"{reverse('job-new')}{order.query(accelerator=offer.hardware.accelerator)}",
         "hardware": _hardware(offer),
         "terms": _terms(offer),
-        "latencies": _latencies(offer, order.near),
         "description": (offer.description_zh if in_chinese() else "") or offer.description,
         "command": _command(order, row),
-        "as_of": now,
-        **(_priced(order, row, result, now) if row else _sold(order, week, result, now)),
+        **_drawn(request.GET.get("layer", ""), order, week, (row.start, row.end) if row else None, now),
+        **(_priced(order, row, result, now) if result and row else _sold(order, week, result, now)),
+    }
+
+
+def _drawn(layer: str, order: Order, week: Week, window: Window | None, now: datetime) -> dict[str, Any]:
+    """The week in the layer asked for, and the power of the day of the window."""
+    offer, zone = order.offer, order.offer.site.zone.timezone
+    layer = layer if layer in LAYERS else "carbon"
+    day = _local_day(window[0] if window else now, zone)
+    table = calendar(
+        week.hours(),
+        now=now,
+        href=lambda start: order.query(start=str(rfc3339(start)), when="") + "#order",
+        units=order.units,
+        window=window,
+        zone=zone,
+        currency=offer.currency,
+    )
+    return {
+        "calendar": table,
+        "layer": layer,
+        "layers": _layers(order, layer),
+        "keys": [{"layer": key, "low": table.ends[key][0], "high": table.ends[key][1]} for key in LAYERS],
+        "power": power_of(week, day, window, zone),
+        "day_name": weekday(day, zone),
     }
 
 
@@ -210,14 +220,14 @@ def _sources(renewable: int, carbon_free: int) -> list[dict[str, Any]]:
     ]
 
 
-def _sold(order: Order, week: Week, result: SearchResult, now: datetime) -> dict[str, Any]:
-    """Nothing to price: why, the next free hour, and three like it."""
-    free = week.next_free(order.units, now)
+def _sold(order: Order, week: Week, result: SearchResult | None, now: datetime) -> dict[str, Any]:
+    """Nothing to price: why, the next free hour, and three like it. Without a result the offer is off the shelf."""
+    free = week.next_free(order.units, now) if result else None
     rows = three_like_it(order, now)
     asked = {"units": str(order.units), "hours": str(order.hours)} | ({"near": order.near} if order.near else {})
     return {
         "row": None,
-        "why_not": refusal(sorted(result.rejected)),
+        "why_not": refusal(why_not(order, result)) if result else "",
         "next_free": free,
         "next_href": order.query(start=str(rfc3339(free)), when="") if free else "",
         "like_it": [{"row": each, "href": offer_href(each.offer.public_id, asked, each.start)} for each in rows],

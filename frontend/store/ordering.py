@@ -160,6 +160,11 @@ def priced(order: Order, now: datetime) -> SearchResult:
     return search(need=order.need(now), now=now)
 
 
+def why_not(order: Order, result: SearchResult) -> list[str]:
+    """The limits that keep this offer from the order."""
+    return next((sorted(codes) for facts, codes in result.refused if facts.id == order.offer.public_id), ["capacity"])
+
+
 def three_like_it(order: Order, now: datetime) -> list[Row]:
     """The best other offers of the same family for the same need."""
     need = replace(order.need(now), limits={"family": [order.offer.hardware.family]}, start=None)

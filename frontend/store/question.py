@@ -19,7 +19,15 @@ WHENS = ("now", "balanced", "cheapest", "greenest")
 VIEWS = ("list", "map")
 FIRST_VISIT = {"units": "8", "hours": "6", "near": "shanghai"}
 SHOWN_ONLY = ("view", "page", "sort")
-NOTHING = {"renewable_share__gte": ("0", "0.0", "0.00")}  # values of a control at rest
+# What a control says at rest; leaving it out means the same.
+AT_REST = {
+    "renewable_share__gte": ("0", "0.0", "0.00"),
+    "sort": ("fit",),
+    "view": ("list",),
+    "when": ("balanced",),
+    "page": ("1",),
+}
+USUAL_WEIGHTS = {"w_price": ["40"], "w_latency": ["20"], "w_green": ["40"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +94,16 @@ def read(given: QueryDict) -> Question:
 
 
 def _clean(given: QueryDict) -> QueryDict:
-    """Without empty values and controls at rest; `accelerator=A,B` is two accelerators."""
+    """Without repeats, empty values and controls at rest; `accelerator=A,B` is two accelerators."""
     query = QueryDict(mutable=True)
     for name, values in given.lists():
         parts = ",".join(values).split(",") if name == "accelerator" else values
-        kept = [value for value in parts if value.strip() and value not in NOTHING.get(name, ())]
+        kept = dict.fromkeys(value for value in parts if value.strip() and value not in AT_REST.get(name, ()))
         if kept:
-            query.setlist(name, kept)
+            query.setlist(name, list(kept))
+    if all(query.getlist(name) == usual for name, usual in USUAL_WEIGHTS.items()):
+        for name in USUAL_WEIGHTS:
+            del query[name]
     return query
 
 

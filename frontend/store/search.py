@@ -36,41 +36,50 @@ def storefront(request: HttpRequest) -> HttpResponse:
 
 def _context(question: Question, result: SearchResult, now: datetime) -> dict[str, Any]:
     counts = facets(result)
-    last = max(1, -(-len(result.rows) // ROWS))
-    page = min(question.page, last)
-    shown = result.rows[(page - 1) * ROWS : page * ROWS]
-    is_map = question.view == "map" and bool(result.rows)
     return {
         "question": question,
         "need": question.need,
         "near": place_name(question.place),
         "sentence": shelffilters.sentence(question, counts, now),
+        "command": shelffilters.command(question, result.currency),
+        "job_href": _job_href(question),
+        "filters": shelffilters.filters(question, result, counts),
+        "chips": shelffilters.chips(question, result.currency),
+        "clear": question.link(**dict.fromkeys(name for name in question.query if is_filter(name))),
+        "as_of": now,
+        **_weighing(question, result, now),
+        **_listing(question, result, now),
+    }
+
+
+def _weighing(question: Question, result: SearchResult, now: datetime) -> dict[str, Any]:
+    """When to start, and what matters."""
+    links = {when: question.link(when=when) for when in WHENS}
+    return {
         "ribbon": shelfview.ribbon_of(result, question, now),
-        "starts": shelfview.starts_of(
-            result,
-            current=question.need.when,
-            links={when: question.link(when=when) for when in WHENS},
-            zone=question.zone,
-        ),
+        "starts": shelfview.starts_of(result, current=question.need.when, links=links, zone=question.zone),
         "map": shelfview.map_of(result),
         "presets": shelffilters.presets(question),
         "weights": dict(zip(("price", "latency", "green"), question.need.weights, strict=True)),
         "override": _override(question),
-        "filters": shelffilters.filters(question, result, counts),
-        "chips": shelffilters.chips(question, result.currency),
-        "clear": question.link(**dict.fromkeys(name for name in question.query if is_filter(name))),
+    }
+
+
+def _listing(question: Question, result: SearchResult, now: datetime) -> dict[str, Any]:
+    """One page of rows or the drawing of all; where nothing fits, the ways out."""
+    last = max(1, -(-len(result.rows) // ROWS))
+    page = min(question.page, last)
+    is_map = question.view == "map" and bool(result.rows)
+    shown = [] if is_map else result.rows[(page - 1) * ROWS : page * ROWS]
+    return {
+        "count": len(result.rows),
         "sorts": shelffilters.sorts(question),
         "views": _views(question),
-        "count": len(result.rows),
-        "considered": result.considered,
-        "rows": [] if is_map else shelfview.rows_of(result, shown, question, now),
+        "rows": shelfview.rows_of(result, shown, question, now),
         "scatter": shelfview.scatter_of(result) if is_map else None,
         "unbeaten": shelfview.unbeaten_of(result, question) if is_map else [],
         "pages": _pages(question, page, last),
         "ways_out": [] if result.rows else shelffilters.ways_out(question, result, now),
-        "command": shelffilters.command(question, result.currency),
-        "job_href": _job_href(question),
-        "as_of": now,
     }
 
 

@@ -1,5 +1,6 @@
 """The terms of a promise, frozen when it is made."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,11 +47,22 @@ def terms_of(offer: Offer) -> dict[str, Any]:
 
 
 def freeze_terms(
-    *, subject: str, buyer: Organization, offer: Offer, units: int, start: datetime, end: datetime, now: datetime
+    *,
+    subject: str,
+    buyer: Organization,
+    offer: Offer,
+    units: int,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    quoted: Sequence[PriceLine] = (),
 ) -> Contract:
-    """Write the contract of `subject` (a reservation's or allocation's public id)."""
+    """Write the contract of `subject` (a reservation's or allocation's public id).
+
+    `quoted` lines keep their price whatever the offer costs now; use is charged as a part of their total.
+    """
     rates, seconds = rates_for(offer, start, end)
-    lines = price_lines(rates, seconds, units)
+    lines = list(quoted) or price_lines(rates, seconds, units)
     return Contract.objects.create(
         subject=subject, buyer=buyer, provider=offer.site.provider, offer=offer, units=units, start=start, end=end,
         currency=offer.currency, rate_mm=list(rates.compute_mm), seconds=seconds,

@@ -1,6 +1,6 @@
 """Promises are made, confirmed and given back here, and nowhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from marketplace.booking.contracts import freeze_terms
 from marketplace.booking.errors import CapacityTaken, QuoteExpired
 from marketplace.booking.hours import HOURS_OF_DAY, hours_by_day
 from marketplace.booking.models import CapacityDay, Quote, Reservation
+from marketplace.booking.pricing import PriceLine
 from marketplace.booking.states import RESERVATION
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import hour_floor
@@ -48,6 +49,7 @@ def hold_units(
     now: datetime,
     expires_at: datetime | None = None,
     quote: Quote | None = None,
+    quoted: Sequence[PriceLine] = (),
 ) -> Reservation:
     """Promise `units` in every hour of [start, end) to `buyer`, or promise nothing.
 
@@ -55,7 +57,9 @@ def hold_units(
     """
     public_id = new_id("rsv")
     take_hours(offer=offer, wanted=hours_by_day(start, end, units), units=units)
-    contract = freeze_terms(subject=public_id, buyer=buyer, offer=offer, units=units, start=start, end=end, now=now)
+    contract = freeze_terms(
+        subject=public_id, buyer=buyer, offer=offer, units=units, start=start, end=end, now=now, quoted=quoted
+    )
     reservation = Reservation.objects.create(
         public_id=public_id, buyer=buyer, offer=offer, quote=quote, contract=contract, units=units,
         start=start, end=end, expires_at=expires_at or now + settings.HOLD_FOR, created_at=now,
@@ -84,6 +88,7 @@ def hold_option(*, quote: Quote, option: int, now: datetime) -> Reservation:
     return hold_units(
         buyer=quote.buyer, offer=offer, units=chosen["units"], quote=quote, now=now, expires_at=quote.expires_at,
         start=datetime.fromisoformat(chosen["start"]), end=datetime.fromisoformat(chosen["end"]),
+        quoted=[PriceLine(**line) for line in chosen["price_lines"]],
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ objective, so a page, a quote and a round refuse for the same reasons.
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Self
@@ -44,10 +45,16 @@ def _choices(values: Iterable[str]) -> list[tuple[str, str]]:
     return [(value, value) for value in values]
 
 
+class WholeField(forms.IntegerField):
+    """Django's own field would take `2.00` for 2 without a word."""
+
+    re_decimal = re.compile(r"(?!)")
+
+
 class WholeFilter(filters.Filter):  # type: ignore[misc]  # django-filter has no types
     """A whole number; `2.00` is refused with the value that was meant."""
 
-    field_class = forms.IntegerField
+    field_class = WholeField
 
 
 class OfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types

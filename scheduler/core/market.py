@@ -134,7 +134,7 @@ class Windows:
 
     def least(self, hourly: Ints) -> Ints:
         """The smallest value of `hourly` [hours, offers of the market] in the hours each column touches."""
-        if not self.starts.size:
+        if not self.starts.size or not self.picks.size:
             return np.zeros(self.ends.shape, dtype=np.int64)
         table = [hourly[:, self.picks]]
         if self.uniform:

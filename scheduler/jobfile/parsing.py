@@ -8,10 +8,10 @@ from typing import Any
 from scheduler.core.scoring import PRESETS, whole_weights
 from scheduler.jobfile import keys
 from scheduler.jobfile.ask import JobAsk, JobFile
-from scheduler.jobfile.problems import UNSUPPORTED, JobFileInvalid, Problem, ReportLine
-from scheduler.jobfile.reading import Reader
+from scheduler.jobfile.problems import MOST_PROBLEMS, UNSUPPORTED, JobFileInvalid, Problem, ReportLine, pointer_to
+from scheduler.jobfile.reading import PATH, Reader
 from scheduler.jobfile.resources import read_resources
-from scheduler.jobfile.yaml_source import Source, load_tree, load_yaml
+from scheduler.jobfile.yaml_source import Source, load_json, load_tree, load_yaml
 
 LEAST_RUN_S, MOST_RUN_S = 60, 604_800
 EVIDENCE = ("declared", "documents", "metered", "audited")
@@ -19,11 +19,19 @@ WHEN = ("now", "balanced", "cheapest", "greenest")
 RATES = ("latency_value", "green_value", "waiting_value", "carbon_price")
 MOST_MINOR = 10**12
 NAME = re.compile(r"[^\x00-\x1f]{1,80}\Z")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+COUNTRY = re.compile(r"[A-Z]{2}\Z")
+CURRENCY = re.compile(r"[A-Z]{3}\Z")
+SECTIONS = ("/resources", "/config", "/config/joulemart", "/config/joulemart/checkpoint")
+ADDRESS = re.compile(r"https://[^\s/@]+(?:/\S*)?\Z")
+BUCKET = re.compile(r"(?!https?://)[a-z][a-z0-9+.-]*://")
+MOST_BYTES = 100_000  # of one command or variable: a Linux process takes 128 KiB in one argument
 
 
 def parse(text: str) -> JobFile:
     """The job of a YAML (or JSON) text. Raises JobFileInvalid with every problem, its line and column."""
-    return _build(load_yaml(text))
+    as_json = load_json(text) if text.lstrip().startswith("{") else None
+    return _build(as_json or load_yaml(text))
 
 
 def parse_tree(tree: Any) -> JobFile:
@@ -40,26 +48,63 @@ def _build(source: Source) -> JobFile:
     top.inside("config").allow(("joulemart",))
     market.allow(keys.MARKET, unsupported=keys.MARKET_UNSUPPORTED)
     fields = _run(top) | read_resources(top) | _times(market) | _preferences(market) | _rest(market)
-    limits = _limits(market)
-    fields["limits"] = fields["limits"] | limits
+    _resolve(market, fields, _limits(market))
     name = top.text("name") or "job"
     if not NAME.match(name):
         top.problem("name", "must be 1 to 80 characters without line breaks")
     if problems:
-        raise JobFileInvalid(sorted(problems, key=lambda each: (each.line or 0, each.column or 0)))
-    return JobFile(name, source.tree, JobAsk(**fields), tuple(report), top.text("workdir"))
+        once = dict.fromkeys(problems)  # an object read twice complains twice
+        raise JobFileInvalid(sorted(once, key=lambda each: (each.line or 0, each.column or 0))[:MOST_PROBLEMS])
+    told = {line.pointer for line in report}
+    kept = [ReportLine(pointer, "kept") for pointer in _fields(source.tree) if pointer not in told]
+    return JobFile(name, source.tree, JobAsk(**fields), (*report, *kept), top.text("workdir"))
+
+
+def _fields(tree: Any, parent: str = "") -> list[str]:
+    """The pointers of every field, so that the report accounts for the whole file."""
+    found = []
+    for key, value in tree.items():
+        pointer = pointer_to(parent, key)
+        found += _fields(value, pointer) if pointer in SECTIONS and value else [pointer]
+    return found
+
+
+def _resolve(market: Reader, fields: dict[str, Any], limits: dict[str, Any]) -> None:
+    """Bring together what resources and market both may say: the lower price, one tier."""
+    if "price__lte" in fields["limits"] and "price__lte" in limits:
+        limits["price__lte"] = min(limits["price__lte"], fields["limits"]["price__lte"])
+    if fields["tier"] and fields["tier"] not in limits.get("tier", [fields["tier"]]):
+        market.problem("tier", f"use_spot asks for {fields['tier']} units", fields["tier"])
+    fields["limits"] = fields["limits"] | limits
 
 
 def _run(top: Reader) -> dict[str, Any]:
     run = top.value.get("run")
     if isinstance(run, list) and run and all(isinstance(word, str) for word in run):
+        if re.search(r"\s", run[0]):
+            said = "a list is one command and its arguments; write several commands as one text"
+            top.problem("run", said, f"run: {run[0]}" if len(run) == 1 else "run: |")
         run = " ".join(quoted(word) for word in run)
     elif not isinstance(run, str) or not run.strip():
         top.problem("run", "a job needs a command to run", "run: python3 train.py")
         run = ""
+    setup, env = top.text("setup"), _env(top)
+    for key, text in (("run", run), ("setup", setup or "")):
+        if len(text.encode()) > MOST_BYTES:
+            top.problem(key, f"at most {MOST_BYTES} bytes; send longer programs as files of the workdir")
     if top.inside("secrets").value:
         top.problem("secrets", "secrets cannot be sealed to an agent yet; use envs", code=UNSUPPORTED)
-    return {"run": run, "setup": top.text("setup"), "env": top.texts("envs"), "file_mounts": _mounts(top)}
+    return {"run": run, "setup": setup, "env": env, "file_mounts": _mounts(top)}
+
+
+def _env(top: Reader) -> dict[str, str]:
+    env, reader = top.texts("envs"), top.inside("envs")
+    for name, value in env.items():
+        if not VARIABLE.match(name):
+            reader.problem(name, "a variable's name has letters, digits and _ only", "MODEL_SIZE", of_key=True)
+        if len(value.encode()) > MOST_BYTES:
+            reader.problem(name, f"at most {MOST_BYTES} bytes")
+    return env
 
 
 def quoted(word: str) -> str:
@@ -71,14 +116,15 @@ def _mounts(top: Reader) -> dict[str, str]:
     mounts = top.inside("file_mounts")
     found = {}
     for path, url in mounts.value.items():
-        if not isinstance(url, str) or "://" not in url:
+        inside = path.removeprefix("~/")
+        if isinstance(url, Mapping) or (isinstance(url, str) and BUCKET.match(url)):
+            mounts.problem(path, "buckets cannot be mounted; only https addresses can", code=UNSUPPORTED)
+        elif not isinstance(url, str) or not ADDRESS.match(url):
             mounts.problem(path, "must be an https address", "https://example.org/data.csv")
-        elif not url.startswith("https://"):
-            mounts.problem(path, "only https addresses can be mounted", code=UNSUPPORTED)
-        elif path.startswith("/") or ".." in path.split("/"):
+        elif not PATH.match(inside):
             mounts.problem(path, "must be a path inside the job's folder", "data/input.csv", of_key=True)
         else:
-            found[path] = url
+            found[inside] = url
     return found
 
 
@@ -125,7 +171,7 @@ def _preferences(market: Reader) -> dict[str, Any]:
         market.problem("weights", "give either weights or rates")
     for name in ("latency_value", "green_value"):
         if rates.value and name not in rates.value:
-            rates.problem("", f"rates need {name}")
+            rates.problem(None, f"rates need {name}")
     return {
         "weights": _weights(market),
         "rates": {name: value for name, value in found.items() if value is not None} or None,
@@ -157,8 +203,8 @@ def _limits(market: Reader) -> dict[str, Any]:
     """The market's keys under the names of the shelf's filters."""
     found: dict[str, Any] = {
         "latency_ms_max": market.whole("latency_ms_max", 0, 1_000_000),
-        "price_max": market.whole("price_max", 0, MOST_MINOR),
-        "price_pflop_max": market.whole("price_pflop_max", 0, MOST_MINOR),
+        "price_max": market.money("price_max", MOST_MINOR),
+        "price_pflop_max": market.money("price_pflop_max", MOST_MINOR),
         "renewable_min": market.share("renewable_min"),
         "matched_min": market.share("matched_min"),
         "carbon_g_per_kwh_max": market.whole("carbon_g_per_kwh_max", 0, 10_000),
@@ -170,18 +216,21 @@ def _limits(market: Reader) -> dict[str, Any]:
         "tier": market.words("tier", ("firm", "interruptible")) or None,
         "residency": [each.upper() for each in market.words("residency")] or None,
     }
+    if not all(COUNTRY.match(country) for country in found["residency"] or ()):
+        market.problem("residency", "countries are named by two letters (ISO 3166)", "CN")
     if found["latency_ms_max"] is not None and not market.value.get("near"):
         market.problem("latency_ms_max", "a latency limit needs a place to count from", "near: shanghai")
     return {keys.LIMITS[key]: value for key, value in found.items() if value is not None}
 
 
 def _rest(market: Reader) -> dict[str, Any]:
-    checkpoint = market.inside("checkpoint")
-    checkpoint.allow(("path", "signal", "interval_s", "grace_s", "restart_s"))
     if market.flag("budget_stop"):
         market.problem("budget_stop", "stopping by budget comes with the wallet", code=UNSUPPORTED)
+    currency = market.text("currency")
+    if currency is not None and not CURRENCY.match(currency):
+        market.problem("currency", "a currency is named by three letters (ISO 4217)", "USD")
     for number, path in enumerate(outputs := market.words("outputs")):
-        if path.startswith("/") or ".." in path.split("/"):
+        if not PATH.match(path):
             market.problem(
                 "outputs", f"{path} (number {number + 1}) must be a path inside the job's folder", "out/*.txt"
             )
@@ -189,14 +238,26 @@ def _rest(market: Reader) -> dict[str, Any]:
         "outputs": tuple(outputs),
         "network": market.choice("network", ("none", "egress")) or "none",
         "retries": 2 if (retries := market.whole("retries", 0, 10)) is None else retries,
-        "max_total_minor": market.whole("max_total", 0, MOST_MINOR),
-        "currency": market.text("currency", 3),
-        "checkpoint": {
-            "path": checkpoint.text("path"),
-            "signal": checkpoint.choice("signal", ("TERM", "USR1", "USR2", "INT", "HUP")) or "TERM",
-            "interval_s": checkpoint.whole("interval_s", 1, MOST_RUN_S),
-            "grace_s": checkpoint.whole("grace_s", 0, 600) or 30,
-        }
-        if checkpoint.value
-        else None,
+        "max_total_minor": market.money("max_total", MOST_MINOR),
+        "currency": currency,
+        "checkpoint": _checkpoint(market),
+    }
+
+
+def _checkpoint(market: Reader) -> dict[str, Any] | None:
+    reader = market.inside("checkpoint")
+    reader.allow(("path", "signal", "interval_s", "grace_s", "restart_s"))
+    if not reader.value:
+        return None
+    path, grace_s = reader.text("path"), reader.whole("grace_s", 0, 600)
+    if path is None or not PATH.match(path):
+        reader.problem("path", "a checkpoint needs a path inside the job's folder", "checkpoint")
+    if "restart_s" in reader.value:
+        detail = "a run is one piece, so no restart is counted"
+        reader.report.append(ReportLine(f"{reader.pointer}/restart_s", "dropped", None, detail))
+    return {
+        "path": path,
+        "signal": reader.choice("signal", ("TERM", "USR1", "USR2", "INT", "HUP")) or "TERM",
+        "interval_s": reader.whole("interval_s", 1, MOST_RUN_S),
+        "grace_s": 30 if grace_s is None else grace_s,
     }

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 INVALID = "job_file_invalid"
 UNSUPPORTED = "job_field_unsupported"
+MOST_PROBLEMS = 100  # nobody mends more at once, and a hostile file must not buy a long answer with few bytes
 
 Action = Literal["kept", "renamed", "defaulted", "dropped", "refused"]
 

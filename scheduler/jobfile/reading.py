@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
-from scheduler.jobfile.problems import INVALID, UNSUPPORTED, Problem, ReportLine, pointer_to
+from scheduler.jobfile.problems import INVALID, MOST_PROBLEMS, UNSUPPORTED, Problem, ReportLine, pointer_to
 from scheduler.jobfile.yaml_source import Source
 
 DROPPED_PLACE = "places are chosen by the matcher; use config.joulemart.region or near"
@@ -28,17 +28,17 @@ class Reader:
         self.report = report
         self.value: Mapping[str, Any] = value if isinstance(value, dict) else {}
         if not isinstance(value, dict) and value is not None:
-            self.problem("", "must be a mapping of keys to values")
+            self.problem(None, "must be a mapping of keys to values")
 
     def inside(self, key: str) -> "Reader":
         """The object under `key`; an empty one when it is absent."""
         return Reader(self.source, pointer_to(self.pointer, key), self.value.get(key), self.problems, self.report)
 
     def problem(
-        self, key: str, detail: str, hint: str | None = None, *, code: str = INVALID, of_key: bool = False
+        self, key: str | None, detail: str, hint: str | None = None, *, code: str = INVALID, of_key: bool = False
     ) -> None:
-        """Note that the value of `key` (or the key itself) cannot be used."""
-        pointer = pointer_to(self.pointer, key) if key else self.pointer
+        """Note that the value of `key` (or the key itself; None: this object) cannot be used."""
+        pointer = self.pointer if key is None else pointer_to(self.pointer, key)
         line, column = self.source.position(pointer, of_key=of_key)
         self.problems.append(Problem(pointer, code, detail, hint, line, column))
 
@@ -47,6 +47,8 @@ class Reader:
     ) -> None:
         """Refuse other keys with the nearest one, refuse the unsupported, report the dropped."""
         for key in self.value:
+            if len(self.problems) > MOST_PROBLEMS:
+                return
             if key in unsupported:
                 self.problem(key, f"{key} is not something this market does", code=UNSUPPORTED, of_key=True)
             elif key in dropped:

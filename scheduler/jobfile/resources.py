@@ -6,15 +6,17 @@ is one hardware thread, `cpus: 4+` asks for four.
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from scheduler.jobfile import keys
-from scheduler.jobfile.problems import ReportLine
-from scheduler.jobfile.reading import Reader
+from scheduler.jobfile.problems import ReportLine, pointer_to
+from scheduler.jobfile.reading import DROPPED_PLACE, Reader
 
 ACCELERATOR = re.compile(r"([A-Za-z][\w .-]*?)(?::([1-9][0-9]{0,5}))?\Z")
 AT_LEAST = re.compile(r"([0-9]{1,6})\+?\Z")
 MOST_UNITS = 100_000
+MOST_COST = 10**9
 
 
 def read_resources(top: Reader) -> dict[str, Any]:
@@ -28,15 +30,16 @@ def read_resources(top: Reader) -> dict[str, Any]:
     units = wanted[0][1] if wanted else cpus or 1
     if len({count for _, count in wanted}) > 1:
         reader.problem("accelerators", "alternatives must ask for the same number of units")
+    if units * nodes > MOST_UNITS:
+        top.problem("num_nodes", f"{nodes} nodes of {units} units are more than {MOST_UNITS} units")
     cost = reader.value.get("max_hourly_cost")
     if cost is not None:
         limits |= _hourly(reader, cost, units)
-    for key in ("job_recovery",):
-        if key in reader.value:
-            detail = "how often a job is tried again is config.joulemart.retries"
-            reader.report.append(ReportLine(f"{reader.pointer}/{key}", "dropped", None, detail))
+    if "job_recovery" in reader.value:
+        detail = "how often a job is tried again is config.joulemart.retries"
+        reader.report.append(ReportLine(f"{reader.pointer}/job_recovery", "dropped", None, detail))
     return {
-        "units": min(units * nodes, MOST_UNITS),
+        "units": units * nodes,
         "limits": limits,
         "tier": "interruptible" if reader.flag("use_spot") else None,
         "image": _image(reader),
@@ -48,17 +51,29 @@ def read_resources(top: Reader) -> dict[str, Any]:
 
 
 def _accelerators(reader: Reader) -> list[tuple[str, int]]:
-    found = _parsed(reader, reader.value.get("accelerators"))
-    for key in ("any_of", "ordered"):
-        options = reader.value.get(key, [])
-        if not isinstance(options, list):
-            reader.problem(key, "must be a list of alternatives")
+    """What any of the alternatives accepts; alternatives replace the accelerators named beside them."""
+    named = _parsed(reader, reader.value.get("accelerators"))
+    if "any_of" in reader.value and "ordered" in reader.value:
+        reader.problem("ordered", "give either any_of or ordered", of_key=True)
+    found = _alternatives(reader, "any_of") + _alternatives(reader, "ordered")
+    return found or named
+
+
+def _alternatives(reader: Reader, key: str) -> list[tuple[str, int]]:
+    options = reader.value.get(key, [])
+    if not isinstance(options, list):
+        reader.problem(key, "must be a list of alternatives")
+        return []
+    found = []
+    for index, option in enumerate(options):
+        given = option if isinstance(option, Mapping) else {}
+        if set(given) - keys.RESOURCES_DROPPED != {"accelerators"}:
+            reader.problem(key, "each alternative names accelerators and nothing else", "- accelerators: H100:8")
             continue
-        for option in options:
-            if not isinstance(option, Mapping) or set(option) != {"accelerators"}:
-                reader.problem(key, "each alternative names accelerators and nothing else", "- accelerators: H100:8")
-            else:
-                found += _parsed(reader, option["accelerators"], key)
+        for dropped in sorted(set(given) - {"accelerators"}):
+            pointer = pointer_to(reader.pointer, key, index, dropped)
+            reader.report.append(ReportLine(pointer, "dropped", None, DROPPED_PLACE))
+        found += _parsed(reader, given["accelerators"], key)
     return found
 
 
@@ -92,11 +107,11 @@ def _at_least(reader: Reader, key: str) -> int | None:
 
 
 def _hourly(reader: Reader, cost: Any, units: int) -> dict[str, int]:
-    """A cap on the hourly cost of the whole job, in whole money, becomes the price limit of a unit in minor units."""
-    if isinstance(cost, bool) or not isinstance(cost, (int, float)) or cost < 0:
+    """A cap on the hourly cost of one node, in whole money, becomes the price limit of a unit in minor units."""
+    if isinstance(cost, bool) or not isinstance(cost, (int, float)) or not 0 <= cost <= MOST_COST:
         reader.problem("max_hourly_cost", "must be an amount of money per hour", "2.5")
         return {}
-    return {"price__lte": int(round(cost * 100) // max(1, units))}
+    return {"price__lte": Fraction(str(cost)) * 100 // units}
 
 
 def _image(reader: Reader) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from scheduler.jobfile.problems import INVALID, JobFileInvalid, Problem, pointer_to
+from scheduler.jobfile.problems import INVALID, MOST_PROBLEMS, JobFileInvalid, Problem, pointer_to
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
@@ -142,6 +142,7 @@ class _Builder:
         self._text = text
         self._anchors: dict[str, _Node | None] = {}
         self._aliases = 0
+        self._count = 0
         self._events: Iterator[Any] = iter(())
 
     def document(self) -> _Node:
@@ -160,6 +161,9 @@ class _Builder:
     def _node(self, event: Any, pointer: str) -> _Node:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, pointer)
+        self._count += 1
+        if self._count > MAX_VALUES:  # at once, not after reading all the rest
+            raise _Fatal(f"the file holds more than {MAX_VALUES} values", _position(event))
         if event.tag is not None:
             said = "tags such as !!str are not accepted; quote the value to make it text"
             self._flag(pointer, said, _position(event))
@@ -241,6 +245,8 @@ class _Builder:
         return node.content if isinstance(node.content, str) else node.spelling or ""
 
     def _flag(self, pointer: str, detail: str, position: Position) -> None:
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise _Fatal(f"the file has more than {MOST_PROBLEMS} problems", position)
         self.problems.append(Problem(pointer, INVALID, detail, None, *position))
 
 

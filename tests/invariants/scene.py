@@ -1,0 +1,79 @@
+"""A market in which something of everything has happened, through the services the product uses."""
+
+import json
+from io import StringIO
+from typing import Any
+
+from django.core.management import call_command
+from django.utils import timezone
+
+from accounts.idempotency import Answer, once
+from accounts.models import Organization
+from marketplace.booking.services import hold_units
+from marketplace.catalog.models import Offer
+from marketplace.common.clock import HOUR, hour_floor
+from scheduler.cycle import run_round
+from scheduler.finishing import finish
+from scheduler.jobfile import parse
+from scheduler.models import Job
+from scheduler.services import Actor, submit_job
+from tests.market import make_organization
+from tests.scheduler.scene import TestAgent, make_cpu_offer
+
+FILE = """\
+name: hello
+run: echo hello
+config:
+  joulemart:
+    time_limit_s: 120
+"""
+
+
+class Market:
+    """One offer with its agent; a finished job, a running one, a waiting one; a held reservation; a kept answer."""
+
+    def __init__(self) -> None:
+        self.now = timezone.now()
+        self.offer: Offer = make_cpu_offer(now=self.now, units=3)
+        self.agent = TestAgent(self.offer, now=self.now)
+        self.buyer: Organization = make_organization()
+        self.done = self.finished_job()
+        self.running = self.submit()
+        self.match()
+        [self.lease] = self.agent.claim(now=timezone.now())
+        self.waiting = self.submit()
+        start = hour_floor(self.now) + 3 * HOUR
+        self.held = hold_units(
+            buyer=self.buyer, offer=self.offer, units=2, start=start, end=start + 2 * HOUR, now=self.now
+        )
+        once(actor="org_a", key="one", fingerprint="f", now=self.now, effect=lambda: Answer(status=201, body={}))
+
+    def submit(self) -> Job:
+        return submit_job(actor=Actor(organization=self.buyer), file=parse(FILE), now=timezone.now())
+
+    def match(self) -> None:
+        run_round(segment="cpu", now=timezone.now())
+
+    def finished_job(self) -> Job:
+        job = self.submit()
+        self.match()
+        [lease] = self.agent.claim(now=timezone.now())
+        report = self.agent.report(lease, usage=[self.agent.usage(lease, 1)])
+        finish(public_id=lease.public_id, key=self.agent.key, report=report, now=timezone.now())
+        return job
+
+
+def verify(*arguments: str) -> tuple[int, str]:
+    """(exit code, what the command printed)."""
+    out = StringIO()
+    try:
+        call_command("verify_invariants", *arguments, stdout=out, stderr=out)
+    except SystemExit as stopped:
+        return int(stopped.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def findings(*arguments: str) -> tuple[int, dict[str, Any]]:
+    """(exit code, {id: finding}) of a run with `--json`."""
+    code, text = verify("--json", *arguments)
+    return code, {each["id"]: each for each in json.loads(text)["checks"]}
