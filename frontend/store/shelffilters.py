@@ -1,7 +1,7 @@
 """The controls of the shelf: the sentence's choices, filters with their counts, chips, and ways out of nothing."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ DEADLINES = (12, 24, 36, 48, 72, 120)
 PRICES = (100, 150, 200, 300, 500, 1000)
 LATENCIES = (100, 50, 20, 5)
 SHARES = ("0.4", "0.6", "0.8", "0.9")
+TIMES = {"finish_by": "finish__lte", "start_after": "start__gte"}  # by their names in the address
 PRESETS = {"cheap": (80, 10, 10), "near": (10, 80, 10), "green": (10, 10, 80), "even": (34, 33, 33)}
 CONTROLS = frozenset({
     "units", "accelerator", "hours", "finish__lte", "near", "q", "w_price", "w_latency", "w_green", "sort", "view",
@@ -215,7 +216,7 @@ def sorts(question: Question) -> list[Choice]:
 def ways_out(question: Question, result: SearchResult, now: datetime) -> list[dict[str, Any]]:
     """Each filter to drop and each limit to loosen, with the offers that return; the most first."""
     ways = [_drop(name, question, result, now) for name in dict.fromkeys(question.query) if is_filter(name)]
-    ways += [_loosen(relax, question, result.currency) for relax in result.relax]
+    ways += [_loosen(relax, question, result.currency, now) for relax in result.relax]
     seen: dict[str, dict[str, Any]] = {}
     for way in ways:
         if way["offers"]:
@@ -240,11 +241,23 @@ def _fitting(name: str, question: Question, result: SearchResult, now: datetime)
     return len(ranking.rank(result.snapshot, replace(result.ask, limits=kept), with_relax=False).ranked)
 
 
-def _loosen(relax: Any, question: Question, currency: str) -> dict[str, Any]:
+def _loosen(relax: Any, question: Question, currency: str, now: datetime) -> dict[str, Any]:
+    """The smallest change that admits an offer, with how many it really admits."""
     changes = changes_of(relax)
-    names = {"finish_by": "finish__lte", "start_after": "start__gte"}
-    asked = {names.get(name, name): value for name, value in changes.items()}
-    return {"href": question.link(**asked), "sentence": relaxing(changes, currency), "offers": relax["offers"]}
+    asked = {TIMES.get(name, name): value for name, value in changes.items()}
+    offers = len(search(need=_loosened(question.need, changes), now=now).rows)
+    return {"href": question.link(**asked), "sentence": relaxing(changes, currency), "offers": offers}
+
+
+def _loosened(need: Need, changes: Mapping[str, Any]) -> Need:
+    """The need with its limits, units or times changed; None drops one."""
+    times = {
+        name: datetime.fromisoformat(changes[name]) if changes[name] else None for name in TIMES if name in changes
+    }
+    shape = {name: changes[name] for name in ("units",) if name in changes}
+    rest = {name: value for name, value in changes.items() if name not in times and name not in shape}
+    limits = {name: value for name, value in (dict(need.limits) | rest).items() if value is not None}
+    return replace(need, limits=limits, **shape, **times)
 
 
 def command(question: Question, currency: str) -> str:

@@ -64,10 +64,36 @@ def ask(name: str = "a", **fields: Any) -> Ask:
 
 
 @st.composite
+def asks_at(draw: st.DrawFn, name: str, now: int) -> Ask:
+    """One ask with a few limits at their edges."""
+    limits = draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "tier": st.just(("firm",)),
+                "latency_ms__lte": st.sampled_from([5, 20]),
+                "renewable_share__gte": st.sampled_from([250_000, 600_000]),
+                "price_pflop__lte": st.sampled_from([120, 250, 400]),
+                "total__lte": st.sampled_from([200, 5000]),
+            },
+        )
+    )
+    return ask(
+        name,
+        units=draw(st.integers(1, 4)),
+        run_s=draw(st.sampled_from([60, 1800, HOUR, 2 * HOUR])),
+        limits=limits,
+        due_s=draw(st.sampled_from([None, now - 1])),
+        when=draw(st.sampled_from(["balanced", "now", "cheapest"])),
+        start_after_s=draw(st.sampled_from([None, NOON + HOUR])),
+        finish_by_s=draw(st.sampled_from([None, NOON + 2 * HOUR])),
+    )
+
+
+@st.composite
 def markets(draw: st.DrawFn) -> Snapshot:
     """Tiny, boundary-heavy markets: few units, few hours, many ties."""
     hours = draw(st.integers(2, 6))
-    small = st.integers(1, 4)
 
     def series(values: st.SearchStrategy[int]) -> list[int]:
         return draw(st.lists(values, min_size=hours, max_size=hours))
@@ -85,25 +111,5 @@ def markets(draw: st.DrawFn) -> Snapshot:
             )
         )  # fmt: skip
     now = NOON + draw(st.sampled_from([0, 600, 2400]))
-    asks = []
-    for number in range(draw(st.integers(1, 6))):
-        limits = draw(
-            st.fixed_dictionaries(
-                {},
-                optional={
-                    "tier": st.just(("firm",)), "latency_ms__lte": st.sampled_from([5, 20]),
-                    "renewable_share__gte": st.sampled_from([250_000, 600_000]),
-                    "price_pflop__lte": st.sampled_from([120, 250, 400]), "total__lte": st.sampled_from([200, 5000]),
-                },
-            )
-        )  # fmt: skip
-        asks.append(
-            ask(
-                f"a{number}", units=draw(small), run_s=draw(st.sampled_from([60, 1800, HOUR, 2 * HOUR])), limits=limits,
-                due_s=draw(st.sampled_from([None, now - 1])),
-                when=draw(st.sampled_from(["balanced", "now", "cheapest"])),
-                start_after_s=draw(st.sampled_from([None, NOON + HOUR])),
-                finish_by_s=draw(st.sampled_from([None, NOON + 2 * HOUR])),
-            )
-        )  # fmt: skip
+    asks = [draw(asks_at(f"a{number}", now)) for number in range(draw(st.integers(1, 6)))]
     return replace(snapshot(offers, now=now), asks=tuple(asks))

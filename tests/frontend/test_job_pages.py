@@ -105,7 +105,11 @@ def test_the_list_goes_on_where_a_page_ends(browser, buyer):
 def test_the_form_writes_the_file_and_the_file_fills_the_form():
     tree = {
         "name": "train", "resources": {"accelerators": "H100:8"}, "run": "python3 train.py\necho done",
-        "config": {"joulemart": {"time_limit_s": 5400, "renewable_min": 0.85, "near": "berlin", "max_total": 9050}},
+        "config": {
+            "joulemart": {
+                "time_limit_s": 5400, "when": "now", "renewable_min": 0.85, "near": "berlin", "max_total": 9050,
+            }
+        },
     }  # fmt: skip
 
     values = from_file(tree, "USD")

@@ -7,8 +7,9 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
+from marketplace.common.clock import hour_floor, rfc3339, utc_now
 from tests.frontend.market_stall import NEED, stock
-from tests.frontend.stage import text_of
+from tests.frontend.stage import HOUR, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -101,6 +102,25 @@ def test_an_empty_shelf_names_the_filter_to_drop_and_the_offers_that_return(visi
     assert "Drop: Latency up to 1 ms 2 offers" in text_of(page)
     way = re.search(r'class="relax" href="([^"]+)"', page.content.decode())
     assert len(titles(visitor.get("/" + way[1].replace("&amp;", "&")))) == 2
+
+
+def test_a_looser_limit_promises_only_the_offers_it_admits(visitor):
+    stock("Hall One", latency_ms=20)
+    stock("Hall Two", latency_ms=30)
+
+    page = visitor.get(f"/?{NEED}&latency_ms__lte=1")
+
+    assert "Latency up to 20 ms 1 offer" in text_of(page)
+
+
+def test_a_deadline_too_near_offers_a_later_one(visitor):
+    stock("Hall One")
+    soon = hour_floor(utc_now()) + 2 * HOUR
+
+    page = visitor.get(f"/?{NEED}&finish__lte={rfc3339(soon)}")
+
+    way = re.search(r'class="relax" href="([^"]+)"', page.content.decode())
+    assert titles(visitor.get("/" + way[1].replace("&amp;", "&"))) == ["Hall One H100"]
 
 
 def test_a_value_that_cannot_be_used_is_named_with_its_mend(visitor):
