@@ -93,7 +93,8 @@ def nothing_new(plan: Plan, jobs: Mapping[str, Job]) -> bool:
 
 def postpone(jobs: Iterable[Job], now: datetime) -> None:
     """Look at these waiting jobs again a little later; units given back bring them forward."""
-    Job.objects.filter(pk__in=[job.pk for job in jobs], state="queued").update(next_attempt_at=now + LOOK_AGAIN)
+    told = Job.objects.filter(pk__in=[job.pk for job in jobs], state="queued", unplaced__isnull=False)
+    told.filter(next_attempt_at__lte=now).update(next_attempt_at=now + LOOK_AGAIN)
 
 
 def refuse(*, job: Job, refusal: Unplaced, now: datetime) -> None:
@@ -102,4 +103,5 @@ def refuse(*, job: Job, refusal: Unplaced, now: datetime) -> None:
     if refusal.code in {"no_offer_fits", "never_fits"} and job.excluded_sites:
         changes["excluded_sites"] = []
         changes["next_attempt_at"] = now
-    Job.objects.filter(pk=job.pk, state="queued", version=job.version).update(**changes)
+    unchanged = Job.objects.filter(pk=job.pk, state="queued", version=job.version, next_attempt_at__lte=now)
+    unchanged.update(**changes)  # units given back meanwhile have set a later turn, which stays

@@ -216,6 +216,9 @@ def _without(result: SearchResult, name: str) -> Sequence[Ranked]:
 
 
 def _segment(need: Need) -> str:
+    named = Offer.objects.filter(public_id__in=need.limits.get("offer", ()))
+    if pinned := named.values_list("hardware__family", flat=True).first():
+        return pinned
     names = need.limits.get("accelerator")
     families = need.limits.get("family")
     return segment_of(names) if names else families[0] if families else DEFAULT_FAMILY

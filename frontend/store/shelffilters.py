@@ -251,13 +251,18 @@ def _loosen(relax: Any, question: Question, currency: str, now: datetime) -> dic
 
 def _loosened(need: Need, changes: Mapping[str, Any]) -> Need:
     """The need with its limits, units or times changed; None drops one."""
-    times = {
-        name: datetime.fromisoformat(changes[name]) if changes[name] else None for name in TIMES if name in changes
-    }
-    shape = {name: changes[name] for name in ("units",) if name in changes}
-    rest = {name: value for name, value in changes.items() if name not in times and name not in shape}
+    rest = {name: value for name, value in changes.items() if name not in TIMES and name != "units"}
     limits = {name: value for name, value in (dict(need.limits) | rest).items() if value is not None}
-    return replace(need, limits=limits, **shape, **times)
+    need = replace(need, limits=limits, units=changes.get("units", need.units))
+    if "finish_by" in changes:
+        need = replace(need, finish_by=_moment(changes["finish_by"]))
+    if "start_after" in changes:
+        need = replace(need, start_after=_moment(changes["start_after"]))
+    return need
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def command(question: Question, currency: str) -> str:

@@ -149,6 +149,32 @@ def test_relaxing_by_less_than_what_was_said_does_not_help():
     assert fresh(job).state == "queued"
 
 
+def test_a_job_for_more_units_than_exist_is_placed_once_it_asks_for_as_many_as_was_said():
+    offer = make_cpu_offer(units=2)
+    job = make_job(now=NOON, units=3, ask=limited() | {"units": 3})
+    match()
+    way_out = refusal_as_told(fresh(job).unplaced)["relax"][0]
+
+    relax_job(job=fresh(job), limits=way_out["changes"], now=NOON)
+    match()
+
+    assert way_out["changes"] == {"units": 2}
+    assert (fresh(job).state, fresh(job).units, promised(offer)) == ("allocated", 2, {12: 2})
+
+
+def test_a_job_relaxed_while_its_old_refusal_is_repeated_keeps_its_turn(monkeypatch):
+    make_cpu_offer()
+    job = make_job(now=NOON, ask=limited(price__lte=1))
+    match()
+    with monkeypatch.context() as patch:
+        meanwhile(patch, lambda: relax_job(job=fresh(job), limits={"price__lte": None}, now=NOON + SOON))
+        match(NOON + SOON)
+
+    match(NOON + SOON)
+
+    assert fresh(job).state == "allocated"
+
+
 def test_a_round_without_a_job_whose_turn_has_come_does_nothing():
     make_cpu_offer()
     make_job(now=NOON, next_attempt_at=NOON + SOON)
