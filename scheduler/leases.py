@@ -12,7 +12,7 @@ from accounts.models import ApiKey
 from marketplace.catalog.models import Offer, Site
 from marketplace.catalog.services import pause_offer
 from marketplace.common.errors import NotFound
-from scheduler.attempts import end_attempt, mark_running, move_attempt, move_job
+from scheduler.attempts import bring_forward, end_attempt, mark_running, move_attempt, move_job
 from scheduler.errors import LeaseFenced
 from scheduler.models import Agent, Attempt, Lease
 from scheduler.querysets import ClockTimestamp
@@ -45,6 +45,8 @@ def register_agent(*, key: ApiKey, facts: dict[str, Any], now: datetime) -> Agen
         site=site, name=facts["name"], defaults=known, create_defaults=known | {"registered_at": now}
     )
     _pause_overstated(site, facts["devices"], now)
+    for segment in set(Offer.objects.live().values_list("hardware__family", flat=True)):
+        bring_forward(segment, now)  # sites that had no agent have one now
     return agent
 
 

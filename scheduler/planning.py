@@ -1,6 +1,6 @@
 """What would happen to a job if it were submitted now: nothing is written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -45,8 +45,12 @@ def try_out(*, ask: StoredAsk, now: datetime, start_after: datetime | None, fini
 def never_fits(
     *, ask: StoredAsk, now: datetime, start_after: datetime | None = None, finish_by: datetime | None = None
 ) -> dict[str, Any] | None:
-    """Why no offer can ever take `ask` (rejected, and relax in the API's units), or None when one could."""
-    trial = try_out(ask=ask, now=now, start_after=start_after, finish_by=finish_by)
+    """Why no offer can ever take `ask` (rejected, and relax in the API's units), or None when one could.
+
+    A site whose agent is away now may have one again: `served` is a limit of a round, not of ever.
+    """
+    lasting = replace(ask, limits={name: value for name, value in ask.limits.items() if name != "served"})
+    trial = try_out(ask=lasting, now=now, start_after=start_after, finish_by=finish_by)
     refused = [each for each in trial.plan.unplaced if each.code == "never_fits"]
     return refusal_as_told(refusal_as_json(refused[0])) if refused else None
 
