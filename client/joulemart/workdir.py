@@ -44,8 +44,8 @@ def read_job_file(path: Path) -> JobFile:
     pair = _workdir_pair(text)
     if pair is None:
         return JobFile(text, None)
-    key, value = pair
-    return JobFile(_blanked(text, key.start_mark.index, value.end_mark.index), path.parent / str(value.value))
+    key, value, in_flow = pair
+    return JobFile(_blanked(text, key.start_mark.index, value.end_mark.index, in_flow), path.parent / str(value.value))
 
 
 def scan(root: Path) -> Workdir:
@@ -84,8 +84,8 @@ def _walk(folder: Path) -> Iterator[Path | None]:
             yield entry
 
 
-def _workdir_pair(text: str) -> tuple[yaml.ScalarNode, yaml.ScalarNode] | None:
-    """The top-level `workdir` key and its value, when the text is YAML and has one."""
+def _workdir_pair(text: str) -> tuple[yaml.ScalarNode, yaml.ScalarNode, bool] | None:
+    """The top-level `workdir` key, its value and whether they stand in `{}`, when the text is YAML and has one."""
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):
@@ -93,16 +93,18 @@ def _workdir_pair(text: str) -> tuple[yaml.ScalarNode, yaml.ScalarNode] | None:
     pairs = tree.value if isinstance(tree, yaml.MappingNode) else []
     for key, value in pairs:
         if isinstance(key, yaml.ScalarNode) and key.value == "workdir" and isinstance(value, yaml.ScalarNode):
-            return key, value
+            return key, value, bool(tree.flow_style)
     return None
 
 
-def _blanked(text: str, start: int, end: int) -> str:
+def _blanked(text: str, start: int, end: int, in_flow: bool) -> str:
     """`text` with [start, end) and, in a flow mapping, one neighbouring comma made blank; lines keep their numbers."""
     after = end + len(text[end:]) - len(text[end:].lstrip())
     before = len(text[:start].rstrip())
     comma = None
-    if text[after : after + 1] == ",":
+    if not in_flow:
+        comma = None
+    elif text[after : after + 1] == ",":
         comma = after
     elif before and text[before - 1] == ",":
         comma = before - 1
