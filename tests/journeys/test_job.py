@@ -80,6 +80,7 @@ def test_the_stream_tells_the_whole_log_and_the_end(market, buyer):
     seen, text = set(), ""
 
     with httpx.stream("GET", address, headers=buyer.http.headers, timeout=60) as stream:
+        assert stream.status_code == 200, stream.read()
         for line in stream.iter_lines():
             if line.startswith("event: "):
                 seen.add(event := line.removeprefix("event: "))
@@ -98,9 +99,9 @@ def test_a_job_no_offer_can_take_says_what_to_relax_and_runs_once_relaxed(buyer)
     assert (refused.status_code, refused.json()["code"]) == (422, "never_fits")
     ways = {way["limit"]: way for way in refused.json()["facts"]["relax"]}
     latency = ways["latency_ms__lte"]
-    assert latency["to"] > 3
+    assert latency["to"] > 1
     assert latency["offers"] >= 1
-    relaxed = buyer.submit(text.replace("latency_ms_max: 3", f"latency_ms_max: {latency['to']}"))
+    relaxed = buyer.submit(text.replace("latency_ms_max: 1", f"latency_ms_max: {latency['to']}"))
     assert relaxed.status_code == 201
     assert buyer.wait(relaxed.json()["id"])["state"] == "succeeded"
 
