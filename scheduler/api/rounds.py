@@ -74,7 +74,11 @@ class ReplayView(APIView):
     def post(self, request: Request, round: str) -> Response:
         """Whether the stored snapshot gives the stored plan again, byte for byte."""
         row = _round(round)
-        return Response({"object": "replay", "round": row.public_id, "same": replay(row)})
+        try:
+            same = replay(row)
+        except LookupError as error:
+            raise NotFound(str(error), hint="snapshots are kept for 30 days") from error
+        return Response({"object": "replay", "round": row.public_id, "same": same})
 
 
 def _round(public_id: str) -> MatchRound:
