@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -78,6 +79,7 @@ class Marketplace:
     """Give it work with `offer`, wait for what happens with `until`; `cut` takes the network away."""
 
     def __init__(self, *, lease_s: float = 10.0, heartbeat_s: float = 0.5) -> None:
+        self.token = secrets.token_hex(4)  # control groups are named after leases: two stand-ins must not share one
         self.lease_s, self.heartbeat_s = lease_s, heartbeat_s
         self.changed = threading.Condition(threading.RLock())
         self.works: dict[str, Work] = {}
@@ -110,7 +112,7 @@ class Marketplace:
                 }
             )
         body = {
-            "id": f"lse_{number}",
+            "id": f"lse_{self.token}{number}",
             "epoch": 1,
             "attempt": f"att_{number}",
             "job": f"job_{number}",
