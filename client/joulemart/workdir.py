@@ -90,8 +90,9 @@ def _workdir_pair(text: str) -> tuple[yaml.ScalarNode, yaml.ScalarNode, bool] | 
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):
         return None
-    pairs = tree.value if isinstance(tree, yaml.MappingNode) else []
-    for key, value in pairs:
+    if not isinstance(tree, yaml.MappingNode):
+        return None
+    for key, value in tree.value:
         if isinstance(key, yaml.ScalarNode) and key.value == "workdir" and isinstance(value, yaml.ScalarNode):
             return key, value, bool(tree.flow_style)
     return None
