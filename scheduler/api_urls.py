@@ -7,6 +7,7 @@ from scheduler.api import agent, files, jobs, offers, quotes, rounds
 urlpatterns = [
     path("quotes", quotes.QuotesView.as_view(), name="api-quotes"),
     path("quotes/<str:quote>", quotes.QuoteView.as_view(), name="api-quote"),
+    path("reservations", quotes.ReservationsView.as_view(), name="api-reservations"),
     path("offers", offers.OffersView.as_view(), name="api-offers"),
     path("offers/new", offers.NewOfferView.as_view(), name="api-offer-new"),
     path("offers/<str:offer>", offers.OfferView.as_view(), name="api-offer"),

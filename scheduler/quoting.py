@@ -2,7 +2,10 @@
 
 import hashlib
 import hmac
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +15,7 @@ from accounts.models import Organization
 from marketplace.booking.models import Quote
 from marketplace.booking.services import hold_option
 from marketplace.common.clock import rfc3339
+from marketplace.common.errors import FieldProblem, ValidationFailed
 from marketplace.common.ids import new_id
 from scheduler.core import canonical, explain
 from scheduler.errors import NoOfferFits
@@ -24,8 +28,10 @@ MOST_OPTIONS = 5
 def make_quote(*, buyer: Organization, need: Need, now: datetime, hold: bool = False) -> Quote:
     """Freeze up to five options for `need`; with `hold` the first is held as a reservation until the quote expires.
 
-    Raises NoOfferFits with what each limit rejects and what would help.
+    Only offers in the buyer's own currency are quoted. Raises NoOfferFits with what each limit rejects and what would
+    help, ValidationFailed for a need in another currency.
     """
+    need = replace(need, limits=dict(need.limits) | {"currency": [_wallet(buyer, need)]})
     result = search(need=need, now=now)
     if not result.rows:
         raise NoOfferFits(rejected=dict(result.rejected), relax=[dict(each) for each in result.relax])
@@ -42,6 +48,15 @@ def make_quote(*, buyer: Organization, need: Need, now: datetime, hold: bool = F
     return quote
 
 
+def _wallet(buyer: Organization, need: Need) -> str:
+    """The currency that the buyer pays in."""
+    asked = need.limits.get("currency")
+    if asked and buyer.currency not in asked:
+        detail = f"your organization pays in {buyer.currency}"
+        raise ValidationFailed([FieldProblem("/where/currency", "bad_value", detail, buyer.currency)])
+    return buyer.currency
+
+
 def sign(public_id: str, options: list[dict[str, Any]]) -> str:
     """HMAC-SHA256 over the canonical JSON of a quote, in hex: it shows that nobody changed a price."""
     key = hashlib.sha256(f"quote {settings.SECRET_KEY}".encode()).digest()
@@ -49,17 +64,40 @@ def sign(public_id: str, options: list[dict[str, Any]]) -> str:
 
 
 def request_as_json(need: Need) -> dict[str, Any]:
-    """The need as it was asked, so that an expired quote can be asked for again."""
+    """The need as it was asked, in the words of a quote's body: `need_again` reads it."""
+    where = {name: _plain(value) for name, value in need.limits.items()}
     return {
         "units": need.units,
         "hours": need.hours,
-        "where": {name: value for name, value in need.limits.items()} | ({"near": need.near} if need.near else {}),
+        "where": where | ({"near": need.near} if need.near else {}),
+        "text": need.text,
         "weights": dict(zip(("price", "latency", "green"), need.weights, strict=True)),
         "when": need.when,
         "start": rfc3339(need.start),
         "start_after": rfc3339(need.start_after),
         "finish_by": rfc3339(need.finish_by),
     }
+
+
+def need_again(request: Mapping[str, Any], now: datetime) -> Need:
+    """The need of a stored request as it can be asked for now: a start that has passed is chosen anew."""
+    limits = dict(request["where"])
+    start, after, finish = (_moment(request[name]) for name in ("start", "start_after", "finish_by"))
+    weights = request["weights"]
+    return Need(
+        units=request["units"], hours=request["hours"], near=limits.pop("near", None), when=request["when"],
+        weights=(weights["price"], weights["latency"], weights["green"]), limits=limits, text=request.get("text", ""),
+        start=start if start and start > now else None, start_after=after, finish_by=finish,
+    )  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """A limit as JSON writes it."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def option_as_json(result: SearchResult, row: Row) -> dict[str, Any]:

@@ -31,15 +31,16 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RIBBON_HOURS = 48
 DEFAULT_FAMILY = "accelerator"
 UG_PER_G = 10**6
-SORTS: Mapping[str, Callable[["Row"], int]] = {
+# What a list may be ordered by; None is unknown and stands last, whichever way the order runs.
+SORTS: Mapping[str, Callable[["Row"], int | None]] = {
     "fit": lambda row: row.ranked.z,
     "total": lambda row: row.total_minor,
     "unit_price": lambda row: row.ranked.price_mm,
     "price_per_pflop_hour": lambda row: row.pflop_hour_mm,
     "carbon": lambda row: row.ranked.ci_mg,
     "renewable_share": lambda row: row.ranked.share_ppm,
-    "latency": lambda row: row.ranked.latency_ms if row.ranked.latency_ms is not None else 10**9,
-    "reliability": lambda row: row.offer.reliability_ppm or 0,
+    "latency": lambda row: row.ranked.latency_ms,
+    "reliability": lambda row: row.offer.reliability_ppm,
     "start": lambda row: row.ranked.start_s,
 }
 
@@ -261,7 +262,12 @@ def _sorted(rows: list[Row], sort: str) -> list[Row]:
     if sort == "fit":
         return rows
     sign = -1 if sort.startswith("-") else 1
-    return sorted(rows, key=lambda row: (sign * SORTS[name](row), row.offer.public_id))
+
+    def place(row: Row) -> tuple[bool, int, str]:
+        value = SORTS[name](row)
+        return value is None, sign * (value or 0), row.offer.public_id
+
+    return sorted(rows, key=place)
 
 
 def _ribbon(snapshot: Snapshot, listed: Sequence[Ranked], now: datetime) -> list[RibbonHour]:

@@ -57,6 +57,31 @@ class WholeFilter(filters.Filter):  # type: ignore[misc]  # django-filter has no
     field_class = WholeField
 
 
+class Words(forms.Field):
+    """The texts of a name that may be repeated; with `commas`, one value may hold several."""
+
+    widget = forms.MultipleHiddenInput  # reads every value, where others read the last
+
+    def __init__(self, *, commas: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.commas = commas
+
+    def clean(self, value: Any) -> list[str]:
+        """Without repeats and empty ones."""
+        given = value or []
+        texts = ",".join(given).split(",") if self.commas else given
+        return list(dict.fromkeys(text.strip() for text in texts if text.strip()))
+
+
+class AnyOf(filters.Filter):  # type: ignore[misc]  # django-filter has no types
+    """Offers with one of these texts."""
+
+    field_class = Words
+
+    def __init__(self, field_name: str, **kwargs: Any) -> None:
+        super().__init__(field_name, lookup_expr="in", **kwargs)
+
+
 class OfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
     """Filters of `/` and of `GET /api/v1/offers`."""
 
@@ -64,13 +89,13 @@ class OfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has
     family = filters.MultipleChoiceFilter(field_name="hardware__family", choices=Family.choices)
     accelerator = filters.MultipleChoiceFilter(field_name="hardware__accelerator", choices=accelerator_choices)
     memory_gb__gte = WholeFilter(field_name="hardware__memory_gb", lookup_expr="gte", min_value=0)
-    interconnect = filters.CharFilter(field_name="hardware__interconnect")
+    interconnect = AnyOf("hardware__interconnect")
     kind = filters.MultipleChoiceFilter(field_name="site__kind", choices=SiteKind.choices)
-    residency = filters.BaseInFilter(field_name="site__country", method="in_any_case")
-    region = filters.CharFilter(field_name="site__region")
-    site = filters.CharFilter(field_name="site__public_id")
-    provider = filters.CharFilter(field_name="site__provider__public_id")
-    currency = filters.CharFilter(field_name="currency")
+    residency = AnyOf("site__country", method="in_any_case", commas=True)
+    region = AnyOf("site__region")
+    site = AnyOf("site__public_id")
+    provider = AnyOf("site__provider__public_id")
+    currency = AnyOf("currency")
     term = filters.MultipleChoiceFilter(field_name="term", choices=Term.choices)
     tier = filters.MultipleChoiceFilter(field_name="tier", choices=Tier.choices)
     evidence = filters.ChoiceFilter(method="at_least_evidence", choices=_choices(EVIDENCE))
@@ -162,11 +187,7 @@ class OfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has
 
 
 def _plain(name: str, value: Any) -> Any:
-    if name in {"residency", "site", "provider", "region", "interconnect", "currency"}:
-        return [
-            each.upper() if name == "residency" else each for each in (value if isinstance(value, list) else [value])
-        ]
-    return value
+    return [each.upper() for each in value] if name == "residency" else value
 
 
 def _errors(filterset: OfferFilter) -> list[tuple[str, str]]:

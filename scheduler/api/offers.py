@@ -1,8 +1,10 @@
 """The shelf over HTTP: ranked offers, their calendars, and what a provider may change."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django_filters import MultipleChoiceFilter
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -10,26 +12,39 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Role
-from accounts.tenancy import organizations_of
+from accounts.tenancy import current_organization, organizations_of
 from marketplace.booking.models import CapacityDay
 from marketplace.booking.services import ensure_capacity
 from marketplace.catalog import services
-from marketplace.catalog.filters import OfferFilter
+from marketplace.catalog.filters import AnyOf, OfferFilter
 from marketplace.catalog.models import HardwareClass, Offer, Place, Site
 from marketplace.catalog.offerview import hardware_as_json, offer_as_json, place_as_json, site_as_json
 from marketplace.catalog.querysets import OfferQuerySet
 from marketplace.common.clock import HOUR, hour_floor, rfc3339, utc_now
-from marketplace.common.errors import FieldProblem, InvalidParameter, NotFound
+from marketplace.common.errors import FieldProblem, InvalidParameter, NotFound, ValidationFailed
 from marketplace.common.etag import require_match, with_etag
 from marketplace.common.paging import list_answer, page_of_list, paged, read_ask
 from marketplace.common.parsing import parse
 from marketplace.energy.services import hours_of
-from scheduler.search import Row, facets, need_of, search
+from scheduler.api.rehearsal import DRY_RUN, rehearsable
+from scheduler.search import SORTS, Row, facets, need_of, search
 from scheduler.searchview import row_as_json
 from scheduler.snapshot import hourly_prices
 
 DAYS_AHEAD = 16
+MOST_DAYS = 14
 WHENS = ("now", "balanced", "cheapest", "greenest")
+BY_THE_HOUR = "by_the_hour"  # the method of filters that only a ranking decides
+TIMES = {"start_after": "start__gte", "finish_by": "finish__lte"}  # a way out's words: those of the query
+QUERY = [
+    OpenApiParameter(name, many=isinstance(each, (AnyOf, MultipleChoiceFilter)))
+    for name, each in OfferFilter.base_filters.items()
+] + [
+    OpenApiParameter("when", enum=WHENS),
+    OpenApiParameter("sort", enum=[*SORTS, *(f"-{name}" for name in SORTS)]),
+    OpenApiParameter("facets", enum=["1"]),
+    *(OpenApiParameter(name) for name in ("limit", "starting_after", "ending_before")),
+]
 
 
 class OfferInput(serializers.Serializer[dict[str, Any]]):
@@ -43,6 +58,10 @@ class OfferInput(serializers.Serializer[dict[str, Any]]):
     tier = serializers.CharField(max_length=14, default="firm")
     term = serializers.CharField(max_length=10, default="on_demand")
     electricity_mm_per_kwh = serializers.IntegerField(min_value=0, default=0)
+    notice_s = serializers.IntegerField(min_value=0, default=120)
+    boot_s = serializers.IntegerField(min_value=0, default=60)
+    network = serializers.BooleanField(source="egress", default=False)
+    description = serializers.CharField(max_length=400, allow_blank=True, default="")
 
 
 class RatesInput(serializers.Serializer[dict[str, Any]]):
@@ -59,8 +78,8 @@ def visible(request: Request) -> OfferQuerySet:
 
 
 def own(request: Request, offer: str) -> Offer:
-    """The caller's own offer, or NotFound."""
-    return Offer.objects.with_shelf().of_providers(organizations_of(request)).by_public_id(offer)
+    """The offer of the organization that the caller acts for, and has the role in; or NotFound."""
+    return Offer.objects.with_shelf().of_providers([current_organization(request)]).by_public_id(offer)
 
 
 class OffersView(APIView):
@@ -68,25 +87,25 @@ class OffersView(APIView):
 
     public = True
 
-    @extend_schema(
-        tags=["offers"], operation_id="offers_list", responses={200: dict},
-        parameters=[OpenApiParameter(name) for name in ("units", "hours", "near", "sort", "when", "facets")],
-    )  # fmt: skip
+    @extend_schema(tags=["offers"], operation_id="offers_list", responses={200: dict}, parameters=QUERY)
     def get(self, request: Request) -> Response:
-        """Offers that fit, ranked by cost for the stated need; `facets=1` adds counts."""
+        """Offers that fit, ranked by cost for the stated need; `facets=1` adds counts.
+
+        A provider who names their own organization as `provider` sees their offers in every state, not ranked.
+        """
         now = utc_now()
         query = OfferFilter.read(request.query_params)
         when = request.query_params.get("when", "balanced")
         if when not in WHENS:
             detail = f"no such preference {when}"
             raise InvalidParameter([FieldProblem("when", "invalid_parameter", detail, ", ".join(WHENS))])
-        provider = request.query_params.get("provider")
-        if provider and provider in {each.public_id for each in _organizations(request)}:
-            rows = Offer.objects.with_shelf().of_providers(_organizations(request))
-            return paged(request, rows, lambda offer: offer_as_json(offer, now), now=now)
+        named = set(request.query_params.getlist("provider"))
+        if named and named <= {each.public_id for each in organizations_of(request)}:
+            return paged(request, own_shelf(query), lambda offer: offer_as_json(offer, now), now=now)
         result = search(need=need_of(query, when=when), now=now, sort=request.query_params.get("sort", "fit"))
         page = page_of_list(list(result.rows), read_ask(request.query_params), id_of=lambda row: row.offer.public_id)
-        extra: dict[str, Any] = {"rejected": dict(result.rejected), "relax": list(result.relax)}
+        ways = [dict(way) | {"query": followed(request, way["changes"])} for way in result.relax]
+        extra: dict[str, Any] = {"rejected": dict(result.rejected), "relax": ways}
         if request.query_params.get("facets") == "1":
             extra["facets"] = facets(result)
 
@@ -96,8 +115,32 @@ class OffersView(APIView):
         return list_answer(request, page, as_json, now=now, considered=result.considered, **extra)
 
 
-def _organizations(request: Request) -> list[Any]:
-    return organizations_of(request) if request.user.is_authenticated or request.auth else []
+def own_shelf(query: OfferFilter) -> OfferQuerySet:
+    """A provider's own offers in every state that the filters keep, newest first.
+
+    Raises InvalidParameter for a filter that only a ranking over hours can decide, since a draft has none.
+    """
+    hourly = [name for name in query.limits() if query.filters[name].method == BY_THE_HOUR]
+    if hourly:
+        detail = "your own offers are listed in every state, without hours to check"
+        hint = "leave it out, or leave out provider"
+        raise InvalidParameter([FieldProblem(name, "invalid_parameter", detail, hint) for name in hourly])
+    rows: OfferQuerySet = query.filter_queryset(Offer.objects.with_shelf())
+    return rows
+
+
+def followed(request: Request, changes: Mapping[str, Any]) -> str:
+    """The query string with `changes` made: the same question, loosened."""
+    query = request.query_params.copy()
+    for cursor in ("starting_after", "ending_before"):
+        query.pop(cursor, None)
+    for name, value in changes.items():
+        asked = TIMES.get(name, name)
+        if value is None:
+            query.pop(asked, None)
+        else:
+            query.setlist(asked, [str(each) for each in (value if isinstance(value, list) else [value])])
+    return query.urlencode(safe=":,")
 
 
 class NewOfferView(APIView):
@@ -106,12 +149,13 @@ class NewOfferView(APIView):
     scopes = {"POST": "offers:write"}
     roles = {"POST": (Role.PROVIDER,)}
 
-    @extend_schema(tags=["offers"], request=OfferInput, responses={201: dict})
+    @extend_schema(tags=["offers"], request=OfferInput, responses={201: dict}, parameters=[DRY_RUN])
+    @rehearsable
     def post(self, request: Request) -> Response:
         """A draft at one of the caller's sites, with capacity for the coming days."""
         now = utc_now()
         ask = parse(OfferInput, request.data)
-        site = Site.objects.of_providers(organizations_of(request)).by_public_id(ask.pop("site"))
+        site = Site.objects.of_providers([current_organization(request)]).by_public_id(ask.pop("site"))
         hardware = HardwareClass.objects.filter(slug=ask.pop("hardware")).first()
         if hardware is None:
             slugs = ", ".join(HardwareClass.objects.order_by("slug").values_list("slug", flat=True))
@@ -139,15 +183,24 @@ class OfferRatesView(APIView):
     scopes = {"PATCH": "offers:write"}
     roles = {"PATCH": (Role.PROVIDER,)}
 
-    @extend_schema(tags=["offers"], request=RatesInput, responses={200: dict})
+    @extend_schema(tags=["offers"], request=RatesInput, responses={200: dict}, parameters=[DRY_RUN])
+    @rehearsable
     def patch(self, request: Request, offer: str) -> Response:
         """New rates for some hours of the week; contracts keep theirs. Needs If-Match."""
         row = own(request, offer)
         require_match(request, row.version)
-        given = parse(RatesInput, request.data)["rates_mm"]
-        rates = {int(hour): rate for hour, rate in given.items() if hour.isdigit()}
+        rates = hours_of_week(parse(RatesInput, request.data)["rates_mm"])
         row = services.reprice_hours(offer=row, rates_mm=rates, version=row.version, now=utc_now())
         return with_etag(Response(offer_as_json(row, utc_now())), row.version)
+
+
+def hours_of_week(given: Mapping[str, int]) -> dict[int, int]:
+    """Rates by hour as numbers; raises ValidationFailed for a name that is no hour."""
+    wrong = [name for name in given if not (name.isascii() and name.isdigit())]
+    if wrong:
+        detail = "hours are named 0 to 167, from Monday 00:00 UTC on"
+        raise ValidationFailed([FieldProblem(f"/rates_mm/{name}", "bad_value", detail, "0") for name in wrong])
+    return {int(name): rate for name, rate in given.items()}
 
 
 class OfferStateView(APIView):
@@ -157,7 +210,8 @@ class OfferStateView(APIView):
     roles = {"POST": (Role.PROVIDER,)}
     verb = ""
 
-    @extend_schema(tags=["offers"], request=None, responses={200: dict})
+    @extend_schema(tags=["offers"], request=None, responses={200: dict}, parameters=[DRY_RUN])
+    @rehearsable
     def post(self, request: Request, offer: str) -> Response:
         """Needs If-Match."""
         row = own(request, offer)
@@ -175,11 +229,18 @@ class CalendarView(APIView):
     @extend_schema(tags=["offers"], parameters=[OpenApiParameter("days", int)], responses={200: dict})
     def get(self, request: Request, offer: str) -> Response:
         """Price, renewable share, carbon and free units of every hour for up to 14 days."""
-        field = serializers.IntegerField(min_value=1, max_value=14)
-        days = int(field.run_validation(request.query_params.get("days", "7")))
         row = visible(request).by_public_id(offer)
-        hours = calendar_of(row, days * 24)
+        hours = calendar_of(row, days_asked(request) * 24)
         return Response({"object": "calendar", "offer": row.public_id, "hours": hours})
+
+
+def days_asked(request: Request) -> int:
+    """`days` of the query, a week unless told; raises InvalidParameter."""
+    text = request.query_params.get("days", "7")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MOST_DAYS):
+        detail = f"days must be a whole number from 1 to {MOST_DAYS}"
+        raise InvalidParameter([FieldProblem("days", "invalid_parameter", detail, "7")])
+    return int(text)
 
 
 def calendar_of(offer: Offer, hours: int) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Quotes over HTTP."""
+"""Quotes over HTTP, and reservations made from them."""
 
 from datetime import datetime
 from typing import Any
@@ -12,17 +12,22 @@ from rest_framework.views import APIView
 
 from accounts.idempotency import idempotent
 from accounts.tenancy import current_organization, organizations_of
+from marketplace.booking import api as booking
+from marketplace.booking.errors import CapacityTaken
 from marketplace.booking.models import Quote
 from marketplace.booking.reservationview import quote_as_json
-from marketplace.catalog.filters import OfferFilter
+from marketplace.catalog.filters import PAGING, REQUEST, OfferFilter
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import FieldProblem, ValidationFailed
 from marketplace.common.parsing import parse
+from scheduler.api.rehearsal import DRY_RUN, rehearsable
 from scheduler.core.scoring import whole_weights
-from scheduler.quoting import make_quote
+from scheduler.errors import NoOfferFits
+from scheduler.quoting import make_quote, need_again
 from scheduler.search import Need
 
-MOST_DAYS = 14
+# Names of the shelf's query that a quote's body says beside `where`, or not at all.
+BESIDE = (PAGING | REQUEST) - {"near", "start__gte", "finish__lte"}
 
 
 class WeightsInput(serializers.Serializer[dict[str, Any]]):
@@ -50,11 +55,14 @@ class QuoteInput(serializers.Serializer[dict[str, Any]]):
 
 def need_of_quote(ask: dict[str, Any], now: datetime) -> Need:
     """The need that a quote's body states. Raises InvalidParameter, UnknownParameter, ValidationFailed."""
+    if beside := sorted(BESIDE & set(ask["where"])):
+        detail = "this is no filter: say it beside where"
+        raise ValidationFailed([FieldProblem(f"/where/{name}", "unknown_field", detail) for name in beside])
     query = QueryDict(mutable=True)
     for name, value in ask["where"].items():
         query.setlist(name, [str(each) for each in value] if isinstance(value, list) else [str(value)])
     filters = OfferFilter.read(query)
-    limits = filters.limits()
+    limits, clean = filters.limits(), filters.form.cleaned_data
     text = limits.pop("q", "")
     if "offer" in ask:
         limits["offer"] = [ask["offer"]]
@@ -68,7 +76,8 @@ def need_of_quote(ask: dict[str, Any], now: datetime) -> Need:
         raise ValidationFailed([FieldProblem("/weights", "bad_value", str(error))]) from error
     return Need(
         units=ask["units"], hours=ask["hours"], near=filters.place, weights=weights, when=ask["when"], limits=limits,
-        text=text, start=ask.get("start"), start_after=ask.get("start_after"), finish_by=ask.get("finish_by"),
+        text=text, start=ask.get("start"), start_after=ask.get("start_after") or clean["start__gte"],
+        finish_by=ask.get("finish_by") or clean["finish__lte"],
     )  # fmt: skip
 
 
@@ -78,7 +87,8 @@ class QuotesView(APIView):
     scopes = {"POST": "reservations:write"}
     limit = "quotes"
 
-    @extend_schema(tags=["quotes"], request=QuoteInput, responses={201: dict})
+    @extend_schema(tags=["quotes"], request=QuoteInput, responses={201: dict}, parameters=[DRY_RUN])
+    @rehearsable
     @idempotent()
     def post(self, request: Request) -> Response:
         """Up to five options, best first; `hold: true` holds the first until the quote expires."""
@@ -99,3 +109,32 @@ class QuoteView(APIView):
     def get(self, request: Request, quote: str) -> Response:
         """The frozen answer."""
         return Response(quote_as_json(Quote.objects.of(organizations_of(request)).by_public_id(quote)))
+
+
+class ReservationsView(booking.ReservationsView):
+    """List reservations, and make them from quotes."""
+
+    @extend_schema(
+        tags=["reservations"], request=booking.ReserveInput, responses={201: dict}, parameters=[DRY_RUN],
+    )  # fmt: skip
+    @rehearsable
+    def post(self, request: Request) -> Response:
+        """Take an option of a quote, at the quote's price; hours that are gone come with the next quote."""
+        try:
+            return super().post(request)
+        except CapacityTaken as taken:
+            kept = request.query_params.get("dry_run") != "true"
+            if kept and (fresh := quoted_anew(request)):
+                taken.facts["next_quote"] = fresh.public_id
+                taken.hint = f"{fresh.public_id} offers what is free now"
+            raise
+
+
+def quoted_anew(request: Request) -> Quote | None:
+    """The request of the quote named in the body asked once more; None when nothing fits it any longer."""
+    quote = Quote.objects.of(organizations_of(request)).by_public_id(parse(booking.ReserveInput, request.data)["quote"])
+    now = utc_now()
+    try:
+        return make_quote(buyer=quote.buyer, need=need_again(quote.request, now), now=now)
+    except (NoOfferFits, ValidationFailed):
+        return None

@@ -1,11 +1,14 @@
 """The shelf over HTTP: shapes, order, pages of a list, and what a provider may do to an offer."""
 
+import re
 from unittest.mock import ANY
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from accounts.models import Role
+from accounts.models import Membership, Organization, Role
 from marketplace.booking.models import Reservation
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import hour_floor, utc_now
@@ -215,6 +218,33 @@ def test_nobody_changes_another_provider_s_offer(shelf):
     assert Offer.objects.get(pk=shelf["near"].pk).state == "live"
 
 
+def test_a_role_in_one_organization_gives_no_right_over_another_s_offers(shelf, provider):
+    person = make_member(provider, Role.BUYER)
+    Membership.objects.create(
+        organization=make_organization("Own"), user=person, role=Role.PROVIDER, created_at=utc_now()
+    )
+    client = APIClient()
+    client.force_login(person)
+    chosen = choose(client, "Own")
+    body = {"site": shelf["near"].site.public_id, "hardware": "h100-sxm", "title": "New", "units": 2, "rate_mm": 1}
+
+    paused = verb(client, shelf["near"], "pause", if_match='"1"')
+    made = client.post("/api/v1/offers/new", body, format="json")
+
+    assert chosen.name == "Own"
+    assert (paused.status_code, made.status_code) == (404, 404)
+    assert Offer.objects.get(pk=shelf["near"].pk).state == "live"
+
+
+def choose(client, name):
+    """Act for the organization of this name from now on."""
+    organization = Organization.objects.get(name=name)
+    session = client.session
+    session["organization"] = organization.public_id
+    session.save()
+    return organization
+
+
 def test_a_quote_over_http_holds_its_first_option(shelf):
     buyer = make_organization("Buyer")
     client = client_of(buyer, "reservations:write", "reservations:read")
@@ -253,3 +283,107 @@ def test_what_the_shelf_is_made_of_is_public(shelf, path, kind, count):
     body = get(path).json()
 
     assert (body["object"], body["meta"]["count"], body["data"][0]["object"]) == ("list", count, kind)
+
+
+def ids(answer):
+    return [each["id"] for each in answer.json()["data"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "states"),
+    [({}, {"live", "draft", "paused"}), ({"q": "second"}, {"draft"}), ({"tier": "interruptible"}, {"paused"})],
+)
+def test_a_provider_s_own_offers_of_every_state_pass_the_same_filters(shelf, provider, seller, query, states):
+    make_offer(make_site(provider, name="Second Hall"), state="draft", now=utc_now())
+    Offer.objects.filter(pk=shelf["loose"].pk).update(state="paused")
+
+    answer = get("offers", seller, provider=provider.public_id, limit=100, **query)
+
+    assert {each["state"] for each in answer.json()["data"]} == states
+
+
+def test_a_filter_that_needs_a_ranking_is_refused_for_own_offers_by_its_name(shelf, provider, seller):
+    answer = get("offers", seller, provider=provider.public_id, price__lte=200, units=2)
+
+    assert (answer.status_code, [each["pointer"] for each in answer.json()["errors"]]) == (400, ["price__lte"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"price__lte": 1},
+        {"residency": "US", "sort": "total"},
+        {"near": "berlin", "latency_ms__lte": 1, "limit": 1},
+        {"renewable_share__gte": "0.95"},
+        {"units": 40},
+    ],
+)
+def test_the_query_of_each_way_out_leads_to_the_offer_it_names(shelf, query):
+    ways = get("offers", **query).json()["meta"]["relax"]
+
+    assert ways
+    for way in ways:
+        opened = APIClient().get(f"/api/v1/offers?{way['query']}&limit=100".replace("limit=1&", ""))
+        assert way["offer"] in ids(opened), way
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "units=2&hours=3&near=berlin",
+        "units=1&hours=1&accelerator=H100&w_price=80&w_latency=10&w_green=10",
+        "units=1&hours=2&renewable_share__gte=0.5&sort=-total",
+        "units=1&hours=2&near=berlin&when=greenest&sort=latency",
+        "units=1&hours=1&residency=DE&residency=NO",
+    ],
+)
+def test_the_page_shows_what_the_api_lists_in_the_same_order(shelf, settings, query):
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+
+    page = APIClient().get(f"/?{query}").content.decode()
+
+    listed = ids(APIClient().get(f"/api/v1/offers?{query}"))
+    assert listed
+    assert re.findall(r'data-offer="(ofr_\w+)"', page) == listed
+
+
+def test_a_longer_shelf_costs_the_list_no_more_queries(shelf):
+    def queries():
+        with CaptureQueriesContext(connection) as caught:
+            get("offers", near="berlin", facets=1, limit=100)
+        return len(caught)
+
+    queries()
+    before = queries()
+    for _ in range(6):
+        make_offer(shelf["near"].site, now=hour_floor(utc_now()))
+
+    assert queries() == before
+
+
+@pytest.mark.parametrize("days", ["0", "15", "many", "²", "1.5"])
+def test_a_calendar_of_days_that_cannot_be_is_refused(shelf, days):
+    answer = get(f"offers/{shelf['near'].public_id}/calendar", days=days)
+
+    [problem] = answer.json()["errors"]
+    assert (answer.status_code, problem["pointer"], problem["hint"]) == (400, "days", "7")
+
+
+@pytest.mark.parametrize("hour", ["mon", "²", "-1", "168"])
+def test_rates_for_what_is_no_hour_change_nothing(shelf, seller, hour):
+    path = f"/api/v1/offers/{shelf['near'].public_id}/prices"
+
+    answer = seller.patch(path, {"rates_mm": {hour: 1, "3": 1}}, format="json", headers={"if-match": '"1"'})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+    assert Offer.objects.get(pk=shelf["near"].pk).rate_mm[3] == 300_000
+
+
+def test_a_new_offer_takes_every_term_that_it_shows(shelf, provider, seller):
+    terms = {"notice_s": 300, "boot_s": 20, "network": True, "tier": "interruptible", "term": "reserved"}
+    body = {"site": make_site(provider).public_id, "hardware": "h100-sxm", "title": "New", "units": 2, "rate_mm": 1}
+
+    made = seller.post("/api/v1/offers/new", body | terms, format="json").json()
+
+    assert {name: made[name] for name in terms} == terms

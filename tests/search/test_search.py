@@ -130,6 +130,37 @@ def test_a_list_in_another_order_keeps_each_rank_by_cost(shelf):
     assert {row.offer.public_id: row.rank for row in dearest_first} == by_cost
 
 
+@pytest.mark.parametrize("order", ["latency", "-latency"])
+def test_what_is_unknown_stands_last_in_either_order(shelf, order):
+    far = make_offer(make_site(zone=make_zone("MIXED")), now=NOON)
+
+    rows = search(need=need("near=berlin"), now=NOON, sort=order).rows
+
+    known = [row.ranked.latency_ms for row in rows[:-1]]
+    assert (rows[-1].offer, rows[-1].ranked.latency_ms) == (far, None)
+    assert known == sorted(known, reverse=order.startswith("-"))
+
+
+@pytest.mark.parametrize("order", ["reliability", "-reliability"])
+def test_a_reliability_of_nought_is_known(shelf, order):
+    shelf["near"].reliability_ppm, shelf["green"].reliability_ppm = 0, 999_000
+    for name in ("near", "green"):
+        shelf[name].save()
+
+    assert found(shelf, "accelerator=H100", sort=order)[:2] == (
+        ["near", "green"] if order == "reliability" else ["green", "near"]
+    )
+
+
+def test_equals_stand_by_their_id_in_either_order(shelf):
+    for order in ("unit_price", "-unit_price"):
+        make_offer(shelf["near"].site, rate_mm=300_000, now=NOON)
+        rows = search(need=need("accelerator=H100"), now=NOON, sort=order).rows
+        same = [row.offer.public_id for row in rows if row.offer.site == shelf["near"].site]
+        assert same == sorted(same)
+        assert len(same) > 1
+
+
 def test_an_unknown_order_is_refused_with_the_orders_there_are(shelf):
     with pytest.raises(InvalidParameter) as refused:
         search(need=Need(), now=NOON, sort="colour")

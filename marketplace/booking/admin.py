@@ -1,0 +1,60 @@
+"""The operators' view of promises: hours, quotes, reservations, contracts, metered use. Services alone write them."""
+
+from django.contrib import admin
+
+from accounts.admin import LookOnly
+from marketplace.booking.models import CapacityDay, Contract, Quote, Reservation, UsageRecord
+
+
+@admin.register(CapacityDay)
+class CapacityDayAdmin(LookOnly):
+    list_display = ("offer", "day", "most_units", "most_promised")
+    list_filter = ("day",)
+    list_select_related = ("offer",)
+    search_fields = ("offer__public_id", "offer__title")
+    ordering = ("day", "offer")
+
+    def most_units(self, row: CapacityDay) -> int:
+        """Units that exist in the fullest hour."""
+        return max(row.units_total)
+
+    def most_promised(self, row: CapacityDay) -> int:
+        """Units promised in the hour with most of them."""
+        return max(row.units_promised)
+
+
+@admin.register(Quote)
+class QuoteAdmin(LookOnly):
+    list_display = ("public_id", "buyer", "considered", "created_at", "expires_at")
+    list_filter = ("created_at",)
+    list_select_related = ("buyer",)
+    search_fields = ("public_id", "buyer__name")
+
+
+@admin.register(Reservation)
+class ReservationAdmin(LookOnly):
+    list_display = ("public_id", "state", "reason", "buyer", "offer", "units", "start", "end", "expires_at")
+    list_filter = ("state", "start")
+    list_select_related = ("buyer", "offer")
+    search_fields = ("public_id", "buyer__name", "offer__public_id", "offer__title")
+
+
+@admin.register(Contract)
+class ContractAdmin(LookOnly):
+    list_display = (
+        "public_id", "subject", "buyer", "provider", "offer", "units", "start", "end", "currency", "total_minor",
+    )  # fmt: skip
+    list_filter = ("currency", "created_at")
+    list_select_related = ("buyer", "provider", "offer")
+    search_fields = ("public_id", "subject", "buyer__name", "provider__name", "offer__public_id")
+
+
+@admin.register(UsageRecord)
+class UsageRecordAdmin(LookOnly):
+    list_display = (
+        "public_id", "attempt", "contract", "during", "units", "milliseconds", "energy_wh", "site_wh", "carbon_ug",
+        "energy_method", "signal_quality", "flagged",
+    )  # fmt: skip
+    list_filter = ("energy_method", "signal_quality", "created_at")
+    list_select_related = ("contract",)
+    search_fields = ("public_id", "attempt", "contract__public_id")

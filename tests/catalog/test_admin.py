@@ -1,0 +1,185 @@
+"""The operators' view of shelf, promises, journal, jobs and rounds: everything to look at, no state to write."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin import site as admin_site
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Role, User
+from accounts.services import add_member
+from marketplace.booking.services import hold_units
+from marketplace.catalog.models import HardwareClass, Offer, Site
+from marketplace.events.models import Event
+from scheduler.leases import claim_leases
+from scheduler.models import Agent, Job
+from tests.market import (
+    NOON,
+    make_hardware,
+    make_offer,
+    make_organization,
+    make_place,
+    make_site,
+    make_zone,
+)
+from tests.scheduler.scene import TestAgent, allocated, make_cpu_offer
+
+pytestmark = pytest.mark.django_db
+APPS = {"catalog", "booking", "events", "scheduler"}
+PAGES = {
+    f"{model._meta.app_label}/{model._meta.model_name}": admin
+    for model, admin in admin_site._registry.items()
+    if model._meta.app_label in APPS
+}
+KEPT_BY_OPERATORS = {"catalog/place", "catalog/site", "catalog/hardwareclass", "catalog/latency"}
+
+
+@pytest.fixture(autouse=True)
+def _plain_pages(settings):
+    """No second factor, no collected static files."""
+    settings.REQUIRE_OPERATOR_MFA = False
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
+
+
+def browser(role):
+    """Signed in as somebody new with this role."""
+    user = User.objects.create_user(f"{role}@example.test", "a long password")
+    add_member(organization=make_organization(), user=user, role=role, now=NOON)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def operator():
+    return browser(Role.OPERATOR)
+
+
+def fill(now=NOON):
+    """At least one row on every page but usage and quotes."""
+    offer = make_cpu_offer(now=now)
+    make_place(f"place-{offer.pk}", **{offer.site.public_id: 5})
+    attempt = allocated(offer, now=now)
+    agent = TestAgent(offer, now=now)
+    claim_leases(agent=Agent.objects.get(site=offer.site), most=1, now=now)
+    hold_units(
+        buyer=make_organization(), offer=offer, units=1, start=now + timedelta(hours=5),
+        end=now + timedelta(hours=6), now=now,
+    )  # fmt: skip
+    return offer, attempt, agent
+
+
+def test_every_model_of_the_market_has_its_page():
+    assert {
+        "catalog/offer", "catalog/site", "catalog/hardwareclass", "catalog/place", "catalog/latency",
+        "booking/capacityday", "booking/quote", "booking/reservation", "booking/contract", "booking/usagerecord",
+        "events/event", "scheduler/job", "scheduler/attempt", "scheduler/allocation", "scheduler/agent",
+        "scheduler/lease", "scheduler/matchround", "scheduler/segmentreference",
+    } == set(PAGES)  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_operator_sees_the_list_searches_it_and_opens_a_row(operator, page):
+    fill()
+
+    assert operator.get(f"/admin/{page}/").status_code == 200
+    assert operator.get(f"/admin/{page}/?q=x").status_code == 200
+    row = PAGES[page].model._default_manager.first()
+    if row is not None:
+        assert operator.get(f"/admin/{page}/{row.pk}/change/").status_code == 200
+    assert row is not None or page in {"booking/quote", "booking/usagerecord"}
+
+
+@pytest.mark.parametrize("page", sorted(set(PAGES) - KEPT_BY_OPERATORS))
+def test_what_services_write_nobody_adds_changes_or_deletes_by_hand(operator, page):
+    fill()
+    row = PAGES[page].model._default_manager.first()
+
+    assert operator.get(f"/admin/{page}/add/").status_code == 403
+    if row is not None:
+        assert operator.post(f"/admin/{page}/{row.pk}/change/", {"state": "retired"}).status_code == 403
+        assert operator.post(f"/admin/{page}/{row.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_an_auditor_looks_and_a_buyer_stays_outside(page):
+    auditor = browser(Role.AUDITOR)
+
+    assert auditor.get(f"/admin/{page}/").status_code == 200
+    assert auditor.get(f"/admin/{page}/add/").status_code == 403
+    assert browser(Role.BUYER).get(f"/admin/{page}/").status_code == 302
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_a_longer_list_costs_no_more_queries(operator, page):
+    fill()
+
+    def queries():
+        with CaptureQueriesContext(connection) as caught:
+            operator.get(f"/admin/{page}/")
+        return len(caught)
+
+    queries()
+    before = queries()
+    fill(NOON + timedelta(minutes=1))
+
+    assert queries() == before
+
+
+def test_an_operator_pauses_what_is_live_and_is_told_what_cannot_be_paused(operator):
+    live, draft = make_offer(), make_offer(state="draft")
+    order = {"action": "pause", "_selected_action": [live.pk, draft.pk]}
+
+    answer = operator.post("/admin/catalog/offer/", order, follow=True)
+
+    live.refresh_from_db()
+    draft.refresh_from_db()
+    assert (live.state, live.version, draft.state) == ("paused", 2, "draft")
+    assert Event.objects.get(object_id=live.public_id).type == "offer.paused"
+    assert draft.public_id in answer.content.decode()
+
+
+def test_an_auditor_pauses_nothing():
+    offer = make_offer()
+
+    browser(Role.AUDITOR).post("/admin/catalog/offer/", {"action": "pause", "_selected_action": [offer.pk]})
+
+    assert Offer.objects.get(pk=offer.pk).state == "live"
+
+
+def test_a_site_is_added_by_the_operator_and_keeps_its_provider(operator):
+    provider, other = make_organization("Nauen Compute"), make_organization("Other")
+    form = {
+        "provider": provider.pk, "name": "North Hall", "locality": "Nauen", "kind": "datacenter", "country": "DE",
+        "region": "eu-central", "latitude": "52.6", "longitude": "12.9", "zone": make_zone().pk, "pue_ppm": "1200000",
+    }  # fmt: skip
+
+    answer = operator.post("/admin/catalog/site/add/", form)
+    site = Site.objects.get(name="North Hall")
+    operator.post(f"/admin/catalog/site/{site.pk}/change/", form | {"provider": other.pk, "region": "eu-north"})
+
+    assert answer.status_code == 302
+    site.refresh_from_db()
+    assert (site.provider, site.region) == (provider, "eu-north")
+    assert site.public_id.startswith("sit_")
+
+
+def test_hardware_that_offers_stand_on_is_not_deleted(operator):
+    hardware = make_hardware()
+    make_offer(make_site(), hardware=hardware)
+
+    assert operator.post(f"/admin/catalog/hardwareclass/{hardware.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert HardwareClass.objects.filter(pk=hardware.pk).exists()
+
+
+def test_what_a_buyer_runs_is_not_shown_to_operators(operator):
+    _, attempt, _ = fill()
+    Job.objects.filter(pk=attempt.job_id).update(spec={"run": "train --token s3cret", "env": {"KEY": "s3cret"}})
+
+    html = operator.get(f"/admin/scheduler/job/{attempt.job_id}/change/").content.decode()
+
+    assert attempt.job.public_id in html
+    assert "s3cret" not in html
