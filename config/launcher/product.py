@@ -15,7 +15,12 @@ from config.launcher.folders import DataFolder
 from config.launcher.programs import Program
 from config.launcher.trouble import Trouble
 
-SAMPLE_INTERVALS = {"LEASE_SECONDS": "10", "HEARTBEAT_SECONDS": "2", "SWEEP_SECONDS": "2"}
+SAMPLE_MARKET = {
+    "LEASE_SECONDS": "10",
+    "HEARTBEAT_SECONDS": "2",
+    "SWEEP_SECONDS": "2",
+    "REQUIRE_OPERATOR_MFA": "false",  # the sample operator has no second factor; a notice says so
+}
 SAMPLE_AGENT_UNITS = "64"  # these agents stand in for every sample site, whose units are not this machine's
 AGENT_KEEPS = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
 SERVERS, WORKERS, AGENTS = 1, 2, 3  # ranks: started in this order, stopped in the other
@@ -99,7 +104,7 @@ class Product:
         return {
             "WEB_URL": self.address.web_url,
             "STREAM_URL": self.address.stream_url,
-            **SAMPLE_INTERVALS,
+            **SAMPLE_MARKET,
             **os.environ,
             "DATA_DIR": str(self.folder.root),
             "PORT": str(self.address.port),

@@ -17,6 +17,7 @@ from marketplace.booking.reservationview import reservation_as_json
 from marketplace.common.clock import utc_now
 from marketplace.common.paging import paged
 from marketplace.common.parsing import parse
+from marketplace.common.rehearsal import DRY_RUN, rehearsable
 
 SCOPES = {"GET": "reservations:read", "POST": "reservations:write"}
 
@@ -73,7 +74,8 @@ class ConfirmView(APIView):
 
     scopes = SCOPES
 
-    @extend_schema(tags=["reservations"], request=None, responses={200: dict})
+    @extend_schema(tags=["reservations"], request=None, responses={200: dict}, parameters=[DRY_RUN])
+    @rehearsable
     @idempotent(required=True)
     def post(self, request: Request, reservation: str) -> Response:
         """Confirm before the hold expires."""
@@ -86,7 +88,8 @@ class CancelView(APIView):
 
     scopes = SCOPES
 
-    @extend_schema(tags=["reservations"], request=None, responses={200: dict})
+    @extend_schema(tags=["reservations"], request=None, responses={200: dict}, parameters=[DRY_RUN])
+    @rehearsable
     def post(self, request: Request, reservation: str) -> Response:
         """Cancel what is held or confirmed and has not begun."""
         row = services.cancel(reservation=mine(request).by_public_id(reservation), now=utc_now())

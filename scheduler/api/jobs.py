@@ -17,6 +17,7 @@ from accounts.tenancy import current_organization, key_of, organizations_of
 from marketplace.common.clock import rfc3339, utc_now
 from marketplace.common.paging import paged
 from marketplace.common.parsing import BoundedJSONParser, parse
+from marketplace.common.rehearsal import DRY_RUN, rehearsable
 from scheduler import services
 from scheduler.api.jobparsing import YamlParser, job_from
 from scheduler.jobview import job_as_json, job_summary, outputs_of
@@ -103,7 +104,8 @@ class CancelJobView(APIView):
 
     scopes = SCOPES
 
-    @extend_schema(tags=["jobs"], request=None, responses={200: dict})
+    @extend_schema(tags=["jobs"], request=None, responses={200: dict}, parameters=[DRY_RUN])
+    @rehearsable
     def post(self, request: Request, job: str) -> Response:
         """End what waits at once; what runs stops at its agent's next heartbeat."""
         services.cancel_job(job=mine(request).by_public_id(job), now=utc_now())
@@ -115,7 +117,8 @@ class RelaxJobView(APIView):
 
     scopes = SCOPES
 
-    @extend_schema(tags=["jobs"], request=RelaxInput, responses={200: dict})
+    @extend_schema(tags=["jobs"], request=RelaxInput, responses={200: dict}, parameters=[DRY_RUN])
+    @rehearsable
     def post(self, request: Request, job: str) -> Response:
         """Change or drop limits; the matcher looks again at once."""
         ask = parse(RelaxInput, request.data)
@@ -128,7 +131,8 @@ class RetryJobView(APIView):
 
     scopes = SCOPES
 
-    @extend_schema(tags=["jobs"], request=None, responses={201: dict})
+    @extend_schema(tags=["jobs"], request=None, responses={201: dict}, parameters=[DRY_RUN])
+    @rehearsable
     @idempotent(required=True)
     def post(self, request: Request, job: str) -> Response:
         """A new job with the same file and inputs."""

@@ -25,8 +25,8 @@ from marketplace.common.errors import FieldProblem, InvalidParameter, NotFound, 
 from marketplace.common.etag import require_match, with_etag
 from marketplace.common.paging import list_answer, page_of_list, paged, read_ask
 from marketplace.common.parsing import parse
+from marketplace.common.rehearsal import DRY_RUN, rehearsable
 from marketplace.energy.services import hours_of
-from scheduler.api.rehearsal import DRY_RUN, rehearsable
 from scheduler.search import SORTS, Row, facets, need_of, search
 from scheduler.searchview import row_as_json
 from scheduler.snapshot import hourly_prices

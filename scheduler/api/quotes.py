@@ -20,7 +20,7 @@ from marketplace.catalog.filters import PAGING, REQUEST, OfferFilter
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import FieldProblem, ValidationFailed
 from marketplace.common.parsing import parse
-from scheduler.api.rehearsal import DRY_RUN, rehearsable
+from marketplace.common.rehearsal import DRY_RUN, rehearsable
 from scheduler.core.scoring import whole_weights
 from scheduler.errors import NoOfferFits
 from scheduler.quoting import make_quote, need_again
