@@ -65,7 +65,7 @@ def add_member(*, organization: Organization, user: User, role: Role | str, now:
 @transaction.atomic
 def remove_member(*, member: Membership) -> None:
     """Take this role away; whoever is left without operator's or auditor's role leaves the admin too."""
-    user = User.objects.select_for_update().get(pk=member.user_id)
+    user = User.objects.select_for_update(of=("self",)).get(pk=member.user_id)
     member.delete()
     if user.is_staff and not user.is_superuser and not user.roles & set(ADMIN_ROLES):
         user.is_staff = False

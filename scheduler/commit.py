@@ -62,7 +62,7 @@ def allocate(
 
     Raises CapacityTaken when an hour went meanwhile; nothing is written then.
     """
-    current = Job.objects.select_for_update().select_related("buyer").get(pk=job.pk)
+    current = Job.objects.select_for_update(of=("self",)).select_related("buyer").get(pk=job.pk)
     if (current.state, current.version) != ("queued", job.version):
         return False
     offer = shelf.offer(placement.offer)

@@ -19,6 +19,7 @@ from scheduler.querysets import ClockTimestamp
 from scheduler.states import JOB
 
 LEASES_WITHOUT_START = 3
+SEEN_EVERY = timedelta(seconds=1)
 
 
 def sites_of(key: ApiKey) -> QuerySet[Site]:
@@ -60,10 +61,14 @@ def _pause_overstated(site: Site, devices: Sequence[dict[str, Any]], now: dateti
         pause_offer(offer=offer, now=now, reason=reason)
 
 
+def note_seen(*, agent: Agent, now: datetime) -> None:
+    """The agent lives. At most once a second and outside any other transaction: all its calls would queue at this row."""
+    Agent.objects.filter(pk=agent.pk, last_seen_at__lt=now - SEEN_EVERY).update(last_seen_at=now)
+
+
 @transaction.atomic
 def claim_leases(*, agent: Agent, most: int, now: datetime) -> list[Lease]:
     """Give `agent` up to `most` attempts whose start has come, as far as its own units go."""
-    Agent.objects.filter(pk=agent.pk).update(last_seen_at=now)
     free = agent.units - units_in_use(agent)
     ready = (
         Attempt.objects.claimable_at(sites_of(agent.api_key), now)
@@ -126,7 +131,6 @@ def renew(
     lease = hold(public_id, epoch, key)
     span = ExpressionWrapper(Value(timedelta(seconds=settings.LEASE_SECONDS)), output_field=DurationField())
     Lease.objects.filter(pk=lease.pk).update(expires_at=ClockTimestamp() + span)
-    Agent.objects.filter(pk=lease.agent_id).update(last_seen_at=now)
     attempt = lease.attempt
     if phase == "running":
         mark_running(attempt=attempt, now=now)

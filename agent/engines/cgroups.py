@@ -9,6 +9,7 @@ from typing import Any
 
 ROOT = Path("/sys/fs/cgroup")
 _WANTED = ("memory", "pids", "cpu")
+_USUAL_WEIGHT, _USUAL_SHARES = 100, 1024  # what the agent itself has; work stands back, in proportion to its cpus
 _PERIOD_US = 100_000
 
 
@@ -92,9 +93,11 @@ class Group:
             yield ("pids", "pids.max", str(pids))
         if "cpu" in self._folders and self._version == 2:
             yield ("cpu", "cpu.max", f"{cpus * _PERIOD_US} {_PERIOD_US}")
+            yield ("cpu", "cpu.weight", str(min(_USUAL_WEIGHT, 2 * cpus)))
         elif "cpu" in self._folders:
             yield ("cpu", "cpu.cfs_period_us", str(_PERIOD_US))
             yield ("cpu", "cpu.cfs_quota_us", str(cpus * _PERIOD_US))
+            yield ("cpu", "cpu.shares", str(min(_USUAL_SHARES, 20 * cpus)))
 
     def _memory_settings(self, size: int) -> Iterator[tuple[str, str, str]]:
         if self._version == 2:

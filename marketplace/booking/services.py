@@ -140,7 +140,7 @@ def _advance(key: int, to: str, now: datetime) -> bool:
 
 def _lock(reservation: Reservation) -> None:
     """Read the row again under its lock, so that two deciders wait for each other."""
-    Reservation.objects.select_for_update().get(pk=reservation.pk)
+    Reservation.objects.select_for_update(of=("self",)).get(pk=reservation.pk)
     reservation.refresh_from_db(fields=["state", "version"])
 
 

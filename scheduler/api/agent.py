@@ -90,6 +90,7 @@ class ClaimView(AgentView):
         deadline = time.monotonic() + ask["wait_s"]
         with wait_for(site_channel(agent)) as news:
             while True:
+                leasing.note_seen(agent=agent, now=utc_now())
                 claimed = leasing.claim_leases(agent=agent, most=ask["max"], now=utc_now())
                 left = deadline - time.monotonic()
                 if claimed or left <= 0:
@@ -104,6 +105,7 @@ class HeartbeatView(AgentView):
     def post(self, request: Request, lease: str) -> Response:
         beat = parse(inputs.HeartbeatInput, request.data)
         held = leasing.renew(public_id=lease, key=key_of_agent(request), now=utc_now(), **beat)
+        leasing.note_seen(agent=held.agent, now=utc_now())
         return Response({"lease_s": settings.LEASE_SECONDS, "cancel": leasing.cancel_asked(held), "notice": None})
 
 

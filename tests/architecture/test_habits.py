@@ -114,3 +114,17 @@ def test_services_take_their_arguments_by_name():
         if node in tree(path).body and not node.name.startswith("_") and len(node.args.args) > 1
     ]
     assert [name for _, name in positional if name != "move"] == []
+
+
+def test_a_row_lock_names_the_table_it_locks():
+    """With a join and no `of`, PostgreSQL locks the joined rows too, and every writer that refers to them waits."""
+    broad = [
+        where(path, node)
+        for path in product_files(*DOMAIN, "frontend", "config")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "select_for_update"
+        and "of" not in {word.arg for word in node.keywords}
+    ]
+    assert broad == []
