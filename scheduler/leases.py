@@ -62,7 +62,7 @@ def _pause_overstated(site: Site, devices: Sequence[dict[str, Any]], now: dateti
 
 
 def note_seen(*, agent: Agent, now: datetime) -> None:
-    """The agent lives. At most once a second and outside any other transaction: all its calls would queue at this row."""
+    """The agent lives. At most once a second, outside any other transaction: else all its calls queue at this row."""
     Agent.objects.filter(pk=agent.pk, last_seen_at__lt=now - SEEN_EVERY).update(last_seen_at=now)
 
 
