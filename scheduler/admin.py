@@ -3,11 +3,15 @@
 What a buyer runs (command, environment, log) is not shown: operators decide about rounds and machines, not about work.
 """
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.admin import LookOnly
+from scheduler.core.types import CORE_VERSION
+from scheduler.cycle import replay
 from scheduler.models import Agent, Allocation, Attempt, Job, Lease, MatchRound, SegmentReference
 
 
@@ -75,11 +79,30 @@ class MatchRoundAdmin(LookOnly):
         "public_id", "segment", "mode", "core_version", "reference", "now", "jobs_seen", "placed", "conflicts",
         "utility", "unplaced_reasons", "ms_read", "ms_core", "ms_write", "snapshot_sha256", "result_sha256",
     )  # fmt: skip
+    actions = ("decide_again",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MatchRound]:
         """Without the markets that the rounds saw: a page of them would weigh megabytes."""
         rows: QuerySet[MatchRound] = super().get_queryset(request)
         return rows.defer("snapshot", "result")
+
+    @admin.action(description=gettext_lazy("Replay the selected rounds"), permissions=["view"])
+    def decide_again(self, request: HttpRequest, queryset: QuerySet[MatchRound]) -> None:
+        """Decide each stored snapshot again and compare; nothing is written, so auditors may do it too."""
+        for round_ in queryset:
+            level, text = told(round_)
+            self.message_user(request, text % {"round": round_.public_id, "core": round_.core_version}, level)
+
+
+def told(round_: MatchRound) -> tuple[int, str]:
+    """(level of the message, its text) of a replay."""
+    if round_.snapshot is None:
+        return messages.WARNING, _("%(round)s: its snapshot is gone, only its figures were kept.")
+    if round_.core_version != CORE_VERSION:
+        return messages.WARNING, _("%(round)s: decided by version %(core)s of the matcher, which is not this one.")
+    if replay(round_):
+        return messages.SUCCESS, _("%(round)s: the same plan, byte for byte.")
+    return messages.ERROR, _("%(round)s: another plan; manage.py replay_round shows the first difference.")
 
 
 @admin.register(SegmentReference)

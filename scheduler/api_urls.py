@@ -9,7 +9,6 @@ urlpatterns = [
     path("quotes/<str:quote>", quotes.QuoteView.as_view(), name="api-quote"),
     path("reservations", quotes.ReservationsView.as_view(), name="api-reservations"),
     path("offers", offers.OffersView.as_view(), name="api-offers"),
-    path("offers/new", offers.NewOfferView.as_view(), name="api-offer-new"),
     path("offers/<str:offer>", offers.OfferView.as_view(), name="api-offer"),
     path("offers/<str:offer>/calendar", offers.CalendarView.as_view(), name="api-offer-calendar"),
     path("offers/<str:offer>/prices", offers.OfferRatesView.as_view(), name="api-offer-prices"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -13,8 +14,8 @@ from marketplace.events.services import move, record
 
 MOST_UNITS = 100_000
 MOST_RATE_MM = 10**12
-TITLE_LENGTH = 80
-DESCRIPTION_LENGTH = 400
+LENGTHS = {"title": 80, "description": 400}
+CHOICES = {"tier": Tier.values, "term": Term.values}
 DAY_SECONDS = 86_400
 BOUNDS = {
     "units": (1, MOST_UNITS),
@@ -23,6 +24,9 @@ BOUNDS = {
     "notice_s": (0, DAY_SECONDS),
     "boot_s": (0, DAY_SECONDS),
 }
+CHANGEABLE = frozenset({
+    "title", "description", "tier", "term", "electricity_mm_per_kwh", "notice_s", "boot_s", "egress",
+})  # fmt: skip
 
 
 @transaction.atomic
@@ -46,18 +50,10 @@ def create_offer(
 
     Rates are in thousandths of a minor unit. Booking keeps its hours (`ensure_capacity`). Raises ValidationFailed.
     """
-    numbers = {
-        "units": units, "rate_mm": rate_mm, "electricity_mm_per_kwh": electricity_mm_per_kwh,
-        "notice_s": notice_s, "boot_s": boot_s,
-    }  # fmt: skip
-    problems = [
-        *_words_problems(title, description),
-        *(each for name, value in numbers.items() for each in _whole_problems(f"/{name}", value, *BOUNDS[name])),
-        *_choice_problems("/tier", tier, Tier.values),
-        *_choice_problems("/term", term, Term.values),
-    ]
-    if problems:
-        raise ValidationFailed(problems)
+    _check({
+        "title": title, "description": description, "units": units, "rate_mm": rate_mm, "tier": tier, "term": term,
+        "electricity_mm_per_kwh": electricity_mm_per_kwh, "notice_s": notice_s, "boot_s": boot_s,
+    })  # fmt: skip
     offer = Offer.objects.create(
         public_id=new_id("ofr"), site=site, hardware=hardware, title=title.strip(), units=units, tier=tier, term=term,
         currency=site.provider.currency, rate_mm=[rate_mm] * HOURS_OF_WEEK, notice_s=notice_s, boot_s=boot_s,
@@ -65,6 +61,31 @@ def create_offer(
         sample=site.sample, created_at=now,
     )  # fmt: skip
     _tell("created", offer, now)
+    return offer
+
+
+@transaction.atomic
+def change_offer(*, offer: Offer, changes: Mapping[str, Any], version: int, now: datetime) -> Offer:
+    """New words and terms (CHANGEABLE) for promises made from now on; contracts keep theirs.
+
+    Rates change by `reprice_hours`, units with the hours that hold them. `version` is the one the change was decided
+    on. Raises StaleVersion when another change was first, IllegalState for a retired offer, ValidationFailed.
+    """
+    strange = [name for name in changes if name not in CHANGEABLE]
+    if strange or not changes:
+        names = ", ".join(sorted(CHANGEABLE))
+        pointers = [f"/{name}" for name in strange] or [""]
+        raise ValidationFailed([FieldProblem(each, "unknown_field", f"what can change: {names}") for each in pointers])
+    _check(changes)
+    if offer.state in OFFER.final:
+        raise IllegalState(f"a {offer.state} offer stays as it is", state=offer.state)
+    values = {name: value.strip() if isinstance(value, str) else value for name, value in changes.items()}
+    guarded = Offer.objects.filter(pk=offer.pk, version=version, state=offer.state)
+    if guarded.update(**values, version=version + 1) != 1:
+        raise StaleVersion(f"{offer.public_id} was changed meanwhile", id=offer.public_id)
+    for name, value in (values | {"version": version + 1}).items():
+        setattr(offer, name, value)
+    _tell("changed", offer, now, fields=sorted(values))
     return offer
 
 
@@ -98,7 +119,7 @@ def reprice_hours(*, offer: Offer, rates_mm: Mapping[int, int], version: int, no
     return offer
 
 
-def _tell(what: str, offer: Offer, now: datetime, **facts: int) -> None:
+def _tell(what: str, offer: Offer, now: datetime, **facts: int | list[str]) -> None:
     """Leave the event of a change that is no move."""
     record(
         f"offer.{what}", object_id=offer.public_id, seq=offer.version, now=now, state=offer.state,
@@ -106,15 +127,25 @@ def _tell(what: str, offer: Offer, now: datetime, **facts: int) -> None:
     )  # fmt: skip
 
 
-def _words_problems(title: str, description: str) -> list[FieldProblem]:
+def _check(values: Mapping[str, Any]) -> None:
+    """Raises ValidationFailed with every field of an offer that cannot be so."""
     problems = []
-    if not title.strip():
-        problems.append(FieldProblem("/title", "required", "an offer needs a title"))
-    if len(title) > TITLE_LENGTH:
-        problems.append(FieldProblem("/title", "max_length", f"at most {TITLE_LENGTH} characters"))
-    if len(description) > DESCRIPTION_LENGTH:
-        problems.append(FieldProblem("/description", "max_length", f"at most {DESCRIPTION_LENGTH} characters"))
-    return problems
+    for name, value in values.items():
+        pointer = f"/{name}"
+        if name in BOUNDS:
+            problems += _whole_problems(pointer, value, *BOUNDS[name])
+        elif name in CHOICES:
+            problems += _choice_problems(pointer, value, CHOICES[name])
+        elif name in LENGTHS:
+            problems += _words_problems(pointer, value, LENGTHS[name])
+    if problems:
+        raise ValidationFailed(problems)
+
+
+def _words_problems(pointer: str, text: str, length: int) -> list[FieldProblem]:
+    if pointer == "/title" and not text.strip():
+        return [FieldProblem(pointer, "required", "an offer needs a title")]
+    return [FieldProblem(pointer, "max_length", f"at most {length} characters")] if len(text) > length else []
 
 
 def _whole_problems(pointer: str, value: int, least: int, most: int) -> list[FieldProblem]:

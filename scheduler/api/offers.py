@@ -7,17 +7,19 @@ from typing import Any
 from django_filters import MultipleChoiceFilter
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Role
+from accounts.permissions import ScopedPermission
 from accounts.tenancy import current_organization, organizations_of
 from marketplace.booking.models import CapacityDay
 from marketplace.booking.services import ensure_capacity
 from marketplace.catalog import services
 from marketplace.catalog.filters import AnyOf, OfferFilter
-from marketplace.catalog.models import HardwareClass, Offer, Place, Site
+from marketplace.catalog.models import HardwareClass, Offer, Place, Site, Term, Tier
 from marketplace.catalog.offerview import hardware_as_json, offer_as_json, place_as_json, site_as_json
 from marketplace.catalog.querysets import OfferQuerySet
 from marketplace.common.clock import HOUR, hour_floor, rfc3339, utc_now
@@ -45,6 +47,19 @@ QUERY = [
     OpenApiParameter("facets", enum=["1"]),
     *(OpenApiParameter(name) for name in ("limit", "starting_after", "ending_before")),
 ]
+
+
+class OfferChanges(serializers.Serializer[dict[str, Any]]):
+    """What of an offer can change at any time; rates have their own address."""
+
+    title = serializers.CharField(max_length=80)
+    description = serializers.CharField(max_length=400, allow_blank=True)
+    tier = serializers.ChoiceField(Tier.choices)
+    term = serializers.ChoiceField(Term.choices)
+    electricity_mm_per_kwh = serializers.IntegerField(min_value=0)
+    notice_s = serializers.IntegerField(min_value=0)
+    boot_s = serializers.IntegerField(min_value=0)
+    network = serializers.BooleanField(source="egress")
 
 
 class OfferInput(serializers.Serializer[dict[str, Any]]):
@@ -82,10 +97,20 @@ def own(request: Request, offer: str) -> Offer:
     return Offer.objects.with_shelf().of_providers([current_organization(request)]).by_public_id(offer)
 
 
-class OffersView(APIView):
-    """The shelf."""
+class ReadByAll(ScopedPermission):
+    """Strangers may read; whoever writes needs the scope and the role that the view names."""
 
-    public = True
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """True, or AuthError (401), ScopeMissing or RoleMissing (403)."""
+        return request.method in SAFE_METHODS or super().has_permission(request, view)
+
+
+class OffersView(APIView):
+    """The shelf, and new offers on it."""
+
+    permission_classes = [ReadByAll]
+    scopes = {"GET": "offers:read", "POST": "offers:write"}
+    roles = {"POST": (Role.PROVIDER,)}
 
     @extend_schema(tags=["offers"], operation_id="offers_list", responses={200: dict}, parameters=QUERY)
     def get(self, request: Request) -> Response:
@@ -113,6 +138,21 @@ class OffersView(APIView):
             return row_as_json(row, result.need.units, now)
 
         return list_answer(request, page, as_json, now=now, considered=result.considered, **extra)
+
+    @extend_schema(tags=["offers"], request=OfferInput, responses={201: dict}, parameters=[DRY_RUN])
+    @rehearsable
+    def post(self, request: Request) -> Response:
+        """A draft at one of the caller's sites, with capacity for the coming days."""
+        now = utc_now()
+        ask = parse(OfferInput, request.data)
+        site = Site.objects.of_providers([current_organization(request)]).by_public_id(ask.pop("site"))
+        hardware = HardwareClass.objects.filter(slug=ask.pop("hardware")).first()
+        if hardware is None:
+            slugs = ", ".join(HardwareClass.objects.order_by("slug").values_list("slug", flat=True))
+            raise NotFound("there is no such hardware class", hint=slugs)
+        offer = services.create_offer(site=site, hardware=hardware, now=now, **ask)
+        ensure_capacity(offer=offer, first=now.date(), days=DAYS_AHEAD)
+        return with_etag(Response(offer_as_json(own(request, offer.public_id), now), status=201), offer.version)
 
 
 def own_shelf(query: OfferFilter) -> OfferQuerySet:
@@ -143,37 +183,27 @@ def followed(request: Request, changes: Mapping[str, Any]) -> str:
     return query.urlencode(safe=":,")
 
 
-class NewOfferView(APIView):
-    """Put a draft on record."""
-
-    scopes = {"POST": "offers:write"}
-    roles = {"POST": (Role.PROVIDER,)}
-
-    @extend_schema(tags=["offers"], request=OfferInput, responses={201: dict}, parameters=[DRY_RUN])
-    @rehearsable
-    def post(self, request: Request) -> Response:
-        """A draft at one of the caller's sites, with capacity for the coming days."""
-        now = utc_now()
-        ask = parse(OfferInput, request.data)
-        site = Site.objects.of_providers([current_organization(request)]).by_public_id(ask.pop("site"))
-        hardware = HardwareClass.objects.filter(slug=ask.pop("hardware")).first()
-        if hardware is None:
-            slugs = ", ".join(HardwareClass.objects.order_by("slug").values_list("slug", flat=True))
-            raise NotFound("there is no such hardware class", hint=slugs)
-        offer = services.create_offer(site=site, hardware=hardware, now=now, **ask)
-        ensure_capacity(offer=offer, first=now.date(), days=DAYS_AHEAD)
-        return with_etag(Response(offer_as_json(own(request, offer.public_id), now), status=201), offer.version)
-
-
 class OfferView(APIView):
     """One offer."""
 
-    public = True
+    permission_classes = [ReadByAll]
+    scopes = {"GET": "offers:read", "PATCH": "offers:write"}
+    roles = {"PATCH": (Role.PROVIDER,)}
 
     @extend_schema(tags=["offers"], responses={200: dict})
     def get(self, request: Request, offer: str) -> Response:
         """The offer with its site, hardware and terms."""
         row = visible(request).by_public_id(offer)
+        return with_etag(Response(offer_as_json(row, utc_now())), row.version)
+
+    @extend_schema(tags=["offers"], request=OfferChanges, responses={200: dict}, parameters=[DRY_RUN])
+    @rehearsable
+    def patch(self, request: Request, offer: str) -> Response:
+        """New words and terms; promises already made keep theirs. Needs If-Match."""
+        row = own(request, offer)
+        require_match(request, row.version)
+        changes = parse(OfferChanges, request.data, partial=True)
+        row = services.change_offer(offer=row, changes=changes, version=row.version, now=utc_now())
         return with_etag(Response(offer_as_json(row, utc_now())), row.version)
 
 

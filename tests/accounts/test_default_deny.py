@@ -25,6 +25,8 @@ PUBLIC = (
     "accounts/password/reset/*", "accounts/reauthenticate/", "admin/logout/",
     # The API's own description, and what the shelf shows.
     "api/schema/*", "api/docs/*", "api/v1/job_files/*",
+    # Strangers read; who writes needs a scope and a role (tests/search/test_offers_api.py).
+    "api/v1/offers", "api/v1/offers/<str:offer>",
     # The token in the path is the permission, checked by its own view.
     "files/*",
     "static/*",

@@ -1,5 +1,6 @@
 """The operators' view of shelf, promises, journal, jobs and rounds: everything to look at, no state to write."""
 
+import zlib
 from datetime import timedelta
 
 import pytest
@@ -13,8 +14,9 @@ from accounts.services import add_member
 from marketplace.booking.services import hold_units
 from marketplace.catalog.models import HardwareClass, Offer, Site
 from marketplace.events.models import Event
+from scheduler.cycle import run_round
 from scheduler.leases import claim_leases
-from scheduler.models import Agent, Job
+from scheduler.models import Agent, Job, MatchRound
 from tests.market import (
     NOON,
     make_hardware,
@@ -24,7 +26,7 @@ from tests.market import (
     make_site,
     make_zone,
 )
-from tests.scheduler.scene import TestAgent, allocated, make_cpu_offer
+from tests.scheduler.scene import TestAgent, allocated, make_cpu_offer, make_job
 
 pytestmark = pytest.mark.django_db
 APPS = {"catalog", "booking", "events", "scheduler"}
@@ -183,3 +185,38 @@ def test_what_a_buyer_runs_is_not_shown_to_operators(operator):
 
     assert attempt.job.public_id in html
     assert "s3cret" not in html
+
+
+def replayed(client, *rounds):
+    """What the page says after the action on these rounds, the tags left out."""
+    order = {"action": "decide_again", "_selected_action": [round_.pk for round_ in rounds]}
+    return client.post("/admin/scheduler/matchround/", order, follow=True).content.decode()
+
+
+@pytest.fixture
+def decided():
+    """A round that placed one job."""
+    make_cpu_offer(now=NOON)
+    make_job(now=NOON)
+    round_ = run_round(segment="cpu", now=NOON)
+    assert round_ is not None
+    return round_
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.AUDITOR])
+def test_a_round_is_replayed_from_its_page(decided, role):
+    assert f"{decided.public_id}: the same plan, byte for byte." in replayed(browser(role), decided)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"snapshot": None}, "its snapshot is gone"),
+        ({"core_version": "0"}, "decided by version 0"),
+        ({"result": zlib.compress(b"{}")}, "another plan"),
+    ],
+)
+def test_a_replay_says_why_it_is_not_the_same(operator, decided, change, words):
+    MatchRound.objects.filter(pk=decided.pk).update(**change)
+
+    assert f"{decided.public_id}: {words}" in replayed(operator, decided)

@@ -124,3 +124,41 @@ def test_an_offer_without_any_price_is_not_published(site):
         services.publish_offer(offer=offer, now=MONDAY)
 
     assert Offer.objects.get(pk=offer.pk).state == "draft"
+
+
+def test_new_terms_count_a_version_and_leave_an_event():
+    offer = make_offer()
+
+    services.change_offer(offer=offer, changes={"title": " North ", "notice_s": 600}, version=1, now=NOON)
+
+    stored = Offer.objects.get(pk=offer.pk)
+    assert (stored.title, stored.notice_s, stored.version) == ("North", 600, 2)
+    event = Event.objects.get(object_id=offer.public_id)
+    assert (event.type, event.object_seq, event.facts) == ("offer.changed", 2, {"fields": ["notice_s", "title"]})
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"units": 9}, {"state": "live"}, {"rate_mm": 1}, {"title": " "}, {"tier": "soft"}, {"boot_s": -1}]
+)
+def test_a_change_that_cannot_be_changes_nothing(changes):
+    offer = make_offer()
+
+    with pytest.raises(ValidationFailed):
+        services.change_offer(offer=offer, changes=changes, version=1, now=NOON)
+
+    assert Offer.objects.get(pk=offer.pk).version == 1
+    assert story(offer) == []
+
+
+def test_terms_of_an_older_version_or_of_a_retired_offer_stay():
+    offer = make_offer()
+    services.change_offer(offer=Offer.objects.get(pk=offer.pk), changes={"boot_s": 5}, version=1, now=NOON)
+
+    with pytest.raises(StaleVersion):
+        services.change_offer(offer=offer, changes={"boot_s": 6}, version=1, now=NOON)
+    retired = Offer.objects.get(pk=offer.pk)
+    services.retire_offer(offer=retired, now=NOON)
+    with pytest.raises(IllegalState):
+        services.change_offer(offer=retired, changes={"boot_s": 7}, version=3, now=NOON)
+
+    assert Offer.objects.get(pk=offer.pk).boot_s == 5

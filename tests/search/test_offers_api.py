@@ -203,7 +203,7 @@ def test_a_new_offer_is_a_draft_until_it_is_published(shelf, provider, seller):
     site = make_site(provider)
     body = {"site": site.public_id, "hardware": "h100-sxm", "title": "New", "units": 2, "rate_mm": 200_000}
 
-    made = seller.post("/api/v1/offers/new", body, format="json")
+    made = seller.post("/api/v1/offers", body, format="json")
     offer = Offer.objects.get(public_id=made.json()["id"])
     published = verb(seller, offer, "publish", if_match=made["ETag"])
 
@@ -229,7 +229,7 @@ def test_a_role_in_one_organization_gives_no_right_over_another_s_offers(shelf, 
     body = {"site": shelf["near"].site.public_id, "hardware": "h100-sxm", "title": "New", "units": 2, "rate_mm": 1}
 
     paused = verb(client, shelf["near"], "pause", if_match='"1"')
-    made = client.post("/api/v1/offers/new", body, format="json")
+    made = client.post("/api/v1/offers", body, format="json")
 
     assert chosen.name == "Own"
     assert (paused.status_code, made.status_code) == (404, 404)
@@ -384,6 +384,6 @@ def test_a_new_offer_takes_every_term_that_it_shows(shelf, provider, seller):
     terms = {"notice_s": 300, "boot_s": 20, "network": True, "tier": "interruptible", "term": "reserved"}
     body = {"site": make_site(provider).public_id, "hardware": "h100-sxm", "title": "New", "units": 2, "rate_mm": 1}
 
-    made = seller.post("/api/v1/offers/new", body | terms, format="json").json()
+    made = seller.post("/api/v1/offers", body | terms, format="json").json()
 
     assert {name: made[name] for name in terms} == terms
