@@ -2,7 +2,7 @@
 
 import base64
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -116,11 +116,13 @@ class Market:
                 clock_skew_s=float(answer.get("clock_skew_s") or 0.0),
             )
 
-    def leases(self, *, agent: str, most: int, wait_s: float) -> list[dict[str, Any]]:
-        """Wait up to `wait_s` for work; the bodies of the leases, still to be read by `parse_lease`."""
-        answer = self._post(
-            "agent/leases", {"agent": agent, "max": most, "wait_s": wait_s}, timeout_s=wait_s + CALL_TIMEOUT_S
-        )
+    def leases(self, *, agent: str, most: int, wait_s: float, holds: Collection[str]) -> list[dict[str, Any]]:
+        """Wait up to `wait_s` for work; the bodies of the leases, still to be read by `parse_lease`.
+
+        A lease that is not among those the agent `holds` (ids) is told again when its first answer got lost.
+        """
+        ask = {"agent": agent, "max": most, "wait_s": wait_s, "holds": sorted(holds)}
+        answer = self._post("agent/leases", ask, timeout_s=wait_s + CALL_TIMEOUT_S)
         with _shape():
             return list(answer["leases"])
 

@@ -119,7 +119,9 @@ class Supervisor:
             return
         begun = boot_seconds()
         try:
-            bodies = self._market.leases(agent=agent, most=min(free, _MOST_A_CALL), wait_s=wait_s)
+            with self._changed:
+                holds = set(self._attempts)
+            bodies = self._market.leases(agent=agent, most=min(free, _MOST_A_CALL), wait_s=wait_s, holds=holds)
         except (KeyRefused, Refused) as error:
             log.error("The marketplace gives no work: %s", error)
             self._stop.wait(_REFUSED_REST_S)

@@ -1,6 +1,6 @@
 """The agents' side: who may run what, until when. Only the database's clock ends a lease."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,8 +67,18 @@ def note_seen(*, agent: Agent, now: datetime) -> None:
 
 
 @transaction.atomic
-def claim_leases(*, agent: Agent, most: int, now: datetime) -> list[Lease]:
-    """Give `agent` up to `most` attempts whose start has come, as far as its own units go."""
+def claim_leases(*, agent: Agent, most: int, now: datetime, holds: Collection[str] = ()) -> list[Lease]:
+    """Give `agent` up to `most` attempts whose start has come, as far as its own units go.
+
+    First come those it was given already in an answer that never arrived: never heard of, and not among those it
+    `holds` (public ids). They keep their epoch and run out when they would have.
+    """
+    lost = Lease.objects.unheard().filter(agent=agent).exclude(public_id__in=holds)
+    missed = list(lost.select_related("attempt__job", "attempt__allocation__offer__hardware")[:most])
+    return missed or _claim_new(agent, most, now)
+
+
+def _claim_new(agent: Agent, most: int, now: datetime) -> list[Lease]:
     free = agent.units - units_in_use(agent)
     ready = (
         Attempt.objects.claimable_at(sites_of(agent.api_key), now)
@@ -130,7 +140,7 @@ def renew(
     """A heartbeat: the lease runs on from the database's present. Raises LeaseFenced."""
     lease = hold(public_id, epoch, key)
     span = ExpressionWrapper(Value(timedelta(seconds=settings.LEASE_SECONDS)), output_field=DurationField())
-    Lease.objects.filter(pk=lease.pk).update(expires_at=ClockTimestamp() + span)
+    Lease.objects.filter(pk=lease.pk).update(expires_at=ClockTimestamp() + span, heard_at=now)
     attempt = lease.attempt
     if phase == "running":
         mark_running(attempt=attempt, now=now)

@@ -1,6 +1,6 @@
 """What an agent is told when it gets a lease."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +14,7 @@ PIDS_PER_UNIT = 128
 SETTLING = timedelta(seconds=5)  # a run that is stopped at its limit needs a moment to be gone
 
 
-def lease_as_json(lease: Lease) -> dict[str, Any]:
+def lease_as_json(lease: Lease, now: datetime) -> dict[str, Any]:
     """Spec, inputs by signed link, limits and power of one lease."""
     attempt = lease.attempt
     job, allocation = attempt.job, attempt.allocation
@@ -26,7 +26,7 @@ def lease_as_json(lease: Lease) -> dict[str, Any]:
         "job": job.public_id,
         "number": attempt.number,
         "name": job.name,
-        "lease_s": settings.LEASE_SECONDS,
+        "lease_s": (lease.expires_at - now).total_seconds(),
         "heartbeat_s": settings.HEARTBEAT_SECONDS,
         "spec": {key: value for key, value in job.spec.items() if key != "resources"},
         "inputs": [

@@ -76,3 +76,7 @@ class LeaseQuerySet(PublicQuerySet["Lease"]):
 
     def expired(self) -> Self:
         return self.filter(ended_at=None, expires_at__lte=ClockTimestamp())
+
+    def unheard(self) -> Self:
+        """Leases that still hold and never had a heartbeat."""
+        return self.filter(heard_at=None, ended_at=None, expires_at__gt=ClockTimestamp())

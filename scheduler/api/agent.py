@@ -91,10 +91,11 @@ class ClaimView(AgentView):
         with wait_for(site_channel(agent)) as news:
             while True:
                 leasing.note_seen(agent=agent, now=utc_now())
-                claimed = leasing.claim_leases(agent=agent, most=ask["max"], now=utc_now())
+                now = utc_now()
+                claimed = leasing.claim_leases(agent=agent, most=ask["max"], now=now, holds=ask["holds"])
                 left = deadline - time.monotonic()
                 if claimed or left <= 0:
-                    return Response({"object": "list", "leases": [lease_as_json(lease) for lease in claimed]})
+                    return Response({"object": "list", "leases": [lease_as_json(lease, now) for lease in claimed]})
                 news.wait(min(left, POLL_SECONDS))
 
 

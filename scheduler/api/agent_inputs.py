@@ -32,6 +32,7 @@ class ClaimInput(serializers.Serializer[dict[str, Any]]):
     agent = serializers.CharField(max_length=40)
     max = serializers.IntegerField(min_value=1, max_value=100)
     wait_s = serializers.FloatField(min_value=0, max_value=25, default=0)
+    holds = serializers.ListField(child=serializers.CharField(max_length=40), max_length=1_000, default=list)
 
 
 class EpochInput(serializers.Serializer[dict[str, Any]]):

@@ -48,6 +48,7 @@ class Lease(models.Model):
     epoch = models.PositiveIntegerField()
     granted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    heard_at = models.DateTimeField(null=True)  # its last heartbeat; none: the agent may not know that it holds it
     ended_at = models.DateTimeField(null=True)
 
     objects = LeaseQuerySet.as_manager()

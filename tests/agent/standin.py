@@ -75,6 +75,10 @@ class Refusal(Exception):
         self.status, self.code = status, code
 
 
+class Lost(Exception):
+    """The call was done, and its answer never arrives."""
+
+
 class Marketplace:
     """Give it work with `offer`, wait for what happens with `until`; `cut` takes the network away."""
 
@@ -87,6 +91,7 @@ class Marketplace:
         self.registrations: list[dict[str, Any]] = []
         self.cut = False
         self.fail_next_finishes = 0
+        self.lose_next_leases = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("HandlerOfOne", (Handler,), {"market": self}))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -161,12 +166,18 @@ class Marketplace:
 
     def leases(self, body: dict[str, Any]) -> dict[str, Any]:
         def waiting() -> list[Work]:
-            return [work for work in self.works.values() if not work.claimed]
+            return [work for work in self.works.values() if not work.claimed or unheard(work)]
+
+        def unheard(work: Work) -> bool:
+            return not work.beats and work.id not in body["holds"] and not work.fenced
 
         self.changed.wait_for(waiting, min(float(body["wait_s"]), 25))
         given = [] if self.cut else waiting()[: int(body["max"])]
         for work in given:
             work.claimed, work.renewed = True, time.monotonic()
+        if given and self.lose_next_leases:
+            self.lose_next_leases -= 1
+            raise Lost
         return {"leases": [work.body for work in given]}
 
     def heartbeat(self, work: Work, body: dict[str, Any]) -> dict[str, Any]:
@@ -283,6 +294,10 @@ class Handler(BaseHTTPRequestHandler):
                 status, answer = call()
             except Refusal as refusal:
                 status, answer = refusal.status, {"code": refusal.code, "detail": f"No: {refusal.code}."}
+            except Lost:
+                self.close_connection = True
+                self.connection.close()
+                return
             self.market.changed.notify_all()
             cut = self.market.cut
         if not cut:

@@ -48,6 +48,19 @@ def test_a_stale_epoch_kills_the_work_and_tells_nothing_more(start_agent: StartA
     assert work.finish is None
 
 
+def test_work_whose_lease_was_told_to_nobody_is_told_again_and_done_once(
+    start_agent: StartAgent, make_market: MakeMarket
+) -> None:
+    market = make_market()
+    market.lose_next_leases = 1
+    start_agent(market)
+    work = market.offer("echo once")
+
+    assert market.until_ended(work)["reason"] == "succeeded"
+    assert market.lose_next_leases == 0
+    assert (work.text, work.finishes) == ("once\n", 1)
+
+
 def test_a_cut_network_pauses_the_work_and_a_healed_one_lets_it_go_on(
     start_agent: StartAgent, make_market: MakeMarket
 ) -> None:

@@ -42,6 +42,7 @@ def test_a_host_that_dies_costs_an_attempt_and_nothing_else(market, buyer):
 
     told = buyer.wait(job, within_s=90)
 
+    assert len(told["attempts"]) == 2, told["attempts"]
     first, second = told["attempts"]
     assert (told["state"], second["reason"]) == ("succeeded", "succeeded")
     assert first["reason"] in {"lease_lost", "node_failed"}

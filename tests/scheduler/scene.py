@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -95,8 +96,8 @@ class TestAgent:
         }  # fmt: skip
         self.row: Agent = register_agent(key=self.key, facts=facts, now=now)
 
-    def claim(self, *, now: datetime, most: int = 10) -> list[Lease]:
-        return claim_leases(agent=self.row, most=most, now=now)
+    def claim(self, *, now: datetime, most: int = 10, holds: Collection[str] = ()) -> list[Lease]:
+        return claim_leases(agent=self.row, most=most, now=now, holds=holds)
 
     def usage(self, lease: Lease, milliseconds: int, /, **changes: Any) -> dict[str, str]:
         """A signed usage line; `changes` forge it before it is signed."""

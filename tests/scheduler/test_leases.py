@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from scheduler.attempts import end_attempt
 from scheduler.errors import LeaseFenced
 from scheduler.finishing import finish
 from scheduler.leases import end_expired_leases, renew, withdraw_unstarted
+from scheduler.leaseview import lease_as_json
 from scheduler.logs import append_log, read_log
 from scheduler.models import Attempt, Job, Lease
 from scheduler.services import cancel_job
@@ -67,9 +69,32 @@ def test_an_agent_claims_what_is_due_at_its_own_site_and_nothing_else(offer, age
 
     assert lease.attempt == attempt
     assert lease.epoch == 1
-    assert agent.claim(now=now) == []
+    assert agent.claim(now=now, holds=[lease.public_id]) == []
     attempt.job.refresh_from_db()
     assert (attempt.job.state, attempt.job.attempts_made) == ("starting", 1)
+
+
+def test_a_lease_whose_answer_got_lost_is_told_again_to_its_agent_alone(offer, agent, now):
+    allocated(offer, now=now)
+    [lost] = agent.claim(now=now)
+    later = now + timedelta(seconds=3)
+
+    [again] = agent.claim(now=later)
+
+    assert (again, again.epoch, again.attempt.job.attempts_made) == (lost, 1, 1)
+    told = lease_as_json(again, later)
+    assert told["lease_s"] == settings.LEASE_SECONDS - 3, "it runs out when it would have"
+    assert TestAgent(offer, now=now, name="neighbour").claim(now=later) == []
+    assert agent.claim(now=later, holds=[lost.public_id]) == []
+
+
+def test_a_lease_that_was_heard_of_is_not_told_again(offer, agent, now):
+    allocated(offer, now=now)
+    [lease] = agent.claim(now=now)
+
+    beat(agent, lease, now, phase="starting")
+
+    assert agent.claim(now=now) == []
 
 
 def test_an_agent_gets_no_more_than_its_own_units(offer, now):
@@ -77,8 +102,8 @@ def test_an_agent_gets_no_more_than_its_own_units(offer, now):
     allocated(offer, now=now)
     small = TestAgent(offer, now=now, name="small", units=1)
 
-    assert len(small.claim(now=now)) == 1
-    assert small.claim(now=now) == []
+    [lease] = small.claim(now=now)
+    assert small.claim(now=now, holds=[lease.public_id]) == []
 
 
 def test_the_first_heartbeat_of_a_running_program_starts_the_job(offer, agent, now):
