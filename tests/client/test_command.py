@@ -322,7 +322,8 @@ def test_ctrl_c_while_waiting_exits_130_and_says_the_job_goes_on(market: StandIn
         exchange.rfile.read(1)  # until the client goes away
 
     market.on("GET", "/jobs/job_4f21/logs", endless)
-    command = [sys.executable, "-c", "from joulemart.cli import main; main()"]
+    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # background jobs ignore it
+    command = [sys.executable, "-c", f"{heeds}; from joulemart.cli import main; main()"]
     with subprocess.Popen(
         [*command, "submit", "-f", "job.yaml", "--yes", "--wait"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
