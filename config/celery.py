@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import worker_init, worker_ready
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -27,6 +27,14 @@ app.conf.update(
         },
     },
 )
+
+
+@worker_init.connect
+def load_the_matcher(**_: Any) -> None:
+    """Before the pool forks, so that all its processes share the compiled code and no round waits for it."""
+    from scheduler.core.warm import warm  # noqa: PLC0415 - the settings come first
+
+    warm()
 
 
 @worker_ready.connect

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from scheduler.core import explain, ranking
-from scheduler.core.matching import Round
+from scheduler.core.survey import Round
 from scheduler.core.types import Placement, Plan, Snapshot, Unplaced
 from scheduler.limits import to_api
 from scheduler.models import MatchRound

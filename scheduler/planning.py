@@ -8,8 +8,10 @@ from accounts.models import Organization
 from marketplace.booking.contracts import price_of
 from marketplace.common.clock import rfc3339
 from scheduler.asks import ask_fields, moment, seconds
-from scheduler.core import explain, matching, ranking
-from scheduler.core.types import Ask, Placement, Plan, Snapshot
+from scheduler.core import explain
+from scheduler.core.alone import Alone, decide_alone
+from scheduler.core.ranking import Ranked
+from scheduler.core.types import Ask
 from scheduler.explaining import refusal_as_json, refusal_as_told
 from scheduler.jobfile import JobFile
 from scheduler.limits import limits_to_api
@@ -25,9 +27,7 @@ class Trial:
     """One ask decided alone on today's shelf."""
 
     shelf: Shelf
-    snapshot: Snapshot
-    ask: Ask
-    plan: Plan
+    alone: Alone
 
 
 def try_out(*, ask: StoredAsk, now: datetime, start_after: datetime | None, finish_by: datetime | None) -> Trial:
@@ -39,7 +39,7 @@ def try_out(*, ask: StoredAsk, now: datetime, start_after: datetime | None, fini
     )  # fmt: skip
     reference = as_core(reference_of(ask.segment, now))
     snapshot = take_snapshot(shelf=shelf, asks=[trial], reference=reference, now=now, mode="greedy")
-    return Trial(shelf, snapshot, trial, matching.match(snapshot))
+    return Trial(shelf, decide_alone(snapshot, trial))
 
 
 def never_fits(
@@ -51,8 +51,8 @@ def never_fits(
     """
     lasting = replace(ask, limits={name: value for name, value in ask.limits.items() if name != "served"})
     trial = try_out(ask=lasting, now=now, start_after=start_after, finish_by=finish_by)
-    refused = [each for each in trial.plan.unplaced if each.code == "never_fits"]
-    return refusal_as_told(refusal_as_json(refused[0])) if refused else None
+    refused = trial.alone.refused
+    return refusal_as_told(refusal_as_json(refused)) if refused and refused.code == "never_fits" else None
 
 
 def plan_of(*, file: JobFile, organization: Organization, now: datetime) -> dict[str, Any]:
@@ -62,9 +62,8 @@ def plan_of(*, file: JobFile, organization: Organization, now: datetime) -> dict
     """
     ask = ask_from_file(file, currency=organization.currency)
     trial = try_out(ask=ask, now=now, start_after=file.ask.start_after, finish_by=file.ask.finish_by)
-    placed = trial.plan.placed[0] if trial.plan.placed else None
-    refused = trial.plan.unplaced[0] if trial.plan.unplaced else None
-    allocation = _allocation(trial, placed) if placed else None
+    refused = trial.alone.refused
+    allocation = _allocation(trial, trial.alone.chosen, ask.units) if trial.alone.chosen else None
     return {
         "object": "job",
         "id": None,
@@ -84,13 +83,11 @@ def plan_of(*, file: JobFile, organization: Organization, now: datetime) -> dict
     }
 
 
-def _allocation(trial: Trial, placed: Placement) -> dict[str, Any]:
-    answer = ranking.rank(trial.snapshot, trial.ask, with_relax=False)
-    chosen = next(each for each in answer.ranked if each.offer.id == placed.offer)
-    offer = trial.shelf.offer(placed.offer)
-    start, end = moment(placed.start_s), moment(placed.end_s)
-    lines, total = price_of(offer, placed.units, start, end)
-    why = explain.why(answer, chosen)
+def _allocation(trial: Trial, chosen: Ranked, units: int) -> dict[str, Any]:
+    offer = trial.shelf.offer(chosen.offer.id)
+    start, end = moment(chosen.start_s), moment(chosen.end_s)
+    lines, total = price_of(offer, units, start, end)
+    why = explain.why(trial.alone.ranking, chosen)
     return {
         "offer": {"id": offer.public_id, "title": offer.title},
         "site": {
@@ -101,7 +98,7 @@ def _allocation(trial: Trial, placed: Placement) -> dict[str, Any]:
         },
         "start": rfc3339(start),
         "end": rfc3339(end),
-        "units": placed.units,
+        "units": units,
         "total_minor": total,
         "price_lines": [line.as_dict() for line in lines],
         "sentence": why["sentence"],

@@ -4,14 +4,14 @@ Values are compared in core units: prices as stated in minor units, shares and r
 `carbon_cap_g` in g, choices as tuples of text. An unknown fact passes no limit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from scheduler.core.market import UNKNOWN, Bools, Ints, Market, Windows
-from scheduler.core.types import HOUR_S, START_MARGIN_S, Ask, LimitValue
+from scheduler.core.types import HOUR_S, START_MARGIN_S, Ask, LimitValue, OfferFacts
 
 Measure = Callable[[Market, Windows, Ask], Ints]
 
@@ -151,7 +151,7 @@ def judge(market: Market, ask: Ask, spans: Windows) -> Feasibility:
         if rule is None:
             raise ValueError(f"{name} is not a limit")
         if rule.measure is None:
-            ok = _claimed(market, spans, name, limit)
+            ok = claims_met([market.offers[pick] for pick in spans.picks], name, limit)
         else:
             value = rule.measure(market, spans, ask)
             metrics[name] = np.broadcast_to(value, spans.exists.shape)
@@ -189,9 +189,9 @@ def _bound(name: str, limit: LimitValue | str) -> int:
     return limit
 
 
-def _claimed(market: Market, spans: Windows, name: str, limit: LimitValue | str) -> Bools:
-    """Limits on what an offer says of itself, one answer per offer."""
-    facts = [getattr(market.offers[pick], FACT.get(name, name)) for pick in spans.picks]
+def claims_met(offers: Sequence[OfferFacts], name: str, limit: LimitValue | str) -> Bools:
+    """Whether each offer passes a limit on what it says of itself: a choice, a level of evidence or a claim."""
+    facts = [getattr(offer, FACT.get(name, name)) for offer in offers]
     if name == "evidence":
         levels = limit if isinstance(limit, tuple) else (str(limit),)
         least = min(EVIDENCE.index(level) for level in levels)

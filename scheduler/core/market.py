@@ -33,6 +33,7 @@ class Market:
         self.snapshot = snapshot
         self.reference: Reference = snapshot.reference
         self.offers: tuple[OfferFacts, ...] = tuple(sorted(snapshot.offers, key=lambda offer: offer.id))
+        self.index = {offer.id: number for number, offer in enumerate(self.offers)}
         self.free = self._hourly("free")
         self.units_total = self._hourly("units_total")
         self.pf_milli = self.column("pf_milli")

@@ -8,8 +8,8 @@ import numpy as np
 from scheduler.core import relaxing
 from scheduler.core.feasibility import MASKS
 from scheduler.core.market import Ints, Market
-from scheduler.core.matching import Round, Scored, refusal_of
 from scheduler.core.scoring import NEVER, Fit, Point, Terms, effective_weights, fit_of, point_of
+from scheduler.core.survey import Round, Survey, open_key
 from scheduler.core.types import HOUR_S, Ask, OfferFacts, Reference, Relax, Snapshot, When
 
 STARTS: tuple[When, ...] = ("now", "balanced", "cheapest", "greenest")
@@ -76,18 +76,18 @@ def rank(snapshot: Snapshot, ask: Ask, *, with_relax: bool = True) -> Ranking:
 
 def rank_in(state: Round, ask: Ask, *, with_relax: bool = True) -> Ranking:
     """The same on a round as it stands, so that capacity already taken counts."""
-    scored = state.scored(ask)
-    refusal = refusal_of(state, ask, scored)
-    key = np.where(refusal.failed == 0, scored.columns.key, NEVER)
+    survey = state.survey(ask)
+    refusal = state.refusal(ask)
+    key = open_key(survey, refusal.failed)
     weights = effective_weights(ask, state.market.reference)
-    ranked = _ranked(state.market, ask, scored, key, refusal.least_free, weights) if key.size else ()
+    ranked = _ranked(state.market, ask, survey, key, refusal.least_free, weights) if key.size else ()
     return Ranking(
         ask=ask,
         weights=weights,
         ranked=ranked,
         rejected=relaxing.rejected(refusal.failed),
         relax=relaxing.relax(refusal) if with_relax else (),
-        refused=_refused(state.market, refusal.failed, scored.spans.picks),
+        refused=_refused(state.market, refusal.failed, survey.spans.picks),
         considered=len(state.market.offers),
     )
 
@@ -103,10 +103,10 @@ def starts(snapshot: Snapshot, ask: Ask) -> dict[str, Ranked | None]:
 
 
 def _ranked(
-    market: Market, ask: Ask, scored: Scored, key: Ints, least: Ints, weights: tuple[int, int, int]
+    market: Market, ask: Ask, survey: Survey, key: Ints, least: Ints, weights: tuple[int, int, int]
 ) -> tuple[Ranked, ...]:
     """The best column of every offer that has one, by key, then start, then id."""
-    spans, best = scored.spans, key.argmin(axis=0)
+    spans, best = survey.spans, key.argmin(axis=0)
     keys = key[best, np.arange(key.shape[1])]
     offer = np.lexsort((spans.picks, best, keys))
     offer = offer[keys[offer] < NEVER]
@@ -118,16 +118,16 @@ def _ranked(
     fields = (
         spans.starts[start],
         spans.ends[start, offer],
-        scored.columns.run_cost[start, offer],
-        scored.columns.z[start, offer],
+        survey.columns.run_cost[start, offer],
+        survey.columns.z[start, offer],
         price // run,
         share,
         -(-intensity // run),
-        scored.columns.pricing.milliseconds[spans.picks[offer]],
+        survey.columns.pricing.milliseconds[spans.picks[offer]],
         least[start, offer],
         run,
     )
-    rows = zip(facts, scored.columns.terms_at(start, offer), *(field.tolist() for field in fields), strict=True)
+    rows = zip(facts, survey.columns.terms_at(start, offer), *(field.tolist() for field in fields), strict=True)
     return tuple(
         Ranked(
             offer=fact, start_s=start_s, end_s=end_s, run_cost=run_cost, z=z, terms=terms, price_mm=price_mm,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-CORE_VERSION = "1"
+CORE_VERSION = "2"
 HOUR_S = 3600
 FREE_HORIZON_S = 168 * HOUR_S  # a job that is not due must end within it
 DUE_HORIZON_S = 336 * HOUR_S  # week two belongs to due jobs

@@ -47,3 +47,11 @@ def test_client_and_agent_speak_http_only():
         if name.split(".")[0] in ours
     ]
     assert strangers == []
+
+
+def test_only_who_decides_loads_the_compiler():
+    """It takes over a second and fifty megabytes: not in a web process, nor at an agent or in a command."""
+    loads = "import sys, config.wsgi, config.urls, agent.supervisor, joulemart; sys.exit('numba' in sys.modules)"
+    web = subprocess.run([sys.executable, "-c", loads], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert web.returncode == 0, web.stderr

@@ -1,12 +1,12 @@
 """Plans are sound, deterministic, replayable, and say what would help."""
 
 from dataclasses import replace
-from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 
-from scheduler.core import canonical, checker, explain, matching, ranking
+from scheduler.core import canonical, checker, explain, ranking
+from scheduler.core.alone import decide_alone
 from scheduler.core.feasibility import FILTERS
 from scheduler.core.matching import match
 from tests.core import reference
@@ -25,15 +25,6 @@ def test_the_plan_is_that_of_the_plain_twin(market):
     decided = [(each.ask, each.offer, each.start_s, each.z) for each in match(market).placed]
 
     assert decided == reference.decide(market)
-
-
-@settings(max_examples=200, deadline=None)
-@given(markets())
-def test_how_many_columns_are_remembered_changes_nothing(market):
-    whole = match(market)
-
-    with patch.multiple(matching, HEAD=1, CLASSES=1, PRICINGS=1):
-        assert match(market) == whole
 
 
 @settings(max_examples=100, deadline=None)
@@ -84,20 +75,16 @@ def apply(wish, changes):
     return replace(wish, limits=limits, **fields)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(markets())
-def test_search_shows_first_what_the_matcher_takes(market):
-    """For one ask alone, the head of the ranking is the placement, unless it would rather wait."""
+def test_an_ask_alone_is_told_what_a_round_would_decide(market):
+    """The compiled rounds and the survey of every column share one cost, one set of limits, one refusal."""
     for wish in market.asks:
-        alone = replace(market, asks=(wish,))
-        plan = match(alone)
-        if plan.placed:
-            best = ranking.rank(alone, wish).ranked[0]
-            assert (best.offer.id, best.start_s, best.z) == (
-                plan.placed[0].offer,
-                plan.placed[0].start_s,
-                plan.placed[0].z,
-            )
+        by_itself = replace(market, asks=(wish,))
+        plan, told = match(by_itself), decide_alone(by_itself, wish)
+        placed = [(told.chosen.offer.id, told.chosen.start_s, told.chosen.z)] if told.chosen else []
+        assert placed == [(each.offer, each.start_s, each.z) for each in plan.placed]
+        assert ([told.refused] if told.refused else []) == list(plan.unplaced)
 
 
 def test_a_job_waits_for_units_now_rather_than_take_a_later_hour():

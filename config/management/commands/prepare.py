@@ -1,13 +1,15 @@
 """Make an instance ready to serve: python manage.py prepare"""
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 
 def static_digest() -> str:
@@ -21,16 +23,20 @@ def static_digest() -> str:
 
 
 class Command(BaseCommand):
-    """Migrations, the sample market and the static files in one process; safe to repeat, keeps all data."""
+    """Migrations, sample market, static files and the matcher's machine code; safe to repeat, keeps all data."""
 
     requires_system_checks = ()  # the tests run them; a start need not wait
-    help = "Migrate, load the sample market and collect the static files where they changed."
+    help = "Migrate, load the sample market, collect the static files where they changed, compile the matcher."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
+        warming = subprocess.Popen([sys.executable, "-m", "scheduler.core.warm"])
         call_command("migrate", verbosity=0, interactive=False)
         self.stdout.write("database: up to date")
         call_command("load_sample", stdout=self.stdout)
         self.collect_static()
+        if warming.wait():
+            raise CommandError("the matcher's code could not be compiled; the lines above say why")
+        self.stdout.write("matcher: compiled")
 
     def collect_static(self) -> None:
         stamp = Path(settings.STATIC_ROOT) / ".collected"

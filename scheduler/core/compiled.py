@@ -1,0 +1,43 @@
+"""Compilation of the hot loops: plain Python functions over arrays, compiled once and kept on disk."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., object])
+HERE = Path(__file__).parent
+
+
+def cache_folder() -> Path | None:
+    """Where machine code is kept, named after the source of the whole core; None where nothing can be written.
+
+    Numba looks at the file of a function alone, not at those it calls: a change there would leave stale code behind.
+    """
+    source = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))).hexdigest()[:16]
+    for place in (HERE / "__pycache__", Path.home() / ".cache" / "joulemart"):
+        folder = place / f"compiled-{source}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            for stale in set(place.glob("compiled-*")) - {folder}:
+                shutil.rmtree(stale, ignore_errors=True)
+            return folder
+    return None
+
+
+KEPT_AT = cache_folder()
+if KEPT_AT is not None:
+    vars(numba.config)["CACHE_DIR"] = str(KEPT_AT)
+
+
+def compiled(function: F) -> F:
+    """`function` as machine code; `.py_func` keeps the Python. Integers there are 64 bits wide and wrap silently."""
+    options: dict[str, Any] = {"cache": KEPT_AT is not None, "nogil": True, "error_model": "numpy"}
+    return numba.njit(**options)(function)  # type: ignore[no-any-return]
