@@ -56,33 +56,33 @@ def facts_fit(shelf: Shelf, tastes: Tastes, asks: Asks, ask: int, offer: int) ->
 
 
 @compiled
-def _total(shelf: Shelf, series: int, offer: int, first: int, offset: int, stop: int, rest: int) -> int:
-    """Sum of value x seconds from `offset` seconds after the first hour to `rest` seconds into hour `stop`."""
+def _total(shelf: Shelf, series: int, offer: int, first: int, skipped: int, stop: int, rest: int) -> int:
+    """Sum of value x seconds from `skipped` seconds into hour `first` to `rest` seconds into hour `stop`."""
     until, values = shelf.until[series, offer], shelf.values[series, offer]
-    return until[stop] - until[first] + values[stop] * rest - values[first] * (offset - first * HOUR_S)
+    return until[stop] - until[first] + values[stop] * rest - values[first] * skipped
 
 
 @compiled
 def hours_fit(
-    shelf: Shelf, asks: Asks, ask: int, offer: int, run_s: int, first: int, offset: int, stop: int, rest: int
+    shelf: Shelf, asks: Asks, ask: int, offer: int, run_s: int, first: int, skipped: int, stop: int, rest: int
 ) -> bool:
     """The bounds on the hours of a run."""
     bounds = asks.bounds[ask]
     if bounds[FREE] != NONE and shelf.began[offer, first : stop + (rest > 0)].min() < bounds[FREE]:
         return False
     return (
-        _prices_fit(shelf, asks, ask, offer, run_s, first, offset, stop, rest)
-        and _shares_fit(shelf, asks, ask, offer, run_s, first, offset, stop, rest)
-        and _carbon_fits(shelf, asks, ask, offer, run_s, first, offset, stop, rest)
+        _prices_fit(shelf, asks, ask, offer, run_s, first, skipped, stop, rest)
+        and _shares_fit(shelf, asks, ask, offer, run_s, first, skipped, stop, rest)
+        and _carbon_fits(shelf, asks, ask, offer, run_s, first, skipped, stop, rest)
     )
 
 
 @compiled
 def _prices_fit(
-    shelf: Shelf, asks: Asks, ask: int, offer: int, run_s: int, first: int, offset: int, stop: int, rest: int
+    shelf: Shelf, asks: Asks, ask: int, offer: int, run_s: int, first: int, skipped: int, stop: int, rest: int
 ) -> bool:
     bounds = asks.bounds[ask]
-    price = _total(shelf, PRICE, offer, first, offset, stop, rest)
+    price = _total(shelf, PRICE, offer, first, skipped, stop, rest)
     if bounds[MEAN_PRICE] != NONE and -(-price // run_s) > bounds[MEAN_PRICE]:
         return False
     if bounds[PFLOP_PRICE] != NONE and -(-price * 1000 // (run_s * shelf.facts[PF_MILLI, offer])) > bounds[PFLOP_PRICE]:
@@ -92,12 +92,12 @@ def _prices_fit(
 
 @compiled
 def _shares_fit(
-    shelf: Shelf, asks: Asks, ask: int, offer: int, run_s: int, first: int, offset: int, stop: int, rest: int
+    shelf: Shelf, asks: Asks, ask: int, offer: int, run_s: int, first: int, skipped: int, stop: int, rest: int
 ) -> bool:
     bounds = asks.bounds[ask]
     for bound, series in ((RENEWABLE, SHARE), (MATCHED_SHARE, MATCHED), (CARBON_FREE_SHARE, CARBON_FREE)):
         if bounds[bound] != NONE:
-            mean = _total(shelf, series, offer, first, offset, stop, rest) // run_s
+            mean = _total(shelf, series, offer, first, skipped, stop, rest) // run_s
             if mean < max(0, bounds[bound]):
                 return False
     return True
@@ -105,12 +105,12 @@ def _shares_fit(
 
 @compiled
 def _carbon_fits(
-    shelf: Shelf, asks: Asks, ask: int, offer: int, run_s: int, first: int, offset: int, stop: int, rest: int
+    shelf: Shelf, asks: Asks, ask: int, offer: int, run_s: int, first: int, skipped: int, stop: int, rest: int
 ) -> bool:
     bounds = asks.bounds[ask]
     if bounds[INTENSITY] == NONE and bounds[CARBON_CAP] == NONE:
         return True
-    carbon = _total(shelf, CARBON, offer, first, offset, stop, rest)
+    carbon = _total(shelf, CARBON, offer, first, skipped, stop, rest)
     if bounds[INTENSITY] != NONE and -(-carbon // run_s) > bounds[INTENSITY]:
         return False
     micrograms = -(-carbon // HOUR_S) * shelf.facts[WATTS, offer] * asks.units[ask]

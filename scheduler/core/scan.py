@@ -35,10 +35,10 @@ class Facts(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Units free per hour, and per number of units the first open hour and the longest run of open hours."""
+    """Units free per hour, and for each number of units up to SIZES how long an offer stays open from each hour on."""
 
     free: Ints  # [offers, hours]
-    first: Ints  # [SIZES, offers]; the number of hours when none is open
+    stays: Ints  # [SIZES, offers, hours] hours in a row with more than `size` units free
     longest: Ints  # [SIZES, offers]
 
 
@@ -54,6 +54,25 @@ class Column(NamedTuple):
     z: int
 
 
+class Starts(NamedTuple):
+    """When one ask may start on one hardware class, and what each start touches.
+
+    Starts are numbered `low` to `high`: whole hours since the round's first, but for `odd`, which is now or pinned.
+    """
+
+    low: int
+    high: int
+    run_s: int
+    whole: int  # hours of the run, and the seconds left over
+    part: int
+    odd: int  # -1 when no start is odd
+    odd_s: int  # its unix seconds
+    odd_first: int  # the hour it lies in
+    odd_skipped: int  # seconds of that hour gone by
+    odd_stop: int  # the hour in which its run ends
+    odd_rest: int  # seconds run in that hour
+
+
 @compiled
 def no_column() -> Column:
     """Worse than every column."""
@@ -64,7 +83,7 @@ def no_column() -> Column:
 def open_room(free: Ints) -> Room:
     """`free` with its openings."""
     offers, hours = free.shape
-    room = Room(free, np.full((SIZES, offers), hours), np.zeros((SIZES, offers), dtype=np.int64))
+    room = Room(free, np.zeros((SIZES, offers, hours), np.int16), np.zeros((SIZES, offers), np.int16))
     for offer in range(offers):
         note_openings(room, offer)
     return room
@@ -75,15 +94,11 @@ def note_openings(room: Room, offer: int) -> None:
     """Find the openings of `offer` anew."""
     hours = room.free.shape[1]
     for size in range(SIZES):
-        first, longest, open_ = hours, 0, 0
-        for hour in range(hours):
-            if room.free[offer, hour] > size:
-                first = min(first, hour)
-                open_ += 1
-                longest = max(longest, open_)
-            else:
-                open_ = 0
-        room.first[size, offer] = first
+        longest, stay = 0, 0
+        for hour in range(hours - 1, -1, -1):
+            stay = stay + 1 if room.free[offer, hour] > size else 0
+            room.stays[size, offer, hour] = stay
+            longest = max(longest, stay)
         room.longest[size, offer] = longest
 
 
@@ -97,52 +112,32 @@ def new_scratch(facts: Facts) -> Ints:
 def best_column(facts: Facts, ask: int, room: Room, scratch: Ints) -> tuple[Column, int]:
     """The column of `ask` that it likes best among those with units free, and how many offers were examined."""
     lists, asks = facts.lists, facts.asks
-    kind, best, examined = asks.kind[ask], no_column(), 0
-    size = min(asks.units[ask], SIZES) - 1
-    slack = _slack(facts, ask)
-    for place in range(lists.begin[kind], lists.begin[kind + 1]):
-        offer = lists.offer[place]
-        if best.z < lists.key[place] - slack and not _earlier_wins(facts, ask, best):
-            break
-        run_s = run_on(facts, ask, offer)
-        if room.longest[size, offer] < -(-run_s // HOUR_S):
+    kind, units, best, examined = asks.kind[ask], asks.units[ask], no_column(), 0
+    earliest = max(facts.clock.now_s, asks.start_after[ask]) if asks.when[ask] == NOW else FAR
+    starts = starts_of(facts, ask, run_on(facts, ask, 0))
+    for entry in range(lists.begin[kind], lists.begin[kind + 1]):
+        run_s, pf_milli = run_on(facts, ask, lists.offer[lists.first[entry]]), lists.pf_milli[entry]
+        if run_s != starts.run_s:
+            starts = starts_of(facts, ask, run_s)
+        most = dearest(best, run_s, pf_milli) if best.start_s <= earliest else FAR
+        if starts.low > starts.high or lists.least[entry] * run_s >= most:
             continue
-        low, high = starts_of(facts, ask, run_s)
-        if low > high or room.first[size, offer] > _hour_of(facts, ask, high):
-            continue
-        if not facts_fit(facts.shelf, facts.tastes, asks, ask, offer):
-            continue
-        if best.offer >= 0 and asks.when[ask] != NOW and _least_z(facts, place, run_s) > best.z:
-            continue
-        examined += 1
-        price_hours(facts, ask, offer, run_s, low, high, scratch)
-        best = best_on(facts, ask, offer, run_s, low, high, room.free, scratch, best)
+        shared = least_shared(lists.shared[entry], starts)
+        for place in range(lists.first[entry], lists.beyond[entry]):
+            if lists.own[place] * run_s + shared >= most:
+                break
+            offer = lists.offer[place]
+            if may_hold(room, units, offer, starts) and facts_fit(facts.shelf, facts.tastes, asks, ask, offer):
+                examined += 1
+                best = best_on(facts, ask, offer, starts, room.free, scratch, best, most)
+                most = dearest(best, run_s, pf_milli) if best.start_s <= earliest else FAR
     return best, examined
 
 
 @compiled
-def _slack(facts: Facts, ask: int) -> int:
-    """How far rounding may take a cost per PFLOP-hour below the key of its offer."""
-    kind, run_s = facts.asks.kind[ask], facts.asks.run_s[ask]
-    if facts.tastes.override[kind]:
-        run_s = 1
-    elif facts.asks.reference_pf[ask]:
-        run_s = max(1, run_s * facts.asks.reference_pf[ask] // facts.lists.pf_most[kind])
-    return PFLOP_HOUR // (run_s * facts.lists.pf_least[kind]) + 2
-
-
-@compiled
-def _earlier_wins(facts: Facts, ask: int, best: Column) -> bool:
-    """Whether a dearer column could still win by starting earlier."""
-    earliest = max(facts.clock.now_s, facts.asks.start_after[ask])
-    return facts.asks.when[ask] == NOW and best.start_s > earliest
-
-
-@compiled
-def _least_z(facts: Facts, place: int, run_s: int) -> int:
-    """No column of this candidate costs less."""
-    pf_milli = facts.shelf.facts[PF_MILLI, facts.lists.offer[place]]
-    return facts.lists.least[place] * run_s // HOUR_S * PFLOP_HOUR // (run_s * pf_milli)
+def dearest(best: Column, run_s: int, pf_milli: int) -> int:
+    """From how many mm x seconds per unit-hour on a run of this class costs more per PFLOP-hour than `best`."""
+    return -(-(best.z + 1) * run_s * pf_milli // PFLOP_HOUR) * HOUR_S if best.offer >= 0 else FAR
 
 
 @compiled
@@ -158,36 +153,68 @@ def run_on(facts: Facts, ask: int, offer: int) -> int:
 
 
 @compiled
-def starts_of(facts: Facts, ask: int, run_s: int) -> tuple[int, int]:
-    """The first and the last start of a run: numbers of whole hours, 0 being now; (0, 0) for a pinned start."""
-    asks, clock = facts.asks, facts.clock
+def starts_of(facts: Facts, ask: int, run_s: int) -> Starts:
+    """The starts of a run of `run_s` seconds; `low` above `high` where there are none."""
+    asks, now_s, first_s = facts.asks, facts.clock.now_s, facts.clock.first_s
     latest = min(asks.horizon[ask], asks.finish_by[ask] - START_MARGIN_S) - run_s
     pinned, after = asks.pinned[ask], asks.start_after[ask]
+    low, high, odd_s = 0, 0, now_s
     if pinned >= 0:
-        return 0, 0 if max(clock.now_s, after) <= pinned <= latest else -1
-    low = max(1, -((clock.first_s - after) // HOUR_S)) if after > clock.now_s else 0
-    return low, -1 if latest < clock.now_s else max(0, (latest - clock.first_s) // HOUR_S)
+        odd_s, high = pinned, 0 if max(now_s, after) <= pinned <= latest else -1
+    else:
+        low = max(1, -((first_s - after) // HOUR_S)) if after > now_s else 0
+        high = -1 if latest < now_s else max(0, (latest - first_s) // HOUR_S)
+    odd = odd_s - first_s
+    stop = (odd + run_s) // HOUR_S
+    rest = odd + run_s - stop * HOUR_S
+    return Starts(
+        low, high, run_s, run_s // HOUR_S, run_s % HOUR_S, 0 if low == 0 else -1, odd_s, odd // HOUR_S, odd % HOUR_S,
+        stop, rest,
+    )  # fmt: skip
 
 
 @compiled
-def start_at(facts: Facts, ask: int, number: int) -> int:
-    """Unix seconds of a start."""
-    if facts.asks.pinned[ask] >= 0:
-        return facts.asks.pinned[ask]
-    return facts.clock.now_s if number == 0 else facts.clock.first_s + HOUR_S * number
+def span_of(starts: Starts, number: int) -> tuple[int, int, int, int]:
+    """(first hour, seconds of it gone by, hour in which the run ends, seconds run in that hour) of a start."""
+    if number == starts.odd:
+        return starts.odd_first, starts.odd_skipped, starts.odd_stop, starts.odd_rest
+    return number, 0, number + starts.whole, starts.part
 
 
 @compiled
-def _hour_of(facts: Facts, ask: int, number: int) -> int:
-    return (start_at(facts, ask, number) - facts.clock.first_s) // HOUR_S
+def least_shared(sums: Ints, starts: Starts) -> int:
+    """What green and carbon cost at least in the hours of a group, mm x seconds, over all starts."""
+    least = FAR
+    for number in range(starts.low, starts.high + 1):
+        first, skipped, stop, rest = span_of(starts, number)
+        spent = (sums[stop] - sums[first]) * HOUR_S - (sums[first + 1] - sums[first]) * skipped
+        if rest:
+            spent += (sums[stop + 1] - sums[stop]) * rest
+        least = min(least, spent)
+    return least
 
 
 @compiled
-def price_hours(facts: Facts, ask: int, offer: int, run_s: int, low: int, high: int, scratch: Ints) -> None:
-    """Fill `scratch` with what `ask` pays `offer` in every hour that a start at `low` to `high` can touch."""
+def may_hold(room: Room, units: int, offer: int, starts: Starts) -> bool:
+    """Whether `offer` stays open long enough from some start on; a larger ask than SIZES may still find it is not."""
+    size = min(units, SIZES) - 1
+    if room.longest[size, offer] < starts.whole + (starts.part > 0):
+        return False
+    stays = room.stays[size, offer]
+    for number in range(starts.low, starts.high + 1):
+        first, _, stop, rest = span_of(starts, number)
+        if stays[first] >= stop + (rest > 0) - first:
+            return True
+    return False
+
+
+@compiled
+def price_hours(facts: Facts, ask: int, offer: int, starts: Starts, scratch: Ints) -> None:
+    """Fill `scratch` with what `ask` pays `offer` in every hour that a start can touch, and the running sum."""
     costs, until = scratch[0], scratch[1]
-    begin = _hour_of(facts, ask, low)
-    beyond = (start_at(facts, ask, high) + run_s - facts.clock.first_s - 1) // HOUR_S + 1
+    begin, _, _, _ = span_of(starts, starts.low)
+    _, _, stop, rest = span_of(starts, starts.high)
+    beyond = stop + (rest > 0)
     hour_costs(facts.shelf, facts.tastes, facts.asks.kind[ask], offer, facts.clock.free_ms, begin, beyond, costs)
     costs[beyond] = 0
     until[begin] = 0
@@ -197,33 +224,35 @@ def price_hours(facts: Facts, ask: int, offer: int, run_s: int, low: int, high: 
 
 @compiled
 def best_on(
-    facts: Facts, ask: int, offer: int, run_s: int, low: int, high: int, free: Ints, scratch: Ints, best: Column
+    facts: Facts, ask: int, offer: int, starts: Starts, free: Ints, scratch: Ints, best: Column, most: int
 ) -> Column:
-    """`best`, or a better column of `ask` on `offer` that starts at `low` to `high`, has units free and fits."""
-    asks, costs, until = facts.asks, scratch[0], scratch[1]
+    """`best`, or a better column on `offer` that costs less than `most`, has units free and keeps to every bound."""
+    price_hours(facts, ask, offer, starts, scratch)
+    asks, costs, until, run_s = facts.asks, scratch[0], scratch[1], starts.run_s
     pf_milli, units = facts.shelf.facts[PF_MILLI, offer], asks.units[ask]
-    waiting = facts.tastes.waiting_value[asks.kind[ask]] * pf_milli // 1000
+    waiting = facts.tastes.waiting_value[asks.kind[ask]] * pf_milli // 1000 * run_s
     ready = max(facts.clock.now_s, asks.start_after[ask])
-    seen, shut = _hour_of(facts, ask, low), -1  # hours looked at, and the last of them without the units
-    for number in range(low, high + 1):
-        start = start_at(facts, ask, number)
-        offset = start - facts.clock.first_s
-        first, stop, rest = offset // HOUR_S, (offset + run_s) // HOUR_S, (offset + run_s) % HOUR_S
+    seen, shut = span_of(starts, starts.low)[0], -1  # hours looked at, and the last of them without the units
+    for number in range(starts.low, starts.high + 1):
+        first, skipped, stop, rest = span_of(starts, number)
         beyond = stop + (rest > 0)
         while seen < beyond:
             if free[offer, seen] < units:
                 shut = seen
             seen += 1
-        if shut >= first:
+        spent = until[stop] - until[first] + costs[stop] * rest - costs[first] * skipped
+        if shut >= first or spent >= most:
             continue
-        spent = until[stop] - until[first] + costs[stop] * rest - costs[first] * (offset - first * HOUR_S)
-        run_cost = spent // HOUR_S + waiting * run_s * max(0, start - ready) // HOUR_S**2
+        start = starts.odd_s if number == starts.odd else facts.clock.first_s + HOUR_S * number
+        run_cost = spent // HOUR_S + waiting * max(0, start - ready) // HOUR_S**2
         z = run_cost * PFLOP_HOUR // (run_s * pf_milli)
         if not better(asks.when[ask] == NOW, z, start, offer, best):
             continue
-        if asks.hourly[ask] and not hours_fit(facts.shelf, asks, ask, offer, run_s, first, offset, stop, rest):
+        if asks.hourly[ask] and not hours_fit(facts.shelf, asks, ask, offer, run_s, first, skipped, stop, rest):
             continue
         best = Column(offer, start, run_s, first, beyond, run_cost, z)
+        if asks.when[ask] != NOW:
+            most = dearest(best, run_s, pf_milli)
     return best
 
 

@@ -39,6 +39,7 @@ class Shelf(NamedTuple):
     began: Ints  # [offers, hours] units free as the round began
     facts: Ints  # [fact, offers]
     latency: Ints  # [places, offers] ms; UNKNOWN where nobody measured it, and in row 0, which is no place
+    group: Ints  # [offers] offers of one zone, hardware class and power
 
 
 class Tastes(NamedTuple):
@@ -157,6 +158,7 @@ def likeness_of(ask: Ask, now_s: int) -> Hashable:
 def shelf_of(market: Market, places: Iterable[str | None]) -> Shelf:
     """The offers of `market`, with their latency from each of `places`."""
     series = [market.series(name) for name in SERIES]
+    groups: Numbering[tuple[str, str, int, int]] = Numbering()
     return Shelf(
         values=np.array([each.values.T for each in series]),
         until=np.array([each.until.T for each in series]),
@@ -164,6 +166,9 @@ def shelf_of(market: Market, places: Iterable[str | None]) -> Shelf:
         began=market.free.T.copy(),
         facts=np.array([market.column(name) for name in FACTS]),
         latency=np.array([market.latency(place) for place in places]),
+        group=_ints(
+            groups.number((offer.zone, offer.hardware, offer.pf_milli, offer.watts)) for offer in market.offers
+        ),
     )
 
 
