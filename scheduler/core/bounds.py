@@ -1,6 +1,7 @@
 """The numeric limits of an ask on one column, as the compiled rounds test them (matching.md, section 2)."""
 
 from scheduler.core.compiled import compiled
+from scheduler.core.market import Ints
 from scheduler.core.tables import (
     BOOT,
     BOOT_S,
@@ -28,9 +29,7 @@ from scheduler.core.tables import (
     SHARE,
     TOTAL,
     WATTS,
-    Asks,
     Shelf,
-    Tastes,
 )
 from scheduler.core.types import HOUR_S
 
@@ -39,79 +38,67 @@ UG_PER_G = 10**6
 
 
 @compiled
-def facts_fit(shelf: Shelf, tastes: Tastes, asks: Asks, ask: int, offer: int) -> bool:
+def facts_fit(facts: Ints, latency: Ints, bounds: Ints, ask: int, offer: int, place: int) -> bool:
     """The bounds on what does not change from hour to hour; an unknown fact passes none."""
-    bounds, facts = asks.bounds[ask], shelf.facts
-    if bounds[MEMORY] != NONE and facts[MEMORY_GB, offer] < max(0, bounds[MEMORY]):
+    if bounds[ask, MEMORY] != NONE and facts[MEMORY_GB, offer] < max(0, bounds[ask, MEMORY]):
         return False
-    if bounds[NOTICE] != NONE and facts[NOTICE_S, offer] < max(0, bounds[NOTICE]):
+    if bounds[ask, NOTICE] != NONE and facts[NOTICE_S, offer] < max(0, bounds[ask, NOTICE]):
         return False
-    if bounds[BOOT] != NONE and not 0 <= facts[BOOT_S, offer] <= bounds[BOOT]:
+    if bounds[ask, BOOT] != NONE and not 0 <= facts[BOOT_S, offer] <= bounds[ask, BOOT]:
         return False
-    if bounds[RELIABILITY] != NONE and facts[RELIABILITY_PPM, offer] < max(0, bounds[RELIABILITY]):
+    if bounds[ask, RELIABILITY] != NONE and facts[RELIABILITY_PPM, offer] < max(0, bounds[ask, RELIABILITY]):
         return False
-    if bounds[LATENCY] != NONE:
-        return 0 <= shelf.latency[tastes.place[asks.kind[ask]], offer] <= bounds[LATENCY]
-    return True
+    return bounds[ask, LATENCY] == NONE or 0 <= latency[place, offer] <= bounds[ask, LATENCY]
 
 
 @compiled
-def _total(shelf: Shelf, series: int, offer: int, first: int, skipped: int, stop: int, rest: int) -> int:
+def span_total(shelf: Shelf, series: int, offer: int, first: int, skipped: int, stop: int, rest: int) -> int:
     """Sum of value x seconds from `skipped` seconds into hour `first` to `rest` seconds into hour `stop`."""
-    until, values = shelf.until[series, offer], shelf.values[series, offer]
-    return until[stop] - until[first] + values[stop] * rest - values[first] * skipped
+    whole = shelf.until[series, offer, stop] - shelf.until[series, offer, first]
+    return whole + shelf.values[series, offer, stop] * rest - shelf.values[series, offer, first] * skipped
+
+
+@compiled
+def prices_fit(bounds: Ints, ask: int, units: int, price: int, run_s: int, pf_milli: int) -> bool:
+    """The bounds on what a run costs; `price` is the sum of mm x seconds per unit-hour."""
+    if bounds[ask, MEAN_PRICE] != NONE and -(-price // run_s) > bounds[ask, MEAN_PRICE]:
+        return False
+    if bounds[ask, PFLOP_PRICE] != NONE and -(-price * 1000 // (run_s * pf_milli)) > bounds[ask, PFLOP_PRICE]:
+        return False
+    return bounds[ask, TOTAL] == NONE or units * price // MM_PER_MINOR_HOUR <= bounds[ask, TOTAL]
+
+
+@compiled
+def share_fits(bounds: Ints, ask: int, bound: int, share: int, run_s: int) -> bool:
+    """A bound on the mean of a share; `share` is the sum of ppm x seconds."""
+    return bounds[ask, bound] == NONE or share // run_s >= max(0, bounds[ask, bound])
+
+
+@compiled
+def carbon_fits(bounds: Ints, ask: int, units: int, carbon: int, run_s: int, watts: int) -> bool:
+    """The bounds on emissions; `carbon` is the sum of mg/kWh x seconds."""
+    if bounds[ask, INTENSITY] != NONE and -(-carbon // run_s) > bounds[ask, INTENSITY]:
+        return False
+    micrograms = -(-carbon // HOUR_S) * watts * units
+    return bounds[ask, CARBON_CAP] == NONE or -(-micrograms // UG_PER_G) <= bounds[ask, CARBON_CAP]
 
 
 @compiled
 def hours_fit(
-    shelf: Shelf, asks: Asks, ask: int, offer: int, run_s: int, first: int, skipped: int, stop: int, rest: int
-) -> bool:
+    shelf: Shelf, bounds: Ints, ask: int, units: int, offer: int, run_s: int,
+    first: int, skipped: int, stop: int, rest: int,
+) -> bool:  # fmt: skip
     """The bounds on the hours of a run."""
-    bounds = asks.bounds[ask]
-    if bounds[FREE] != NONE and shelf.began[offer, first : stop + (rest > 0)].min() < bounds[FREE]:
-        return False
-    return (
-        _prices_fit(shelf, asks, ask, offer, run_s, first, skipped, stop, rest)
-        and _shares_fit(shelf, asks, ask, offer, run_s, first, skipped, stop, rest)
-        and _carbon_fits(shelf, asks, ask, offer, run_s, first, skipped, stop, rest)
-    )
-
-
-@compiled
-def _prices_fit(
-    shelf: Shelf, asks: Asks, ask: int, offer: int, run_s: int, first: int, skipped: int, stop: int, rest: int
-) -> bool:
-    bounds = asks.bounds[ask]
-    price = _total(shelf, PRICE, offer, first, skipped, stop, rest)
-    if bounds[MEAN_PRICE] != NONE and -(-price // run_s) > bounds[MEAN_PRICE]:
-        return False
-    if bounds[PFLOP_PRICE] != NONE and -(-price * 1000 // (run_s * shelf.facts[PF_MILLI, offer])) > bounds[PFLOP_PRICE]:
-        return False
-    return bounds[TOTAL] == NONE or asks.units[ask] * price // MM_PER_MINOR_HOUR <= bounds[TOTAL]
-
-
-@compiled
-def _shares_fit(
-    shelf: Shelf, asks: Asks, ask: int, offer: int, run_s: int, first: int, skipped: int, stop: int, rest: int
-) -> bool:
-    bounds = asks.bounds[ask]
-    for bound, series in ((RENEWABLE, SHARE), (MATCHED_SHARE, MATCHED), (CARBON_FREE_SHARE, CARBON_FREE)):
-        if bounds[bound] != NONE:
-            mean = _total(shelf, series, offer, first, skipped, stop, rest) // run_s
-            if mean < max(0, bounds[bound]):
+    if bounds[ask, FREE] != NONE:
+        for hour in range(first, stop + (rest > 0)):
+            if shelf.began[offer, hour] < bounds[ask, FREE]:
                 return False
-    return True
-
-
-@compiled
-def _carbon_fits(
-    shelf: Shelf, asks: Asks, ask: int, offer: int, run_s: int, first: int, skipped: int, stop: int, rest: int
-) -> bool:
-    bounds = asks.bounds[ask]
-    if bounds[INTENSITY] == NONE and bounds[CARBON_CAP] == NONE:
-        return True
-    carbon = _total(shelf, CARBON, offer, first, skipped, stop, rest)
-    if bounds[INTENSITY] != NONE and -(-carbon // run_s) > bounds[INTENSITY]:
+    price = span_total(shelf, PRICE, offer, first, skipped, stop, rest)
+    if not prices_fit(bounds, ask, units, price, run_s, shelf.facts[PF_MILLI, offer]):
         return False
-    micrograms = -(-carbon // HOUR_S) * shelf.facts[WATTS, offer] * asks.units[ask]
-    return bounds[CARBON_CAP] == NONE or -(-micrograms // UG_PER_G) <= bounds[CARBON_CAP]
+    for bound, series in ((RENEWABLE, SHARE), (MATCHED_SHARE, MATCHED), (CARBON_FREE_SHARE, CARBON_FREE)):
+        share = span_total(shelf, series, offer, first, skipped, stop, rest)
+        if not share_fits(bounds, ask, bound, share, run_s):
+            return False
+    carbon = span_total(shelf, CARBON, offer, first, skipped, stop, rest)
+    return carbon_fits(bounds, ask, units, carbon, run_s, shelf.facts[WATTS, offer])

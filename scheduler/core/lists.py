@@ -12,6 +12,7 @@ import numpy as np
 from scheduler.core.compiled import compiled
 from scheduler.core.market import Bools, Ints
 from scheduler.core.tables import CARBON, PF_MILLI, PRICE, SHARE, WATTS, Shelf, Table, Tastes
+from scheduler.core.types import HOUR_S
 
 PPM = 10**6
 MG_PER_KG_KW = 10**9
@@ -101,19 +102,18 @@ def _shared(envelope: Envelope, tastes: Tastes, kinds: Ints, groups: Ints, pf_mi
 
 @compiled
 def hour_costs(
-    shelf: Shelf, tastes: Tastes, kind: int, offer: int, free_ms: int, first: int, beyond: int, costs: Ints
+    values: Ints, offer: int, latency: int, green: int, carbon: int, first: int, beyond: int, scratch: Ints
 ) -> None:
-    """Fill `costs` with what a unit-hour of `offer` costs `kind` in [first, beyond): hour_cost of matching.md."""
-    pf_milli = shelf.facts[PF_MILLI, offer]
-    milliseconds = shelf.latency[tastes.place[kind], offer]
-    charged = tastes.charged_ms[kind] if milliseconds < 0 else max(0, milliseconds - free_ms)
-    latency = tastes.latency_value[kind] * pf_milli // 1000 * charged
-    green = tastes.green_value[kind] * pf_milli // 1000
-    carbon = tastes.carbon_price[kind] * shelf.facts[WATTS, offer]
-    price, share = shelf.values[PRICE, offer], shelf.values[SHARE, offer]
+    """Fill row 0 of `scratch` with the cost of a unit-hour of `offer` in [first, beyond), row 1 with its running sum.
+
+    hour_cost of matching.md, section 1: `latency`, `green` and `carbon` are what an ask pays an offer of this speed and
+    power for its way, for a wholly grey hour, and for 10^9 mg/kWh.
+    """
+    scratch[1, first] = 0
     for hour in range(first, beyond):
-        costs[hour] = price[hour] + latency + green * (PPM - share[hour]) // PPM
-    if carbon:
-        intensity = shelf.values[CARBON, offer]
-        for hour in range(first, beyond):
-            costs[hour] += carbon * intensity[hour] // MG_PER_KG_KW
+        cost = values[PRICE, offer, hour] + latency + green * (PPM - values[SHARE, offer, hour]) // PPM
+        if carbon:
+            cost += carbon * values[CARBON, offer, hour] // MG_PER_KG_KW
+        scratch[0, hour] = cost
+        scratch[1, hour + 1] = scratch[1, hour] + cost * HOUR_S
+    scratch[0, beyond] = 0

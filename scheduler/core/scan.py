@@ -8,7 +8,7 @@ from scheduler.core.bounds import facts_fit, hours_fit
 from scheduler.core.compiled import compiled
 from scheduler.core.lists import Lists, hour_costs
 from scheduler.core.market import Ints
-from scheduler.core.tables import FAR, NOW, PF_MILLI, Asks, Shelf, Tastes
+from scheduler.core.tables import FAR, NOW, PF_MILLI, WATTS, Asks, Shelf, Tastes
 from scheduler.core.types import DUE_HORIZON_S, HOUR_S, START_MARGIN_S
 
 SIZES = 8  # openings are kept per number of units up to here; a larger ask needs at least as much
@@ -73,6 +73,24 @@ class Starts(NamedTuple):
     odd_rest: int  # seconds run in that hour
 
 
+class Wish(NamedTuple):
+    """What an ask wants of every offer alike."""
+
+    ask: int
+    units: int
+    by_start: bool
+    bound: int
+    ready_s: int  # from when waiting counts
+    place: int
+    charged_ms: int
+    latency_value: int
+    green_value: int
+    waiting_value: int
+    carbon_price: int
+    free_ms: int
+    first_s: int
+
+
 @compiled
 def no_column() -> Column:
     """Worse than every column."""
@@ -111,15 +129,13 @@ def new_scratch(facts: Facts) -> Ints:
 @compiled
 def best_column(facts: Facts, ask: int, room: Room, scratch: Ints) -> tuple[Column, int]:
     """The column of `ask` that it likes best among those with units free, and how many offers were examined."""
-    lists, asks = facts.lists, facts.asks
-    kind, units, best, examined = asks.kind[ask], asks.units[ask], no_column(), 0
-    earliest = max(facts.clock.now_s, asks.start_after[ask]) if asks.when[ask] == NOW else FAR
-    starts = starts_of(facts, ask, run_on(facts, ask, 0))
+    lists, kind, wish = facts.lists, facts.asks.kind[ask], wish_of(facts, ask)
+    best, examined, starts = no_column(), 0, starts_of(facts, ask, run_on(facts, ask, 0))
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
         run_s, pf_milli = run_on(facts, ask, lists.offer[lists.first[entry]]), lists.pf_milli[entry]
         if run_s != starts.run_s:
             starts = starts_of(facts, ask, run_s)
-        most = dearest(best, run_s, pf_milli) if best.start_s <= earliest else FAR
+        most = dearest(wish, best, run_s, pf_milli)
         if starts.low > starts.high or lists.least[entry] * run_s >= most:
             continue
         shared = least_shared(lists.shared[entry], starts)
@@ -127,17 +143,35 @@ def best_column(facts: Facts, ask: int, room: Room, scratch: Ints) -> tuple[Colu
             if lists.own[place] * run_s + shared >= most:
                 break
             offer = lists.offer[place]
-            if may_hold(room, units, offer, starts) and facts_fit(facts.shelf, facts.tastes, asks, ask, offer):
-                examined += 1
-                best = best_on(facts, ask, offer, starts, room.free, scratch, best, most)
-                most = dearest(best, run_s, pf_milli) if best.start_s <= earliest else FAR
+            if not may_hold(room, wish.units, offer, starts):
+                continue
+            if wish.bound & 1 and not facts_fit(
+                facts.shelf.facts, facts.shelf.latency, facts.asks.bounds, ask, offer, wish.place
+            ):
+                continue
+            examined += 1
+            best = best_on(facts.shelf, facts.asks.bounds, wish, offer, starts, room.free, scratch, best, most)
+            most = dearest(wish, best, run_s, pf_milli)
     return best, examined
 
 
 @compiled
-def dearest(best: Column, run_s: int, pf_milli: int) -> int:
-    """From how many mm x seconds per unit-hour on a run of this class costs more per PFLOP-hour than `best`."""
-    return -(-(best.z + 1) * run_s * pf_milli // PFLOP_HOUR) * HOUR_S if best.offer >= 0 else FAR
+def wish_of(facts: Facts, ask: int) -> Wish:
+    """The wish of `ask`."""
+    asks, tastes, kind = facts.asks, facts.tastes, facts.asks.kind[ask]
+    return Wish(
+        ask, asks.units[ask], asks.when[ask] == NOW, asks.bound[ask], max(facts.clock.now_s, asks.start_after[ask]),
+        tastes.place[kind], tastes.charged_ms[kind], tastes.latency_value[kind], tastes.green_value[kind],
+        tastes.waiting_value[kind], tastes.carbon_price[kind], facts.clock.free_ms, facts.clock.first_s,
+    )  # fmt: skip
+
+
+@compiled
+def dearest(wish: Wish, best: Column, run_s: int, pf_milli: int) -> int:
+    """From how many mm x seconds per unit-hour on no run of this class can rank before `best`; FAR if any can."""
+    if best.offer < 0 or (wish.by_start and best.start_s > wish.ready_s):
+        return FAR
+    return -(-(best.z + 1) * run_s * pf_milli // PFLOP_HOUR) * HOUR_S
 
 
 @compiled
@@ -209,29 +243,26 @@ def may_hold(room: Room, units: int, offer: int, starts: Starts) -> bool:
 
 
 @compiled
-def price_hours(facts: Facts, ask: int, offer: int, starts: Starts, scratch: Ints) -> None:
-    """Fill `scratch` with what `ask` pays `offer` in every hour that a start can touch, and the running sum."""
-    costs, until = scratch[0], scratch[1]
+def price_hours(shelf: Shelf, wish: Wish, offer: int, starts: Starts, scratch: Ints) -> None:
+    """Fill `scratch` with what the ask pays `offer` in every hour that a start can touch, and the running sum."""
+    pf_milli, milliseconds = shelf.facts[PF_MILLI, offer], shelf.latency[wish.place, offer]
+    charged = wish.charged_ms if milliseconds < 0 else max(0, milliseconds - wish.free_ms)
+    latency = wish.latency_value * pf_milli // 1000 * charged
+    green, carbon = wish.green_value * pf_milli // 1000, wish.carbon_price * shelf.facts[WATTS, offer]
     begin, _, _, _ = span_of(starts, starts.low)
     _, _, stop, rest = span_of(starts, starts.high)
-    beyond = stop + (rest > 0)
-    hour_costs(facts.shelf, facts.tastes, facts.asks.kind[ask], offer, facts.clock.free_ms, begin, beyond, costs)
-    costs[beyond] = 0
-    until[begin] = 0
-    for hour in range(begin, beyond):
-        until[hour + 1] = until[hour] + costs[hour] * HOUR_S
+    hour_costs(shelf.values, offer, latency, green, carbon, begin, stop + (rest > 0), scratch)
 
 
 @compiled
 def best_on(
-    facts: Facts, ask: int, offer: int, starts: Starts, free: Ints, scratch: Ints, best: Column, most: int
-) -> Column:
+    shelf: Shelf, bounds: Ints, wish: Wish, offer: int, starts: Starts, free: Ints, scratch: Ints, best: Column,
+    most: int,
+) -> Column:  # fmt: skip
     """`best`, or a better column on `offer` that costs less than `most`, has units free and keeps to every bound."""
-    price_hours(facts, ask, offer, starts, scratch)
-    asks, costs, until, run_s = facts.asks, scratch[0], scratch[1], starts.run_s
-    pf_milli, units = facts.shelf.facts[PF_MILLI, offer], asks.units[ask]
-    waiting = facts.tastes.waiting_value[asks.kind[ask]] * pf_milli // 1000 * run_s
-    ready = max(facts.clock.now_s, asks.start_after[ask])
+    price_hours(shelf, wish, offer, starts, scratch)
+    pf_milli, units, run_s = shelf.facts[PF_MILLI, offer], wish.units, starts.run_s
+    waiting = wish.waiting_value * pf_milli // 1000 * run_s
     seen, shut = span_of(starts, starts.low)[0], -1  # hours looked at, and the last of them without the units
     for number in range(starts.low, starts.high + 1):
         first, skipped, stop, rest = span_of(starts, number)
@@ -240,19 +271,20 @@ def best_on(
             if free[offer, seen] < units:
                 shut = seen
             seen += 1
-        spent = until[stop] - until[first] + costs[stop] * rest - costs[first] * skipped
+        spent = scratch[1, stop] - scratch[1, first] + scratch[0, stop] * rest - scratch[0, first] * skipped
         if shut >= first or spent >= most:
             continue
-        start = starts.odd_s if number == starts.odd else facts.clock.first_s + HOUR_S * number
-        run_cost = spent // HOUR_S + waiting * max(0, start - ready) // HOUR_S**2
+        start = starts.odd_s if number == starts.odd else wish.first_s + HOUR_S * number
+        run_cost = spent // HOUR_S + waiting * max(0, start - wish.ready_s) // HOUR_S**2
         z = run_cost * PFLOP_HOUR // (run_s * pf_milli)
-        if not better(asks.when[ask] == NOW, z, start, offer, best):
+        if not better(wish.by_start, z, start, offer, best):
             continue
-        if asks.hourly[ask] and not hours_fit(facts.shelf, asks, ask, offer, run_s, first, skipped, stop, rest):
+        if wish.bound & 2 and not hours_fit(
+            shelf, bounds, wish.ask, units, offer, run_s, first, skipped, stop, rest
+        ):  # fmt: skip
             continue
         best = Column(offer, start, run_s, first, beyond, run_cost, z)
-        if asks.when[ask] != NOW:
-            most = dearest(best, run_s, pf_milli)
+        most = dearest(wish, best, run_s, pf_milli)
     return best
 
 

@@ -69,7 +69,7 @@ class Asks(NamedTuple):
     due: Ints  # FAR: not due
     when: Ints  # BALANCED or NOW
     value: Ints  # mm per PFLOP-hour
-    hourly: Ints  # 1 where some bound depends on the hours
+    bound: Ints  # 1 where some bound rests on facts, 2 where one rests on the hours, 3 where both do, else 0
     bounds: Ints  # [asks, bounds], NONE where there is none
 
 
@@ -224,7 +224,7 @@ def _asks(market: Market, asks: Sequence[Ask], firsts: Sequence[Ask], kind: Sequ
         when=_ints(NOW if ask.when == "now" else BALANCED for ask in asks),
         value=_ints(bid_of(market.reference, ask) + soft[k] + ask.age_mm + ask.share_mm
                     for ask, k in zip(asks, kind, strict=True)),
-        hourly=(bounds[:, FREE:] != NONE).any(axis=1).astype(np.int64),
+        bound=(bounds[:, :FREE] != NONE).any(axis=1) + 2 * (bounds[:, FREE:] != NONE).any(axis=1),
         bounds=bounds,
     )  # fmt: skip
 
