@@ -56,7 +56,7 @@ def place_all(ground: Ground) -> tuple[Decided, Ints]:
     room = open_room(table.shelf.began.copy())
     first = look(facts, room)
     order = order_of(table, first, utilities(facts, first))
-    columns, examined = place(facts, order, room, open_room(table.shelf.total))
+    columns, examined = place(facts, order, first, room, open_room(table.shelf.total))
     decided = Decided(
         columns=columns,
         utility=utilities(facts, columns),
@@ -99,27 +99,47 @@ def write_column(columns: Ints, ask: int, column: Column) -> None:
 
 
 @compiled
-def place(facts: Facts, order: Ints, room: Room, empty: Room) -> tuple[Ints, int]:
+def place(facts: Facts, order: Ints, first: Ints, room: Room, empty: Room) -> tuple[Ints, int]:
     """Place asks in `order`, taking units of `room`; the columns taken, and how many offers were examined.
 
-    A short run does not take a later hour only for lack of units now: it waits (docs/decisions/0002).
+    `first` is what `look` found before anything was taken: while it is open it is still the best, since units only
+    become fewer. A short run does not take a later hour only for lack of units now: it waits (docs/decisions/0002).
     """
-    columns = np.full((facts.asks.units.size, FIELDS), -1, dtype=np.int64)
-    scratch = new_scratch(facts)
-    examined = 0
+    columns = np.full(first.shape, -1, dtype=np.int64)
+    scratch, examined = new_scratch(facts), 0
     for ask in order:
-        best, looked = best_column(facts, ask, room, scratch)
-        examined += looked
+        if first[ask, OFFER] < 0:
+            continue
+        units, best = facts.asks.units[ask], read_column(first, ask)
+        if not is_open(room.free, best, units):
+            best, looked = best_column(facts, ask, room, scratch)
+            examined += looked
         if best.offer < 0:
             continue
         if would_wait(facts, ask, best):
             wished, _ = best_column(facts, ask, empty, scratch)
             if wished.start_s <= facts.clock.now_s:
                 continue
-        room.free[best.offer, best.first : best.beyond] -= facts.asks.units[ask]
+        room.free[best.offer, best.first : best.beyond] -= units
         note_openings(room, best.offer)
         write_column(columns, ask, best)
     return columns, examined
+
+
+@compiled
+def is_open(free: Ints, column: Column, units: int) -> bool:
+    """Whether every hour of `column` has the units."""
+    for hour in range(column.first, column.beyond):  # noqa: SIM110 - the compiler knows no generators in all()
+        if free[column.offer, hour] < units:
+            return False
+    return True
+
+
+@compiled
+def read_column(columns: Ints, ask: int) -> Column:
+    """The row of `ask`."""
+    row = columns[ask]
+    return Column(row[OFFER], row[START_S], row[RUN_S], row[FIRST], row[BEYOND], row[RUN_COST], row[Z])
 
 
 @compiled

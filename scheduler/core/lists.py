@@ -42,44 +42,55 @@ def lists_of(table: Table) -> Lists:
     """The lists of every kind of `table`."""
     shelf, tastes = table.shelf, table.tastes
     cheapest = shelf.values[PRICE, :, :-1].min(axis=1)
-    envelope = envelope_of(shelf)
-    begin, parts = [0], []
-    for kind, allowed in enumerate(table.allowed):
-        parts.append(_entries(shelf, tastes, kind, allowed, cheapest, table.free_ms))
-        begin.append(begin[-1] + parts[-1][0].size)
-    lengths, offers, own = (
-        np.concatenate([np.empty(0, dtype=np.int64), *(part[n] for part in parts)]) for n in range(3)
+    by_group = np.argsort(shelf.group, kind="stable")
+    counts = table.masks.sum(axis=1)[tastes.mask]
+    kinds, first, beyond, offers, own = _entries(
+        shelf, tastes, table.masks, by_group, cheapest, table.free_ms, int(counts.sum())
     )
-    ends = np.cumsum(lengths)
-    heads = offers[ends - lengths]
+    heads = offers[first]
     pf_milli, watts = shelf.facts[PF_MILLI, heads], shelf.facts[WATTS, heads]
-    kinds = np.repeat(np.arange(len(parts)), np.diff(begin))
-    shared = _shared(envelope, tastes, kinds, shelf.group[heads], pf_milli, watts)
-    least = own[ends - lengths] + np.diff(shared, axis=1).min(axis=1, initial=1 << 40)
+    shared = _shared(envelope_of(shelf), tastes, kinds, shelf.group[heads], pf_milli, watts)
+    least = own[first] + np.diff(shared, axis=1).min(axis=1, initial=1 << 40)
     order = np.lexsort((least * 1000 // pf_milli, kinds))
-    return Lists(
-        np.array(begin), (ends - lengths)[order], ends[order], offers, own, shared[order], least[order], pf_milli[order]
-    )
+    begin = np.searchsorted(kinds, np.arange(tastes.mask.size + 1))
+    return Lists(begin, first[order], beyond[order], offers, own, shared[order], least[order], pf_milli[order])
 
 
+@compiled
 def _entries(
-    shelf: Shelf, tastes: Tastes, kind: int, allowed: Bools, cheapest: Ints, free_ms: int
-) -> tuple[Ints, Ints, Ints]:
-    """(offers per group, offers, what each asks for itself) of one kind."""
-    chosen = np.flatnonzero(allowed)
-    own = cheapest[chosen] + latency_costs(shelf, tastes, kind, chosen, free_ms)
-    order = np.lexsort((own, shelf.group[chosen]))
-    groups = shelf.group[chosen[order]]
-    heads = np.flatnonzero(np.diff(groups, prepend=-1))
-    return np.diff(heads, append=groups.size), chosen[order], own[order]
+    shelf: Shelf, tastes: Tastes, masks: Bools, by_group: Ints, cheapest: Ints, free_ms: int, total: int
+) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """(kind, first, beyond) of every entry, (offer, what it asks for itself) of every candidate, `total` in all."""
+    kinds, first, beyond = [0 for _ in range(0)], [0 for _ in range(0)], [0 for _ in range(0)]
+    offers, own = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64)
+    filled = 0
+    for kind in range(tastes.mask.size):
+        group = -1
+        for offer in by_group:
+            if not masks[tastes.mask[kind], offer]:
+                continue
+            if shelf.group[offer] != group:
+                group = shelf.group[offer]
+                kinds.append(kind)
+                first.append(filled)
+                beyond.append(filled)
+            cost = cheapest[offer] + latency_cost(shelf, tastes, kind, offer, free_ms)
+            place = filled
+            while place > first[-1] and own[place - 1] > cost:  # insertion keeps ties in the order of the ids
+                offers[place], own[place] = offers[place - 1], own[place - 1]
+                place -= 1
+            offers[place], own[place] = offer, cost
+            filled += 1
+            beyond[-1] = filled
+    return np.array(kinds), np.array(first), np.array(beyond), offers, own
 
 
-def latency_costs(shelf: Shelf, tastes: Tastes, kind: int, offers: Ints, free_ms: int) -> Ints:
-    """[offers] mm per unit-hour for the way to each."""
-    measured = shelf.latency[tastes.place[kind], offers]
-    charged = np.where(measured < 0, tastes.charged_ms[kind], np.maximum(0, measured - free_ms))
-    costs: Ints = tastes.latency_value[kind] * shelf.facts[PF_MILLI, offers] // 1000 * charged
-    return costs
+@compiled
+def latency_cost(shelf: Shelf, tastes: Tastes, kind: int, offer: int, free_ms: int) -> int:
+    """mm per unit-hour for the way to `offer`."""
+    measured = shelf.latency[tastes.place[kind], offer]
+    charged = tastes.charged_ms[kind] if measured < 0 else max(0, measured - free_ms)
+    return tastes.latency_value[kind] * shelf.facts[PF_MILLI, offer] // 1000 * charged
 
 
 def envelope_of(shelf: Shelf) -> Envelope:

@@ -43,8 +43,9 @@ class Shelf(NamedTuple):
 
 
 class Tastes(NamedTuple):
-    """What a kind of ask weighs offers by, a number each: its place, what it pays for what, where its list lies."""
+    """What a kind of ask weighs offers by, a number each."""
 
+    mask: Ints  # row of Table.masks: the offers that its claims and choices admit
     place: Ints
     charged_ms: Ints  # [kinds] what an unknown latency counts as
     latency_value: Ints
@@ -83,7 +84,7 @@ class Table:
     shelf: Shelf
     tastes: Tastes
     asks: Asks
-    allowed: tuple[Bools, ...]  # per kind, the offers that its claims and choices admit
+    masks: Bools  # [masks, offers]
     ask_ids: tuple[str, ...]
     offer_ids: tuple[str, ...]
 
@@ -119,14 +120,15 @@ def table_of(snapshot: Snapshot) -> Table:
         if kind[-1] == len(firsts):
             firsts.append(ask)
     places: Numbering[str | None] = Numbering([None, *(ask.near for ask in firsts)])
+    choices: Numbering[Hashable] = Numbering(choices_of(ask) for ask in firsts)
     return Table(
         now_s=snapshot.now_s,
         first_hour_s=snapshot.first_hour_s,
         free_ms=snapshot.reference.free_ms,
         shelf=shelf_of(market, places),
-        tastes=tastes_of(market, firsts, places),
+        tastes=tastes_of(market, firsts, places, choices),
         asks=_asks(market, asks, firsts, kind),
-        allowed=tuple(allowed_by(market, ask) for ask in firsts),
+        masks=masks_of(market, firsts, choices),
         ask_ids=tuple(ask.id for ask in asks),
         offer_ids=tuple(offer.id for offer in market.offers),
     )
@@ -134,17 +136,14 @@ def table_of(snapshot: Snapshot) -> Table:
 
 def kind_of(ask: Ask) -> Hashable:
     """What asks must share to look through one list of offers: all that decides but the bounds and the run."""
-    choices = tuple((name, wanted) for name, wanted in sorted(ask.limits.items()) if name not in BOUNDS)
-    return (
-        ask.near,
-        ask.rates or ask.weights,
-        ask.when,
-        ask.waiting_value,
-        ask.carbon_price,
-        choices,
-        (ask.excluded_sites),
-        tuple(sorted(ask.time_limit_by_class.items())),
-    )
+    runs = tuple(sorted(ask.time_limit_by_class.items()))
+    return ask.near, ask.rates or ask.weights, ask.when, ask.waiting_value, ask.carbon_price, choices_of(ask), runs
+
+
+def choices_of(ask: Ask) -> Hashable:
+    """The limits that admit an offer or not, whatever the hour and the run."""
+    choices = tuple((name, wanted) for name, wanted in sorted(ask.limits.items()) if name not in COLUMN)
+    return choices, ask.excluded_sites
 
 
 def likeness_of(ask: Ask, now_s: int) -> Hashable:
@@ -172,13 +171,16 @@ def shelf_of(market: Market, places: Iterable[str | None]) -> Shelf:
     )
 
 
-def tastes_of(market: Market, kinds: Sequence[Ask], places: Numbering[str | None]) -> Tastes:
+def tastes_of(
+    market: Market, kinds: Sequence[Ask], places: Numbering[str | None], choices: Numbering[Hashable]
+) -> Tastes:
     """How each kind weighs offers; `kinds` holds one ask of each."""
     rates = [rates_of(ask, market.reference) for ask in kinds]
     overrides: Numbering[tuple[tuple[str, int], ...]] = Numbering([()])
     rows = [overrides.number(tuple(sorted(ask.time_limit_by_class.items()))) for ask in kinds]
     stated = [[dict(row).get(offer.hardware, 0) for offer in market.offers] for row in overrides]
     return Tastes(
+        mask=_ints(choices.number(choices_of(ask)) for ask in kinds),
         place=_ints(places.number(ask.near) for ask in kinds),
         charged_ms=_ints(market.reference.s_l if ask.near is not None else 0 for ask in kinds),
         latency_value=_ints(each.latency_value for each in rates),
@@ -188,6 +190,18 @@ def tastes_of(market: Market, kinds: Sequence[Ask], places: Numbering[str | None
         override=_ints(rows),
         overrides=np.minimum(np.array(stated, dtype=np.int64), 2 * DUE_HORIZON_S),
     )
+
+
+def masks_of(market: Market, kinds: Sequence[Ask], choices: Numbering[Hashable]) -> Bools:
+    """[masks, offers] what each set of choices admits."""
+    masks = np.zeros((len(choices), len(market.offers)), dtype=np.bool_)
+    known: set[int] = set()
+    for ask in kinds:
+        number = choices.number(choices_of(ask))
+        if number not in known:
+            masks[number] = allowed_by(market, ask)
+            known.add(number)
+    return masks
 
 
 def allowed_by(market: Market, ask: Ask) -> Bools:
