@@ -1,6 +1,6 @@
 """The numeric limits of an ask on one column, as the compiled rounds test them (matching.md, section 2)."""
 
-from scheduler.core.compiled import compiled
+from scheduler.core.compiled import lean
 from scheduler.core.market import Ints
 from scheduler.core.tables import (
     BOOT,
@@ -37,7 +37,7 @@ MM_PER_MINOR_HOUR = 1000 * HOUR_S
 UG_PER_G = 10**6
 
 
-@compiled
+@lean
 def facts_fit(facts: Ints, latency: Ints, bounds: Ints, ask: int, offer: int, place: int) -> bool:
     """The bounds on what does not change from hour to hour; an unknown fact passes none."""
     if bounds[ask, MEMORY] != NONE and facts[MEMORY_GB, offer] < max(0, bounds[ask, MEMORY]):
@@ -51,14 +51,14 @@ def facts_fit(facts: Ints, latency: Ints, bounds: Ints, ask: int, offer: int, pl
     return bounds[ask, LATENCY] == NONE or 0 <= latency[place, offer] <= bounds[ask, LATENCY]
 
 
-@compiled
+@lean
 def span_total(shelf: Shelf, series: int, offer: int, first: int, skipped: int, stop: int, rest: int) -> int:
     """Sum of value x seconds from `skipped` seconds into hour `first` to `rest` seconds into hour `stop`."""
     whole = shelf.until[series, offer, stop] - shelf.until[series, offer, first]
     return whole + shelf.values[series, offer, stop] * rest - shelf.values[series, offer, first] * skipped
 
 
-@compiled
+@lean
 def prices_fit(bounds: Ints, ask: int, units: int, price: int, run_s: int, pf_milli: int) -> bool:
     """The bounds on what a run costs; `price` is the sum of mm x seconds per unit-hour."""
     if bounds[ask, MEAN_PRICE] != NONE and -(-price // run_s) > bounds[ask, MEAN_PRICE]:
@@ -68,13 +68,13 @@ def prices_fit(bounds: Ints, ask: int, units: int, price: int, run_s: int, pf_mi
     return bounds[ask, TOTAL] == NONE or units * price // MM_PER_MINOR_HOUR <= bounds[ask, TOTAL]
 
 
-@compiled
+@lean
 def share_fits(bounds: Ints, ask: int, bound: int, share: int, run_s: int) -> bool:
     """A bound on the mean of a share; `share` is the sum of ppm x seconds."""
     return bounds[ask, bound] == NONE or share // run_s >= max(0, bounds[ask, bound])
 
 
-@compiled
+@lean
 def carbon_fits(bounds: Ints, ask: int, units: int, carbon: int, run_s: int, watts: int) -> bool:
     """The bounds on emissions; `carbon` is the sum of mg/kWh x seconds."""
     if bounds[ask, INTENSITY] != NONE and -(-carbon // run_s) > bounds[ask, INTENSITY]:
@@ -83,7 +83,7 @@ def carbon_fits(bounds: Ints, ask: int, units: int, carbon: int, run_s: int, wat
     return bounds[ask, CARBON_CAP] == NONE or -(-micrograms // UG_PER_G) <= bounds[ask, CARBON_CAP]
 
 
-@compiled
+@lean
 def hours_fit(
     shelf: Shelf, bounds: Ints, ask: int, units: int, offer: int, run_s: int,
     first: int, skipped: int, stop: int, rest: int,

@@ -5,20 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scheduler.core.compiled import compiled
+from scheduler.core.compiled import compiled, lean
 from scheduler.core.lists import lists_of
 from scheduler.core.market import Ints
-from scheduler.core.scan import (
-    PFLOP_HOUR,
-    Clock,
-    Column,
-    Facts,
-    Room,
-    best_column,
-    new_scratch,
-    note_openings,
-    open_room,
-)
+from scheduler.core.room import Room, note_openings, open_room
+from scheduler.core.scan import PFLOP_HOUR, Clock, Column, Facts, best_column, new_scratch
 from scheduler.core.tables import FAR, PF_MILLI, Table
 from scheduler.core.types import HOUR_S
 
@@ -86,7 +77,7 @@ def look(facts: Facts, room: Room) -> Ints:
     return columns
 
 
-@compiled
+@lean
 def write_column(columns: Ints, ask: int, column: Column) -> None:
     """Set the row of `ask`."""
     columns[ask, OFFER] = column.offer
@@ -126,7 +117,7 @@ def place(facts: Facts, order: Ints, first: Ints, room: Room, empty: Room) -> tu
     return columns, examined
 
 
-@compiled
+@lean
 def is_open(free: Ints, column: Column, units: int) -> bool:
     """Whether every hour of `column` has the units."""
     for hour in range(column.first, column.beyond):  # noqa: SIM110 - the compiler knows no generators in all()
@@ -135,14 +126,14 @@ def is_open(free: Ints, column: Column, units: int) -> bool:
     return True
 
 
-@compiled
+@lean
 def read_column(columns: Ints, ask: int) -> Column:
     """The row of `ask`."""
     row = columns[ask]
     return Column(row[OFFER], row[START_S], row[RUN_S], row[FIRST], row[BEYOND], row[RUN_COST], row[Z])
 
 
-@compiled
+@lean
 def would_wait(facts: Facts, ask: int, column: Column) -> bool:
     """Whether a column that is not now would block more of its hours than the run uses."""
     if column.start_s <= facts.clock.now_s or facts.asks.due[ask] < FAR:
@@ -160,7 +151,7 @@ def utilities(facts: Facts, columns: Ints) -> Ints:
     return worth
 
 
-@compiled
+@lean
 def utility(facts: Facts, ask: int, offer: int, run_s: int, run_cost: int) -> int:
     """max(1, V - units*run_cost), V = work*value; the product is split so that it stays within 64 bits."""
     asks = facts.asks

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scheduler.core.compiled import compiled
+from scheduler.core.compiled import compiled, lean
 from scheduler.core.market import Bools, Ints
 from scheduler.core.tables import CARBON, PF_MILLI, PRICE, SHARE, WATTS, Shelf, Table, Tastes
 from scheduler.core.types import HOUR_S
@@ -24,9 +24,10 @@ class Lists(NamedTuple):
     begin: Ints
     first: Ints
     beyond: Ints
-    offer: Ints  # within an entry by `own`, then by id
+    offer: Ints  # within an entry by `own`
     own: Ints  # least mm per unit-hour that an offer asks for itself: price and latency
     shared: Ints  # [entries, hours + 1] running sum of what the hours cost at least: green and carbon, mm per unit-hour
+    share: Ints  # [entries, hours + 1] running sum of the highest share, ppm
     least: Ints  # [entries] the cheapest offer in the cheapest hour, mm per unit-hour
     pf_milli: Ints  # [entries]
 
@@ -42,23 +43,25 @@ def lists_of(table: Table) -> Lists:
     """The lists of every kind of `table`."""
     shelf, tastes = table.shelf, table.tastes
     cheapest = shelf.values[PRICE, :, :-1].min(axis=1)
-    by_group = np.argsort(shelf.group, kind="stable")
     counts = table.masks.sum(axis=1)[tastes.mask]
-    kinds, first, beyond, offers, own = _entries(
-        shelf, tastes, table.masks, by_group, cheapest, table.free_ms, int(counts.sum())
-    )
+    kinds, first, beyond, offers, own = _entries(shelf, tastes, table.masks, cheapest, table.free_ms, int(counts.sum()))
     heads = offers[first]
     pf_milli, watts = shelf.facts[PF_MILLI, heads], shelf.facts[WATTS, heads]
-    shared = _shared(envelope_of(shelf), tastes, kinds, shelf.group[heads], pf_milli, watts)
+    envelope = envelope_of(shelf)
+    shared = _shared(envelope, tastes, kinds, shelf.group[heads], pf_milli, watts)
     least = own[first] + np.diff(shared, axis=1).min(axis=1, initial=1 << 40)
     order = np.lexsort((least * 1000 // pf_milli, kinds))
     begin = np.searchsorted(kinds, np.arange(tastes.mask.size + 1))
-    return Lists(begin, first[order], beyond[order], offers, own, shared[order], least[order], pf_milli[order])
+    share = np.zeros_like(shared)
+    np.cumsum(envelope.share[shelf.group[heads]], axis=1, out=share[:, 1:])
+    entries = (first, beyond), (shared, share, least, pf_milli)
+    (first, beyond), rest = (tuple(each[order] for each in part) for part in entries)
+    return Lists(begin, first, beyond, offers, own, *rest)
 
 
 @compiled
 def _entries(
-    shelf: Shelf, tastes: Tastes, masks: Bools, by_group: Ints, cheapest: Ints, free_ms: int, total: int
+    shelf: Shelf, tastes: Tastes, masks: Bools, cheapest: Ints, free_ms: int, total: int
 ) -> tuple[Ints, Ints, Ints, Ints, Ints]:
     """(kind, first, beyond) of every entry, (offer, what it asks for itself) of every candidate, `total` in all."""
     kinds, first, beyond = [0 for _ in range(0)], [0 for _ in range(0)], [0 for _ in range(0)]
@@ -66,7 +69,7 @@ def _entries(
     filled = 0
     for kind in range(tastes.mask.size):
         group = -1
-        for offer in by_group:
+        for offer in range(cheapest.size):
             if not masks[tastes.mask[kind], offer]:
                 continue
             if shelf.group[offer] != group:
@@ -76,7 +79,7 @@ def _entries(
                 beyond.append(filled)
             cost = cheapest[offer] + latency_cost(shelf, tastes, kind, offer, free_ms)
             place = filled
-            while place > first[-1] and own[place - 1] > cost:  # insertion keeps ties in the order of the ids
+            while place > first[-1] and own[place - 1] > cost:  # insertion: offers come nearly sorted
                 offers[place], own[place] = offers[place - 1], own[place - 1]
                 place -= 1
             offers[place], own[place] = offer, cost
@@ -85,7 +88,7 @@ def _entries(
     return np.array(kinds), np.array(first), np.array(beyond), offers, own
 
 
-@compiled
+@lean
 def latency_cost(shelf: Shelf, tastes: Tastes, kind: int, offer: int, free_ms: int) -> int:
     """mm per unit-hour for the way to `offer`."""
     measured = shelf.latency[tastes.place[kind], offer]
@@ -111,7 +114,7 @@ def _shared(envelope: Envelope, tastes: Tastes, kinds: Ints, groups: Ints, pf_mi
     return sums
 
 
-@compiled
+@lean
 def hour_costs(
     values: Ints, offer: int, latency: int, green: int, carbon: int, first: int, beyond: int, scratch: Ints
 ) -> None:

@@ -1,6 +1,9 @@
 """The snapshot as arrays: hours down, offers across (by id), and the windows in which one ask could run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,12 +30,12 @@ class Series:
 
 
 class Market:
-    """What all asks of one snapshot share. Offers are ordered by id, so a lower index wins a tie."""
+    """What all asks of one snapshot share. Offers are ordered by id, so that a lower index wins a tie, or by a key."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, by: Callable[[OfferFacts], Any] = attrgetter("id")) -> None:
         self.snapshot = snapshot
         self.reference: Reference = snapshot.reference
-        self.offers: tuple[OfferFacts, ...] = tuple(sorted(snapshot.offers, key=lambda offer: offer.id))
+        self.offers: tuple[OfferFacts, ...] = tuple(sorted(snapshot.offers, key=by))
         self.index = {offer.id: number for number, offer in enumerate(self.offers)}
         self.free = self._hourly("free")
         self.units_total = self._hourly("units_total")

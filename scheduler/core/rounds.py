@@ -18,7 +18,7 @@ def decide(snapshot: Snapshot) -> Plan:
     placed = _placements(table, decided)
     taken = {placement.ask for placement in placed}
     round_ = Round(snapshot)
-    round_.market.free = np.ascontiguousarray(free.T)
+    round_.market.free = free[np.argsort(table.shelf.rank)].T.copy()
     left = Refusals(round_)
     waiting = [ask for ask in sorted(snapshot.asks, key=lambda ask: ask.id) if ask.id not in taken]
     alone = dict(zip(table.ask_ids, decided.alone.tolist(), strict=True))

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.core.bounds import facts_fit, hours_fit
-from scheduler.core.compiled import compiled
+from scheduler.core.compiled import compiled, lean
 from scheduler.core.lists import Lists, hour_costs
 from scheduler.core.market import Ints
-from scheduler.core.tables import FAR, NOW, PF_MILLI, WATTS, Asks, Shelf, Tastes
+from scheduler.core.room import Room, Starts, may_hold, need_of, span_of
+from scheduler.core.tables import FAR, NOW, PF_MILLI, RENEWABLE, WATTS, Asks, Shelf, Tastes
 from scheduler.core.types import DUE_HORIZON_S, HOUR_S, START_MARGIN_S
 
-SIZES = 8  # openings are kept per number of units up to here; a larger ask needs at least as much
 PFLOP_HOUR = 1000 * HOUR_S
 LONGEST_S = 2 * DUE_HORIZON_S
 
@@ -34,14 +34,6 @@ class Facts(NamedTuple):
     asks: Asks
 
 
-class Room(NamedTuple):
-    """Units free per hour, and for each number of units up to SIZES how long an offer stays open from each hour on."""
-
-    free: Ints  # [offers, hours]
-    stays: Ints  # [SIZES, offers, hours] hours in a row with more than `size` units free
-    longest: Ints  # [SIZES, offers]
-
-
 class Column(NamedTuple):
     """One start on one offer, or none (`offer` -1). `first` to `beyond` are the hours touched."""
 
@@ -54,25 +46,6 @@ class Column(NamedTuple):
     z: int
 
 
-class Starts(NamedTuple):
-    """When one ask may start on one hardware class, and what each start touches.
-
-    Starts are numbered `low` to `high`: whole hours since the round's first, but for `odd`, which is now or pinned.
-    """
-
-    low: int
-    high: int
-    run_s: int
-    whole: int  # hours of the run, and the seconds left over
-    part: int
-    odd: int  # -1 when no start is odd
-    odd_s: int  # its unix seconds
-    odd_first: int  # the hour it lies in
-    odd_skipped: int  # seconds of that hour gone by
-    odd_stop: int  # the hour in which its run ends
-    odd_rest: int  # seconds run in that hour
-
-
 class Wish(NamedTuple):
     """What an ask wants of every offer alike."""
 
@@ -80,6 +53,7 @@ class Wish(NamedTuple):
     units: int
     by_start: bool
     bound: int
+    least_share: int  # ppm; 0 or less where none is asked
     ready_s: int  # from when waiting counts
     place: int
     charged_ms: int
@@ -91,33 +65,10 @@ class Wish(NamedTuple):
     first_s: int
 
 
-@compiled
+@lean
 def no_column() -> Column:
     """Worse than every column."""
     return Column(-1, FAR, 0, 0, 0, 0, FAR)
-
-
-@compiled
-def open_room(free: Ints) -> Room:
-    """`free` with its openings."""
-    offers, hours = free.shape
-    room = Room(free, np.zeros((SIZES, offers, hours), np.int16), np.zeros((SIZES, offers), np.int16))
-    for offer in range(offers):
-        note_openings(room, offer)
-    return room
-
-
-@compiled
-def note_openings(room: Room, offer: int) -> None:
-    """Find the openings of `offer` anew."""
-    hours = room.free.shape[1]
-    for size in range(SIZES):
-        longest, stay = 0, 0
-        for hour in range(hours - 1, -1, -1):
-            stay = stay + 1 if room.free[offer, hour] > size else 0
-            room.stays[size, offer, hour] = stay
-            longest = max(longest, stay)
-        room.longest[size, offer] = longest
 
 
 @compiled
@@ -126,7 +77,7 @@ def new_scratch(facts: Facts) -> Ints:
     return np.zeros((2, facts.shelf.values.shape[2] + 1), dtype=np.int64)
 
 
-@compiled
+@lean
 def best_column(facts: Facts, ask: int, room: Room, scratch: Ints) -> tuple[Column, int]:
     """The column of `ask` that it likes best among those with units free, and how many offers were examined."""
     lists, kind, wish = facts.lists, facts.asks.kind[ask], wish_of(facts, ask)
@@ -135,38 +86,51 @@ def best_column(facts: Facts, ask: int, room: Room, scratch: Ints) -> tuple[Colu
         run_s, pf_milli = run_on(facts, ask, lists.offer[lists.first[entry]]), lists.pf_milli[entry]
         if run_s != starts.run_s:
             starts = starts_of(facts, ask, run_s)
-        most = dearest(wish, best, run_s, pf_milli)
-        if starts.low > starts.high or lists.least[entry] * run_s >= most:
+        if starts.low > starts.high or lists.least[entry] * run_s >= dearest(wish, best, run_s, pf_milli):
             continue
-        shared = least_shared(lists.shared[entry], starts)
-        for place in range(lists.first[entry], lists.beyond[entry]):
-            if lists.own[place] * run_s + shared >= most:
-                break
-            offer = lists.offer[place]
-            if not may_hold(room, wish.units, offer, starts):
-                continue
-            if wish.bound & 1 and not facts_fit(
-                facts.shelf.facts, facts.shelf.latency, facts.asks.bounds, ask, offer, wish.place
-            ):
-                continue
-            examined += 1
-            best = best_on(facts.shelf, facts.asks.bounds, wish, offer, starts, room.free, scratch, best, most)
-            most = dearest(wish, best, run_s, pf_milli)
+        shared = least_shared(lists.shared, lists.share, entry, wish, starts, pf_milli)
+        if shared < FAR:
+            best, looked = best_in(facts, wish, entry, shared, starts, room, scratch, best)
+            examined += looked
     return best, examined
 
 
-@compiled
+@lean
+def best_in(
+    facts: Facts, wish: Wish, entry: int, shared: int, starts: Starts, room: Room, scratch: Ints, best: Column
+) -> tuple[Column, int]:
+    """`best` or a better column in a group whose hours cost at least `shared`, and how many offers were examined."""
+    lists, shelf, examined = facts.lists, facts.shelf, 0
+    most, need = dearest(wish, best, starts.run_s, lists.pf_milli[entry]), need_of(wish.units, starts)
+    for place in range(lists.first[entry], lists.beyond[entry]):
+        if lists.own[place] * starts.run_s + shared >= most:
+            break  # as would all behind it
+        offer = lists.offer[place]
+        if not may_hold(room, need, offer):
+            continue
+        if wish.bound & 1 and not facts_fit(
+            shelf.facts, shelf.latency, facts.asks.bounds, wish.ask, offer, wish.place
+        ):  # fmt: skip
+            continue
+        examined += 1
+        best = best_on(shelf, facts.asks.bounds, wish, offer, starts, room.free, scratch, best, most)
+        most = dearest(wish, best, starts.run_s, lists.pf_milli[entry])
+    return best, examined
+
+
+@lean
 def wish_of(facts: Facts, ask: int) -> Wish:
     """The wish of `ask`."""
     asks, tastes, kind = facts.asks, facts.tastes, facts.asks.kind[ask]
     return Wish(
-        ask, asks.units[ask], asks.when[ask] == NOW, asks.bound[ask], max(facts.clock.now_s, asks.start_after[ask]),
+        ask, asks.units[ask], asks.when[ask] == NOW, asks.bound[ask], asks.bounds[ask, RENEWABLE],
+        max(facts.clock.now_s, asks.start_after[ask]),
         tastes.place[kind], tastes.charged_ms[kind], tastes.latency_value[kind], tastes.green_value[kind],
         tastes.waiting_value[kind], tastes.carbon_price[kind], facts.clock.free_ms, facts.clock.first_s,
     )  # fmt: skip
 
 
-@compiled
+@lean
 def dearest(wish: Wish, best: Column, run_s: int, pf_milli: int) -> int:
     """From how many mm x seconds per unit-hour on no run of this class can rank before `best`; FAR if any can."""
     if best.offer < 0 or (wish.by_start and best.start_s > wish.ready_s):
@@ -174,7 +138,7 @@ def dearest(wish: Wish, best: Column, run_s: int, pf_milli: int) -> int:
     return -(-(best.z + 1) * run_s * pf_milli // PFLOP_HOUR) * HOUR_S
 
 
-@compiled
+@lean
 def run_on(facts: Facts, ask: int, offer: int) -> int:
     """How long `ask` runs on `offer`, seconds."""
     asks, tastes = facts.asks, facts.tastes
@@ -186,7 +150,7 @@ def run_on(facts: Facts, ask: int, offer: int) -> int:
     return asks.run_s[ask]
 
 
-@compiled
+@lean
 def starts_of(facts: Facts, ask: int, run_s: int) -> Starts:
     """The starts of a run of `run_s` seconds; `low` above `high` where there are none."""
     asks, now_s, first_s = facts.asks, facts.clock.now_s, facts.clock.first_s
@@ -207,42 +171,38 @@ def starts_of(facts: Facts, ask: int, run_s: int) -> Starts:
     )  # fmt: skip
 
 
-@compiled
-def span_of(starts: Starts, number: int) -> tuple[int, int, int, int]:
-    """(first hour, seconds of it gone by, hour in which the run ends, seconds run in that hour) of a start."""
-    if number == starts.odd:
-        return starts.odd_first, starts.odd_skipped, starts.odd_stop, starts.odd_rest
-    return number, 0, number + starts.whole, starts.part
+@lean
+def least_shared(sums: Ints, shares: Ints, entry: int, wish: Wish, starts: Starts, pf_milli: int) -> int:
+    """What green, carbon and waiting cost at least in the hours of a group, mm x seconds, over all starts.
 
-
-@compiled
-def least_shared(sums: Ints, starts: Starts) -> int:
-    """What green and carbon cost at least in the hours of a group, mm x seconds, over all starts."""
-    least = FAR
+    Starts whose hours are not renewable enough do not count; FAR when none is left.
+    """
+    least, waiting = FAR, wish.waiting_value * pf_milli // 1000 * starts.run_s
+    least_share = wish.least_share * starts.run_s
     for number in range(starts.low, starts.high + 1):
         first, skipped, stop, rest = span_of(starts, number)
-        spent = (sums[stop] - sums[first]) * HOUR_S - (sums[first + 1] - sums[first]) * skipped
-        if rest:
-            spent += (sums[stop + 1] - sums[stop]) * rest
+        if least_share > 0 and _sum(shares, entry, first, skipped, stop, rest) < least_share:
+            continue
+        spent = _sum(sums, entry, first, skipped, stop, rest)
+        if waiting and spent < least:
+            start = starts.odd_s if number == starts.odd else wish.first_s + HOUR_S * number
+            spent += waiting * max(0, start - wish.ready_s) // HOUR_S**2 * HOUR_S
         least = min(least, spent)
     return least
 
 
-@compiled
-def may_hold(room: Room, units: int, offer: int, starts: Starts) -> bool:
-    """Whether `offer` stays open long enough from some start on; a larger ask than SIZES may still find it is not."""
-    size = min(units, SIZES) - 1
-    if room.longest[size, offer] < starts.whole + (starts.part > 0):
-        return False
-    stays = room.stays[size, offer]
-    for number in range(starts.low, starts.high + 1):
-        first, _, stop, rest = span_of(starts, number)
-        if stays[first] >= stop + (rest > 0) - first:
-            return True
-    return False
+@lean
+def _sum(sums: Ints, entry: int, first: int, skipped: int, stop: int, rest: int) -> int:
+    """Value x seconds from `skipped` seconds into hour `first` to `rest` seconds into hour `stop`."""
+    total = (sums[entry, stop] - sums[entry, first]) * HOUR_S
+    if skipped:
+        total -= (sums[entry, first + 1] - sums[entry, first]) * skipped
+    if rest:
+        total += (sums[entry, stop + 1] - sums[entry, stop]) * rest
+    return total
 
 
-@compiled
+@lean
 def price_hours(shelf: Shelf, wish: Wish, offer: int, starts: Starts, scratch: Ints) -> None:
     """Fill `scratch` with what the ask pays `offer` in every hour that a start can touch, and the running sum."""
     pf_milli, milliseconds = shelf.facts[PF_MILLI, offer], shelf.latency[wish.place, offer]
@@ -254,7 +214,7 @@ def price_hours(shelf: Shelf, wish: Wish, offer: int, starts: Starts, scratch: I
     hour_costs(shelf.values, offer, latency, green, carbon, begin, stop + (rest > 0), scratch)
 
 
-@compiled
+@lean
 def best_on(
     shelf: Shelf, bounds: Ints, wish: Wish, offer: int, starts: Starts, free: Ints, scratch: Ints, best: Column,
     most: int,
@@ -277,7 +237,7 @@ def best_on(
         start = starts.odd_s if number == starts.odd else wish.first_s + HOUR_S * number
         run_cost = spent // HOUR_S + waiting * max(0, start - wish.ready_s) // HOUR_S**2
         z = run_cost * PFLOP_HOUR // (run_s * pf_milli)
-        if not better(wish.by_start, z, start, offer, best):
+        if not better(shelf.rank, wish.by_start, z, start, offer, best):
             continue
         if wish.bound & 2 and not hours_fit(
             shelf, bounds, wish.ask, units, offer, run_s, first, skipped, stop, rest
@@ -288,13 +248,13 @@ def best_on(
     return best
 
 
-@compiled
-def better(by_start: bool, z: int, start_s: int, offer: int, than: Column) -> bool:
-    """Whether a column ranks before `than`: lower z (earlier start where that comes first), then start, then offer."""
+@lean
+def better(rank: Ints, by_start: bool, z: int, start_s: int, offer: int, than: Column) -> bool:
+    """Whether a column ranks before `than`: lower z (earlier start where that comes first), then start, then id."""
     if by_start and start_s != than.start_s:
         return start_s < than.start_s
     if z != than.z:
         return z < than.z
     if start_s != than.start_s:
         return start_s < than.start_s
-    return offer < than.offer
+    return than.offer < 0 or rank[offer] < rank[than.offer]

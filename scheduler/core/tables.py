@@ -9,7 +9,7 @@ import numpy as np
 from scheduler.core.feasibility import FILTERS, LARGEST, claims_met
 from scheduler.core.market import Bools, Ints, Market
 from scheduler.core.scoring import rates_of
-from scheduler.core.types import DUE_HORIZON_S, Ask, Rates, Reference, Snapshot
+from scheduler.core.types import DUE_HORIZON_S, Ask, OfferFacts, Rates, Reference, Snapshot
 
 PRICE, SHARE, MATCHED, CARBON_FREE, CARBON = range(5)
 SERIES = ("price", "share_ppm", "matched_ppm", "carbon_free_ppm", "ci_mg")
@@ -31,7 +31,10 @@ T = TypeVar("T", bound=Hashable)
 
 
 class Shelf(NamedTuple):
-    """Offers by id. Hourly arrays have a row per offer and a closing hour of zeros; `until` sums value x seconds."""
+    """Offers by group and cheapest hour, so that neighbours in a list are neighbours in memory.
+
+    Hourly arrays have a row per offer and a closing hour of zeros; `until` sums value x seconds.
+    """
 
     values: Ints  # [series, offers, hours + 1]
     until: Ints  # [series, offers, hours + 1]
@@ -40,6 +43,7 @@ class Shelf(NamedTuple):
     facts: Ints  # [fact, offers]
     latency: Ints  # [places, offers] ms; UNKNOWN where nobody measured it, and in row 0, which is no place
     group: Ints  # [offers] offers of one zone, hardware class and power
+    rank: Ints  # [offers] place by id, which breaks ties
 
 
 class Tastes(NamedTuple):
@@ -110,7 +114,7 @@ class Numbering(Generic[T]):
 
 def table_of(snapshot: Snapshot) -> Table:
     """The arrays of `snapshot`. Raises ValueError for an unknown limit."""
-    market = Market(snapshot)
+    market = Market(snapshot, by=lambda offer: (*group_of(offer), min(offer.price), offer.id))
     asks = sorted(snapshot.asks, key=lambda ask: ask.id)
     kinds: Numbering[Hashable] = Numbering()
     firsts: list[Ask] = []
@@ -157,7 +161,9 @@ def likeness_of(ask: Ask, now_s: int) -> Hashable:
 def shelf_of(market: Market, places: Iterable[str | None]) -> Shelf:
     """The offers of `market`, with their latency from each of `places`."""
     series = [market.series(name) for name in SERIES]
-    groups: Numbering[tuple[str, str, int, int]] = Numbering()
+    groups: Numbering[Hashable] = Numbering()
+    rank = np.empty(len(market.offers), dtype=np.int64)
+    rank[sorted(range(rank.size), key=lambda number: market.offers[number].id)] = np.arange(rank.size)
     return Shelf(
         values=np.array([each.values.T for each in series]),
         until=np.array([each.until.T for each in series]),
@@ -165,10 +171,14 @@ def shelf_of(market: Market, places: Iterable[str | None]) -> Shelf:
         began=market.free.T.copy(),
         facts=np.array([market.column(name) for name in FACTS]),
         latency=np.array([market.latency(place) for place in places]),
-        group=_ints(
-            groups.number((offer.zone, offer.hardware, offer.pf_milli, offer.watts)) for offer in market.offers
-        ),
+        group=_ints(groups.number(group_of(offer)) for offer in market.offers),
+        rank=rank,
     )
+
+
+def group_of(offer: OfferFacts) -> tuple[str, str, int, int]:
+    """What offers share that differ in no hour but by their own price and way."""
+    return offer.zone, offer.hardware, offer.pf_milli, offer.watts
 
 
 def tastes_of(
