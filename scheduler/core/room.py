@@ -54,6 +54,15 @@ class Need(NamedTuple):
 
 
 @lean
+def only(starts: Starts, number: int) -> Starts:
+    """`starts` with one of them left."""
+    return Starts(
+        number, number, starts.run_s, starts.whole, starts.part, starts.odd, starts.odd_s, starts.odd_first,
+        starts.odd_skipped, starts.odd_stop, starts.odd_rest,
+    )  # fmt: skip
+
+
+@lean
 def span_of(starts: Starts, number: int) -> tuple[int, int, int, int]:
     """(first hour, seconds of it gone by, hour in which the run ends, seconds run in that hour) of a start."""
     if number == starts.odd:

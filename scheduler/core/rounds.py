@@ -4,17 +4,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scheduler.core.batch import BATCH, QUALITY, place_batch
 from scheduler.core.greedy import BEYOND, FIRST, OFFER, RUN_COST, RUN_S, START_S, Decided, Ground, Z, place_all
+from scheduler.core.market import Ints
 from scheduler.core.refusals import Refusals
 from scheduler.core.survey import Round
 from scheduler.core.tables import Table, table_of
 from scheduler.core.types import HOUR_S, Placement, Plan, Snapshot
 
+EFFORTS = {"batch": BATCH, "quality": QUALITY}
+
 
 def decide(snapshot: Snapshot) -> Plan:
     """Place the asks of `snapshot`."""
     table = table_of(snapshot)
-    decided, free = place_all(Ground.of(table))
+    decided, free = _decide(Ground.of(table), snapshot)
     placed = _placements(table, decided)
     taken = {placement.ask for placement in placed}
     round_ = Round(snapshot)
@@ -23,6 +27,13 @@ def decide(snapshot: Snapshot) -> Plan:
     waiting = [ask for ask in sorted(snapshot.asks, key=lambda ask: ask.id) if ask.id not in taken]
     alone = dict(zip(table.ask_ids, decided.alone.tolist(), strict=True))
     return Plan(placed, tuple(left.of(ask, fitted_alone=bool(alone[ask.id])) for ask in waiting))
+
+
+def _decide(ground: Ground, snapshot: Snapshot) -> tuple[Decided, Ints]:
+    if snapshot.mode == "greedy":
+        return place_all(ground)
+    judged = place_batch(ground, EFFORTS[snapshot.mode], snapshot.seed)
+    return judged.decided, judged.free
 
 
 def _placements(table: Table, decided: Decided) -> tuple[Placement, ...]:

@@ -1,0 +1,98 @@
+"""The LP bound and the integer optimum of a small market by HiGHS: what the matcher is measured by."""
+
+from typing import NamedTuple
+
+import highspy
+import numpy as np
+
+from scheduler.core.bounds import facts_fit
+from scheduler.core.compiled import compiled
+from scheduler.core.market import Ints
+from scheduler.core.room import only
+from scheduler.core.scan import Facts, new_scratch, run_on, starts_of, wish_of
+from scheduler.core.worth import nothing, value_of, worth_on
+
+OUT_OF_REACH = -(1 << 62)
+
+
+class Columns(NamedTuple):
+    """Every column that keeps to all limits and fits the empty market: a row each of ask, offer, hours and utility."""
+
+    ask: Ints
+    offer: Ints
+    first: Ints
+    beyond: Ints
+    utility: Ints
+
+
+@compiled
+def all_columns(facts: Facts) -> Columns:
+    """Every column, one start at a time."""
+    lists, asks, rows = facts.lists, facts.asks, [(0, 0, 0, 0, 0)]  # one row tells the compiler the type
+    no_prices, scratch = np.zeros(facts.shelf.values.shape[1:], dtype=np.int64), new_scratch(facts)
+    for ask in range(asks.units.size):
+        wish, kind = wish_of(facts, ask), asks.kind[ask]
+        for entry in range(lists.begin[kind], lists.begin[kind + 1]):
+            for place in range(lists.first[entry], lists.beyond[entry]):
+                offer = lists.offer[place]
+                run_s = run_on(facts, ask, offer)
+                starts, value = starts_of(facts, ask, run_s), value_of(facts, ask, run_s, lists.pf_milli[entry])
+                if not facts_fit(facts.shelf.facts, facts.shelf.latency, asks.bounds, ask, offer, wish.place):
+                    continue
+                for number in range(starts.low, starts.high + 1):
+                    found = worth_on(
+                        facts.shelf, asks.bounds, wish, offer, value, only(starts, number), no_prices,
+                        facts.shelf.began, scratch, nothing(OUT_OF_REACH),
+                    )  # fmt: skip
+                    if found.offer >= 0:
+                        rows.append((ask, offer, found.first, found.beyond, found.utility))
+    table = np.array(rows)[1:]
+    return Columns(table[:, 0], table[:, 1], table[:, 2], table[:, 3], table[:, 4])
+
+
+def bound_by_lp(columns: Columns, units: Ints, free: Ints) -> float:
+    """The optimum of the linear relaxation, mm."""
+    solver = _model(columns, units, free)
+    solver.run()
+    return -float(solver.getObjectiveValue())
+
+
+def optimum(columns: Columns, units: Ints, free: Ints, *, seconds: float = 60.0) -> float:
+    """The integer optimum, mm. Raises TimeoutError when it is not proven in time."""
+    count = columns.ask.size
+    if count == 0:
+        return 0.0
+    solver = _model(columns, units, free)
+    solver.changeColsIntegrality(count, np.arange(count, dtype=np.int32), np.ones(count, dtype=np.uint8))
+    solver.setOptionValue("time_limit", seconds)
+    solver.setOptionValue("mip_rel_gap", 0.0)
+    solver.run()
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        raise TimeoutError(f"no proven optimum within {seconds} s")
+    return -float(solver.getObjectiveValue())
+
+
+def _model(columns: Columns, units: Ints, free: Ints) -> highspy.Highs:
+    """Minimise minus the utility: each ask at most once, every hour within its free units; x is in [0, 1]."""
+    asks, hours = units.size, free.shape[1]
+    spans = columns.beyond - columns.first
+    of_hours = np.repeat(np.arange(spans.size), spans)
+    begun = np.repeat(np.cumsum(spans) - spans, spans)
+    hour = columns.first[of_hours] + np.arange(of_hours.size) - begun
+    rows = np.concatenate([columns.ask, asks + columns.offer[of_hours] * hours + hour])
+    cols = np.concatenate([np.arange(spans.size), of_hours])
+    values = np.concatenate([np.ones(spans.size), units[columns.ask[of_hours]].astype(np.float64)])
+    order = np.lexsort((rows, cols))
+    model = highspy.HighsLp()
+    model.num_col_, model.num_row_ = spans.size, asks + free.size
+    model.col_cost_ = -columns.utility.astype(np.float64)
+    model.col_lower_, model.col_upper_ = np.zeros(spans.size), np.ones(spans.size)
+    model.row_lower_ = np.full(model.num_row_, -highspy.kHighsInf)
+    model.row_upper_ = np.concatenate([np.ones(asks), free.ravel().astype(np.float64)])
+    model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    model.a_matrix_.start_ = np.searchsorted(cols[order], np.arange(spans.size + 1)).astype(np.int32)
+    model.a_matrix_.index_, model.a_matrix_.value_ = rows[order].astype(np.int32), values[order]
+    solver = highspy.Highs()
+    solver.setOptionValue("output_flag", False)
+    solver.passModel(model)
+    return solver

@@ -1,0 +1,119 @@
+"""A batch: greedy, then prices, a plan guided by them, and search; the better plan, and the bound that judges it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from scheduler.core.compiled import compiled
+from scheduler.core.greedy import FIELDS, Decided, Ground, place_all, read_column, utilities, write_column
+from scheduler.core.market import Bools, Ints
+from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, Pool, pool_of
+from scheduler.core.prices import price_hours_of, proven_by
+from scheduler.core.room import only, open_room
+from scheduler.core.scan import Facts, best_column, best_on, new_scratch, no_column, run_on, starts_of, wish_of
+from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, improve
+from scheduler.core.tables import FAR
+from scheduler.core.types import HOUR_S
+
+MOST_COLUMNS = 512  # kept per ask
+HEAT_PART = 4  # a plan may at first get worse by the mean utility of an ask divided by this
+
+
+class Effort(NamedTuple):
+    """How hard a batch tries: price steps, and moves per ask up to a ceiling (matching.md, section 6)."""
+
+    steps: int
+    moves_per_ask: int
+    most_moves: int
+
+
+BATCH, QUALITY = Effort(60, 300, 300_000), Effort(200, 1_000, 1_000_000)
+
+
+class Judged(NamedTuple):
+    """A decision, the units it leaves free, the bound on every plan's utility (mm), and the prices that prove it."""
+
+    decided: Decided
+    free: Ints
+    bound: int
+    prices: Ints  # [offers, hours] mm per unit-hour
+    moves: int
+
+
+def place_batch(ground: Ground, effort: Effort, seed: int) -> Judged:
+    """Place the asks of a market. Due asks stay where greedy put them: they go before all others."""
+    table, facts = ground.table, ground.facts
+    greedy, _ = place_all(ground)
+    due = table.asks.due < FAR
+    free = _free_after(table.shelf.began, greedy.columns, table.asks.units, due)
+    room, units = open_room(free), table.asks.units
+    pool = pool_of(facts, room, reach_of(facts, due), MOST_COLUMNS)
+    of_greedy = int(greedy.utility[~due].sum())
+    priced = price_hours_of(units, free, pool, of_greedy, effort.steps, np.zeros(free.shape))
+    prices = priced.prices
+    state = empty_state(units.size, free)
+    fill(state, pool, units, by_what_is_left(pool, units, prices), prices)
+    moves = min(effort.moves_per_ask * units.size, effort.most_moves)
+    improve(state, pool, units, prices, moves, seed, _heat(state, pool))
+    fill(state, pool, units, np.arange(units.size), prices)
+    bound = int(greedy.utility[due].sum()) + proven_by(facts, room, prices, due)
+    found = columns_of(facts, state, pool, free)
+    found[due] = greedy.columns[due]
+    better = _decided(ground, greedy, found)
+    chosen = better if better.utility.sum() > greedy.utility.sum() else greedy
+    everyone = np.ones(units.size, dtype=np.bool_)
+    return Judged(chosen, _free_after(table.shelf.began, chosen.columns, units, everyone), bound, prices, moves)
+
+
+@compiled
+def _free_after(began: Ints, columns: Ints, units: Ints, placed: Bools) -> Ints:
+    """What is left of `began` after the columns of the asks in `placed`."""
+    free = began.copy()
+    for ask in range(units.size):
+        column = read_column(columns, ask)
+        if placed[ask] and column.offer >= 0:
+            free[column.offer, column.first : column.beyond] -= units[ask]
+    return free
+
+
+@compiled
+def reach_of(facts: Facts, due: Bools) -> Ints:
+    """The starts of each ask: none when it is due, now alone when it would leave most of a later hour unused."""
+    reach, scratch = np.full(due.size, ANY_START), new_scratch(facts)
+    empty = open_room(facts.shelf.total)
+    for ask in range(due.size):
+        if due[ask]:
+            reach[ask] = NO_START
+        elif 2 * facts.asks.run_s[ask] <= HOUR_S:
+            wished, _ = best_column(facts, ask, empty, scratch)
+            if wished.start_s <= facts.clock.now_s:
+                reach[ask] = NOW_ALONE
+    return reach
+
+
+@compiled
+def columns_of(facts: Facts, state: State, pool: Pool, free: Ints) -> Ints:
+    """[asks, fields] the columns of `state` as greedy writes them."""
+    columns = np.full((state.column.size, FIELDS), -1, dtype=np.int64)
+    scratch = new_scratch(facts)
+    for ask in range(state.column.size):
+        place = state.column[ask]
+        if place == NOBODY:
+            continue
+        offer, number = pool.offer[place] + 0, pool.number[place] + 0  # as wide as all other numbers
+        wish = wish_of(facts, ask)
+        start = only(starts_of(facts, ask, run_on(facts, ask, offer)), number)
+        column = best_on(facts.shelf, facts.asks.bounds, wish, offer, start, free, scratch, no_column(), FAR)
+        write_column(columns, ask, column)
+    return columns
+
+
+def _decided(ground: Ground, greedy: Decided, columns: Ints) -> Decided:
+    """`columns` in the order in which greedy would have come to the asks."""
+    return greedy._replace(columns=columns, utility=utilities(ground.facts, columns))
+
+
+def _heat(state: State, pool: Pool) -> int:
+    """What a plan may lose at first, mm."""
+    placed = state.column[state.column != NOBODY]
+    return int(pool.utility[placed].sum()) // max(1, HEAT_PART * placed.size)

@@ -1,0 +1,254 @@
+"""Better plans by ejection: an ask takes a column, whom it displaces look for another, and the better plan stays.
+
+Ejection chains for generalised assignment (Yagiura, Ibaraki, Glover 2004) with prices as the guide: the column tried is
+one of those that leave most after the prices of its hours. Budgeted in moves, so that a replay makes the same ones.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from scheduler.core.compiled import compiled, lean
+from scheduler.core.market import Ints
+from scheduler.core.pool import Pool
+from scheduler.core.prices import running
+from scheduler.core.room import Words
+
+NOBODY = -1
+WORST = -(1 << 61)
+MOST_HELD = 256  # asks on one offer
+MOST_DISPLACED = 12
+TRIED = 6  # columns drawn, of which a move takes the best
+
+
+class State(NamedTuple):
+    """A plan under way: the column of each ask (or NOBODY), what is free, and who is on each offer."""
+
+    column: Ints  # [asks] place in the pool
+    free: Ints  # [offers, hours]
+    held: Ints  # [offers, MOST_HELD] asks
+    load: Ints  # [offers] how many are on each
+
+
+@compiled
+def empty_state(asks: int, free: Ints) -> State:
+    """Nothing placed."""
+    return State(
+        np.full(asks, NOBODY),
+        free.copy(),
+        np.zeros((free.shape[0], MOST_HELD), np.int64),
+        np.zeros(free.shape[0], np.int64),
+    )
+
+
+@lean
+def fits(state: State, pool: Pool, column: int, units: int) -> bool:
+    """Whether the hours of `column` have the units."""
+    offer = pool.offer[column]
+    if state.load[offer] == MOST_HELD:
+        return False
+    for hour in range(pool.first[column], pool.beyond[column]):  # noqa: SIM110 - the compiler knows no generators
+        if state.free[offer, hour] < units:
+            return False
+    return True
+
+
+@lean
+def take(state: State, pool: Pool, ask: int, column: int, units: int) -> None:
+    """Place `ask` on `column`."""
+    offer = pool.offer[column]
+    for hour in range(pool.first[column], pool.beyond[column]):
+        state.free[offer, hour] -= units
+    state.held[offer, state.load[offer]] = ask
+    state.load[offer] += 1
+    state.column[ask] = column
+
+
+@lean
+def leave(state: State, pool: Pool, ask: int, units: int) -> None:
+    """Take `ask` off its column."""
+    column = state.column[ask]
+    offer = pool.offer[column]
+    for hour in range(pool.first[column], pool.beyond[column]):
+        state.free[offer, hour] += units
+    last = state.load[offer] - 1
+    for place in range(last + 1):
+        if state.held[offer, place] == ask:
+            state.held[offer, place] = state.held[offer, last]
+            break
+    state.load[offer] = last
+    state.column[ask] = NOBODY
+
+
+@lean
+def best_open(state: State, pool: Pool, ask: int, units: int, sums: Ints, least: int) -> int:
+    """The column of `ask` that leaves most, above `least`, among those open; NOBODY when there is none."""
+    best, most = NOBODY, least
+    for column in range(pool.begin[ask], pool.begin[ask + 1]):
+        offer = pool.offer[column]
+        left = pool.utility[column] - units * (sums[offer, pool.beyond[column]] - sums[offer, pool.first[column]])
+        if left > most and fits(state, pool, column, units):
+            best, most = column, left
+    return best
+
+
+class Undo(NamedTuple):
+    """Whom a move has touched so far, with the column each had before; `size[0]` of them."""
+
+    ask: Ints
+    column: Ints
+    size: Ints
+
+
+@lean
+def next_random(seed: Words) -> int:
+    """The next number of SplitMix64 (Steele, Lea, Flood 2014), 63 bits; `seed[0]` moves on."""
+    seed[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = seed[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return int(np.int64((z ^ (z >> np.uint64(31))) >> np.uint64(1)))
+
+
+@compiled
+def improve(state: State, pool: Pool, units: Ints, prices: Ints, moves: int, seed: int, heat: int) -> int:
+    """Make `moves` moves; the utility gained, mm. A plan may get worse by less than `heat`, which cools down to 0."""
+    asks, gained, best = units.size, 0, 0
+    sums = np.zeros((prices.shape[0], prices.shape[1] + 1), dtype=np.int64)
+    for offer in range(prices.shape[0]):
+        for hour in range(prices.shape[1]):
+            sums[offer, hour + 1] = sums[offer, hour] + prices[offer, hour]
+    undo = Undo(
+        np.zeros(2 * MOST_DISPLACED + 4, np.int64), np.zeros(2 * MOST_DISPLACED + 4, np.int64), np.zeros(1, np.int64)
+    )
+    random, kept = np.array([seed], dtype=np.uint64), state.column.copy()
+    for move in range(moves):
+        ask = next_random(random) % asks
+        if pool.begin[ask] == pool.begin[ask + 1]:
+            continue
+        column = choose(state, pool, ask, units[ask], sums, random)
+        if column == NOBODY:
+            continue
+        undo.size[0] = 0
+        delta = eject(state, pool, units, ask, column, sums, undo)
+        if delta > -(heat * (moves - move) // moves):
+            gained += delta
+            if gained > best:
+                best = gained
+                kept[:] = state.column
+        else:
+            roll_back(state, pool, units, undo)
+    restore(state, pool, units, kept)
+    return best
+
+
+@lean
+def choose(state: State, pool: Pool, ask: int, units: int, sums: Ints, random: Words) -> int:
+    """Of TRIED columns drawn at random, other than its own, the one that leaves `ask` most."""
+    begin, count = pool.begin[ask], pool.begin[ask + 1] - pool.begin[ask]
+    best, most = NOBODY, WORST
+    tries = min(count, TRIED)
+    for _ in range(tries):
+        column = begin + next_random(random) % count
+        offer = pool.offer[column]
+        left = pool.utility[column] - units * (sums[offer, pool.beyond[column]] - sums[offer, pool.first[column]])
+        if left > most and column != state.column[ask]:
+            best, most = column, left
+    return best
+
+
+@lean
+def eject(state: State, pool: Pool, units: Ints, ask: int, column: int, sums: Ints, undo: Undo) -> int:
+    """Place `ask` on `column`, displacing whom it must, and let those look for another place; the change of utility."""
+    delta = pool.utility[column]
+    if state.column[ask] != NOBODY:
+        delta -= pool.utility[state.column[ask]]
+        note(undo, ask, state.column[ask])
+        leave(state, pool, ask, units[ask])
+    else:
+        note(undo, ask, NOBODY)
+    first_displaced = undo.size[0]
+    while not fits(state, pool, column, units[ask]):
+        victim = cheapest_in_the_way(state, pool, column, units[ask])
+        if victim == NOBODY or undo.size[0] - first_displaced == MOST_DISPLACED:
+            return WORST
+        delta -= pool.utility[state.column[victim]]
+        note(undo, victim, state.column[victim])
+        leave(state, pool, victim, units[victim])
+    take(state, pool, ask, column, units[ask])
+    for place in range(first_displaced, undo.size[0]):
+        victim = undo.ask[place]
+        other = best_open(state, pool, victim, units[victim], sums, WORST)
+        if other != NOBODY:
+            take(state, pool, victim, other, units[victim])
+            delta += pool.utility[other]
+    return delta
+
+
+@lean
+def note(undo: Undo, ask: int, column: int) -> None:
+    """Remember what `ask` had."""
+    undo.ask[undo.size[0]], undo.column[undo.size[0]] = ask, column
+    undo.size[0] += 1
+
+
+@lean
+def cheapest_in_the_way(state: State, pool: Pool, column: int, units: int) -> int:
+    """The ask on the column's offer that takes a short hour of it and is worth least."""
+    offer, victim, least = pool.offer[column], NOBODY, 1 << 62
+    for place in range(state.load[offer]):
+        ask = state.held[offer, place]
+        theirs = state.column[ask]
+        if pool.utility[theirs] >= least:
+            continue
+        for hour in range(max(pool.first[column], pool.first[theirs]), min(pool.beyond[column], pool.beyond[theirs])):
+            if state.free[offer, hour] < units:
+                victim, least = ask, pool.utility[theirs]
+                break
+    return victim
+
+
+@lean
+def roll_back(state: State, pool: Pool, units: Ints, undo: Undo) -> None:
+    """Undo a move."""
+    for place in range(undo.size[0]):
+        ask = undo.ask[place]
+        if state.column[ask] != NOBODY:
+            leave(state, pool, ask, units[ask])
+    for place in range(undo.size[0]):
+        if undo.column[place] != NOBODY:
+            take(state, pool, undo.ask[place], undo.column[place], units[undo.ask[place]])
+
+
+@lean
+def restore(state: State, pool: Pool, units: Ints, columns: Ints) -> None:
+    """Give every ask the column it has in `columns`."""
+    for ask in range(columns.size):
+        if state.column[ask] != NOBODY:
+            leave(state, pool, ask, units[ask])
+    for ask in range(columns.size):
+        if columns[ask] != NOBODY:
+            take(state, pool, ask, columns[ask], units[ask])
+
+
+@compiled
+def fill(state: State, pool: Pool, units: Ints, order: Ints, prices: Ints) -> None:
+    """Place asks in `order`, each where most is left after `prices`, until nothing is open to any."""
+    sums = running(prices)
+    for ask in order:
+        if state.column[ask] == NOBODY:
+            column = best_open(state, pool, ask, units[ask], sums, WORST)
+            if column != NOBODY:
+                take(state, pool, ask, column, units[ask])
+
+
+@compiled
+def by_what_is_left(pool: Pool, units: Ints, prices: Ints) -> Ints:
+    """Asks by what their best column leaves per unit-hour after `prices`, most first; equal ones in their order."""
+    sums, left = running(prices), np.full(units.size, float(WORST))
+    for ask in range(units.size):
+        for column in range(pool.begin[ask], pool.begin[ask + 1]):
+            offer, first, beyond = pool.offer[column], pool.first[column], pool.beyond[column]
+            kept = pool.utility[column] - units[ask] * (sums[offer, beyond] - sums[offer, first])
+            left[ask] = max(left[ask], kept / (units[ask] * (beyond - first)))
+    return np.argsort(-left, kind="mergesort")

@@ -1,0 +1,111 @@
+"""Batches: what prices prove, what search may do, and that a plan found by it is as sound as any."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks import exact
+from benchmarks.market import draw, snapshot_of
+from scheduler.core import canonical, checker
+from scheduler.core.batch import BATCH, Effort, place_batch
+from scheduler.core.greedy import OFFER, Ground, place_all
+from scheduler.core.matching import match
+from scheduler.core.tables import FAR, table_of
+from tests.core.market import NOON, ask, markets, offer, snapshot
+
+QUICK = Effort(steps=40, moves_per_ask=50, most_moves=2_000)
+
+
+def small(seed, jobs=30, offers=6):
+    return snapshot_of(draw(jobs=jobs, offers=offers, hours=48, seed=seed))
+
+
+@pytest.mark.parametrize("seeds", [range(first, first + 25) for first in range(1, 201, 25)], ids=str)
+def test_the_bound_is_never_below_the_optimum(seeds):
+    for seed in seeds:
+        table = table_of(small(seed))
+        ground = Ground.of(table)
+        judged = place_batch(ground, QUICK, seed)
+        columns = exact.all_columns(ground.facts)
+
+        best = exact.optimum(columns, table.asks.units, table.shelf.began)
+
+        assert judged.decided.utility.sum() <= round(best) <= judged.bound
+
+
+def test_prices_come_close_to_the_linear_bound_and_the_plan_to_the_optimum():
+    over, under = [], []
+    for seed in range(1, 6):
+        table = table_of(small(seed, jobs=60, offers=15))
+        ground = Ground.of(table)
+        judged = place_batch(ground, BATCH._replace(steps=300), seed)
+        linear = exact.bound_by_lp(exact.all_columns(ground.facts), table.asks.units, table.shelf.began)
+        over.append(judged.bound / linear)
+        under.append(float(judged.decided.utility.sum()) / linear)
+
+    assert 1 - 1e-9 <= min(over) <= max(over) < 1.02
+    assert np.mean(under) > 0.93
+
+
+@settings(max_examples=150, deadline=None)
+@given(markets(), st.sampled_from(["batch", "quality"]))
+def test_every_plan_of_a_batch_is_sound_and_no_worse_than_greedy(market, mode):
+    plan = match(replace(market, mode=mode))
+
+    assert checker.faults(market, plan) == []
+    assert plan.utility >= match(market).utility
+
+
+def test_every_plan_of_a_larger_batch_is_sound():
+    for seed in range(1, 9):
+        market = replace(small(seed, jobs=200, offers=30), mode="batch", seed=seed)
+
+        plan = match(market)
+
+        assert checker.faults(market, plan) == []
+        assert plan.utility >= match(replace(market, mode="greedy")).utility
+
+
+def test_a_batch_decided_again_gives_equal_bytes():
+    market = replace(small(3, jobs=80, offers=10), mode="batch", seed=7)
+
+    assert canonical.dump_plan(match(market)) == canonical.dump_plan(match(market))
+
+
+@settings(max_examples=60, deadline=None)
+@given(markets())
+def test_due_asks_stay_where_they_come_first(market):
+    table = table_of(market)
+    ground = Ground.of(table)
+    greedy, _ = place_all(ground)
+    due = table.asks.due < FAR
+
+    judged = place_batch(ground, QUICK, 1)
+
+    assert (judged.decided.columns[due, OFFER] == greedy.columns[due, OFFER]).all()
+
+
+def test_vector_4_the_batch_finds_the_optimum_that_greedy_misses():
+    """X for hours 0 to 3 at 100, Y for hours 0 and 1 at 150; two hours at 300 an hour, four at 180."""
+    dear = {
+        "reference_pf_milli": 1000,
+        "limits": {},
+        "near": None,
+        "weights": (100, 0, 0),
+        "finish_by_s": NOON + 4 * 3600 + 120,
+    }
+    hours = {"hours": 4, "pf_milli": 1000, "share": 1_000_000, "latency_ms": {}}
+    x = offer("X", price=100, free=1, **hours)
+    y = offer("Y", price=[150, 150, 10**6, 10**6], free=[1, 1, 0, 0], **hours)
+    short = ask("j1", run_s=2 * 3600, bid_mm=300, waiting_value=0, **dear)
+    long = ask("j2", run_s=4 * 3600, bid_mm=180, waiting_value=0, **dear)
+    market = snapshot([x, y], short, long)
+
+    greedy, batch = match(market), match(replace(market, mode="batch"))
+
+    assert {each.ask: each.offer for each in greedy.placed} == {"j1": "X"}
+    assert {each.ask: each.offer for each in batch.placed} == {"j1": "Y", "j2": "X"}
+    assert (greedy.utility, batch.utility) == (400, 620)
