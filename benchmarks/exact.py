@@ -92,7 +92,7 @@ def _model(columns: Columns, units: Ints, free: Ints) -> highspy.Highs:
     model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     model.a_matrix_.start_ = np.searchsorted(cols[order], np.arange(spans.size + 1)).astype(np.int32)
     model.a_matrix_.index_, model.a_matrix_.value_ = rows[order].astype(np.int32), values[order]
-    solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver.silent()
     solver.passModel(model)
     return solver

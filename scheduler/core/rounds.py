@@ -19,7 +19,7 @@ def decide(snapshot: Snapshot) -> Plan:
     """Place the asks of `snapshot`."""
     table = table_of(snapshot)
     decided, free = _decide(Ground.of(table), snapshot)
-    placed = _placements(table, decided)
+    placed = placements(table, decided)
     taken = {placement.ask for placement in placed}
     round_ = Round(snapshot)
     round_.market.free = free[np.argsort(table.shelf.rank)].T.copy()
@@ -36,7 +36,8 @@ def _decide(ground: Ground, snapshot: Snapshot) -> tuple[Decided, Ints]:
     return judged.decided, judged.free
 
 
-def _placements(table: Table, decided: Decided) -> tuple[Placement, ...]:
+def placements(table: Table, decided: Decided) -> tuple[Placement, ...]:
+    """The asks that were placed, in the order of decision."""
     chosen = decided.order[decided.columns[decided.order, OFFER] >= 0]
     rows = zip(
         chosen.tolist(), decided.columns[chosen].tolist(), table.asks.units[chosen].tolist(),

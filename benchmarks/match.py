@@ -1,0 +1,109 @@
+"""`manage.py benchmark match`: how fast and how good the matcher is on a seeded market, as one JSON document."""
+
+import argparse
+import platform
+import resource
+import statistics
+import time
+from typing import Any
+
+import numba
+import numpy as np
+
+from benchmarks import exact
+from benchmarks.market import draw, snapshot_of
+from scheduler.core import checker
+from scheduler.core.batch import BATCH, QUALITY, Effort, Judged, place_batch
+from scheduler.core.greedy import OFFER, Decided, Ground, place_all
+from scheduler.core.rounds import placements
+from scheduler.core.tables import Table, table_of
+from scheduler.core.types import Plan, Snapshot, Unplaced
+
+EFFORTS = {"batch": BATCH, "quality": QUALITY}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the specification's contract that this benchmark knows."""
+    parser.add_argument("--jobs", type=int, default=10_000)
+    parser.add_argument("--offers", type=int, default=1_000)
+    parser.add_argument("--hours", type=int, default=72)
+    parser.add_argument("--mode", choices=["greedy", *EFFORTS], default="greedy")
+    parser.add_argument("--moves", type=int, help="moves of the search in all, instead of the mode's")
+    parser.add_argument("--exact", action="store_true", help="also the LP bound by HiGHS; small markets only")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=5)
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure `options.repeat` times after one run that compiles; medians, and every run's seconds."""
+    drawn = draw(jobs=options.jobs, offers=options.offers, hours=options.hours, seed=options.seed)
+    snapshot = snapshot_of(drawn)
+    table = table_of(snapshot)
+    effort = _effort(options)
+    _decide(table, effort, options.seed)
+    runs = []
+    for _ in range(options.repeat):
+        begun = time.perf_counter()
+        decided, judged = _decide(table, effort, options.seed)
+        runs.append(time.perf_counter() - begun)
+    seconds = statistics.median(runs)
+    placed = int((decided.columns[:, OFFER] >= 0).sum())
+    utility = int(decided.utility.sum())
+    linear = _linear_bound(table) if options.exact else None
+    return {
+        "jobs": options.jobs,
+        "offers": options.offers,
+        "hours": options.hours,
+        "mode": options.mode,
+        "demand": round(drawn.demand, 3),
+        "placed": placed,
+        "seconds_total": round(seconds, 4),
+        "seconds_of_runs": [round(each, 4) for each in runs],
+        "jobs_per_second": round(placed / seconds),
+        "utility": utility,
+        "certified_bound": judged.bound if judged else None,
+        "certified_ratio": round(utility / judged.bound, 4) if judged and judged.bound else None,
+        "lp_bound": round(linear) if linear is not None else None,
+        "lp_ratio": round(utility / linear, 4) if linear else None,
+        "moves": judged.moves if judged else 0,
+        "offers_examined_per_job": round(decided.examined / options.jobs, 2),
+        "unplaced": options.jobs - placed,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "checks": checks(snapshot, table, decided),
+        "seed": options.seed,
+        "trace": "synthetic",
+        "repeat": options.repeat,
+        "versions": {"python": platform.python_version(), "numpy": np.__version__, "numba": numba.__version__},
+    }
+
+
+def _effort(options: argparse.Namespace) -> Effort | None:
+    effort = EFFORTS.get(options.mode)
+    if effort is None or options.moves is None:
+        return effort
+    return effort._replace(moves_per_ask=options.moves, most_moves=options.moves)
+
+
+def _decide(table: Table, effort: Effort | None, seed: int) -> tuple[Decided, Judged | None]:
+    """From arrays to decision, the lists included."""
+    ground = Ground.of(table)
+    if effort is None:
+        return place_all(ground)[0], None
+    judged = place_batch(ground, effort, seed)
+    return judged.decided, judged
+
+
+def _linear_bound(table: Table) -> float:
+    columns = exact.all_columns(Ground.of(table).facts)
+    return exact.bound_by_lp(columns, table.asks.units, table.shelf.began)
+
+
+def checks(snapshot: Snapshot, table: Table, decided: Decided) -> dict[str, int]:
+    """What an independent look finds wrong with the plan."""
+    placed = placements(table, decided)
+    taken = {placement.ask for placement in placed}
+    left = tuple(Unplaced(ask.id, "no_capacity", {}, ()) for ask in snapshot.asks if ask.id not in taken)
+    faults = checker.faults(snapshot, Plan(placed, left))
+    oversold = sum("oversold" in fault for fault in faults)
+    double = sum("decided" in fault for fault in faults)
+    return {"oversold": oversold, "double": double, "limits_broken": len(faults) - oversold - double}
