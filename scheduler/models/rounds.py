@@ -50,6 +50,7 @@ class MatchRound(models.Model):
     conflicts = models.PositiveIntegerField(default=0)
     utility = models.BigIntegerField()
     unplaced_reasons = models.JSONField(default=dict)
+    explained = models.BooleanField(default=True)  # False: its allocations still wait for their full reasons
     ms_read = models.PositiveIntegerField()
     ms_core = models.PositiveIntegerField()
     ms_write = models.PositiveIntegerField(default=0)
@@ -59,6 +60,7 @@ class MatchRound(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(placed__lte=F("jobs_seen")), name="round_places_what_it_saw"),
         ]
+        indexes = [models.Index(fields=["id"], condition=Q(explained=False), name="round_to_explain")]
 
     def __str__(self) -> str:
         return self.public_id
