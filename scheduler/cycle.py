@@ -7,12 +7,12 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from scheduler.asks import ask_of
+from scheduler.asks import asks_of, read_queue
 from scheduler.commit import Outcome, commit_plan, nothing_new, postpone
 from scheduler.core import canonical, matching
 from scheduler.core.types import CORE_VERSION, Plan, Snapshot
 from scheduler.explaining import Explainer
-from scheduler.models import Job, MatchRound, SegmentReference
+from scheduler.models import MatchRound, SegmentReference
 from scheduler.references import as_core, reference_of
 from scheduler.snapshot import read_shelf, take_snapshot
 
@@ -33,15 +33,13 @@ def run_round(*, segment: str, now: datetime) -> MatchRound | None:
 
 def _round(segment: str, now: datetime) -> MatchRound | None:
     started = time.perf_counter()
-    queued = list(Job.objects.queue(segment, now).select_related("buyer")[:BATCH])
+    queued = read_queue(segment=segment, now=now, most=BATCH)
     if not queued:
         return None
     reference = reference_of(segment, now)
     with transaction.atomic():
         shelf = read_shelf(now=now, families=[segment])
-    snapshot = take_snapshot(
-        shelf=shelf, asks=[ask_of(job) for job in queued], reference=as_core(reference), now=now, mode="greedy"
-    )
+    snapshot = take_snapshot(shelf=shelf, asks=asks_of(queued), reference=as_core(reference), now=now, mode="greedy")
     read = time.perf_counter()
     plan = matching.match(snapshot)
     decided = time.perf_counter()
@@ -50,18 +48,18 @@ def _round(segment: str, now: datetime) -> MatchRound | None:
         postpone(jobs.values(), now)
         return None
     round_ = _record(segment, reference, snapshot, plan, now, read - started, decided - read)
-    outcome = commit_plan(
-        plan=plan, jobs=jobs, shelf=shelf, round_=round_,
-        explain=Explainer(snapshot=snapshot, plan=plan, round_=round_), now=now,
-    )  # fmt: skip
-    return _close(round_, outcome, time.perf_counter() - decided)
+    explain = Explainer(snapshot=snapshot, plan=plan, round_=round_)
+    with transaction.atomic():
+        round_.save(force_insert=True)
+        outcome = commit_plan(plan=plan, jobs=jobs, shelf=shelf, round_=round_, explain=explain, now=now)
+        return _close(round_, outcome, time.perf_counter() - decided)
 
 
 def _record(
     segment: str, reference: SegmentReference, snapshot: Snapshot, plan: Plan, now: datetime, read: float, core: float
 ) -> MatchRound:
     seen, made = canonical.dump_snapshot(snapshot), canonical.dump_plan(plan)
-    return MatchRound.objects.create(
+    return MatchRound(
         segment=segment, mode=snapshot.mode, core_version=CORE_VERSION, reference=reference, now=now,
         snapshot=zlib.compress(seen), snapshot_sha256=canonical.sha256(seen),
         result=zlib.compress(made), result_sha256=canonical.sha256(made),

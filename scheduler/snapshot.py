@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 from django.conf import settings
 
@@ -21,16 +22,21 @@ HORIZON_HOURS = 169
 Capacity = dict[int, dict[date, tuple[list[int], list[int]]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shelf:
     """Live offers as rows and as facts, in the same order."""
 
     offers: Sequence[Offer]
     facts: tuple[OfferFacts, ...]
 
+    @cached_property
+    def by_id(self) -> dict[str, Offer]:
+        """The rows by their public ids."""
+        return {offer.public_id: offer for offer in self.offers}
+
     def offer(self, public_id: str) -> Offer:
         """The row behind a fact."""
-        return next(offer for offer in self.offers if offer.public_id == public_id)
+        return self.by_id[public_id]
 
 
 def read_shelf(*, now: datetime, families: Iterable[str] = (), hours: int = HORIZON_HOURS) -> Shelf:

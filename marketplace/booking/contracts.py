@@ -1,17 +1,34 @@
-"""The terms of a promise, frozen when it is made."""
+"""The terms of a promise, frozen when it is made: one by one, or many in one COPY."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 
 from accounts.models import Organization
-from marketplace.booking.hours import hour_of_week, touched_hours
+from marketplace.booking.hours import hour_of_week, seconds_touched
 from marketplace.booking.models import Contract
 from marketplace.booking.pricing import PriceLine, Rates, electricity_rate_mm, price_lines, total_minor
-from marketplace.catalog.models import Offer
+from marketplace.catalog.models import HOURS_OF_WEEK, Offer
+from marketplace.common.clock import hour_floor
+from marketplace.common.copying import copy_lines, escaped, reserve_keys
+from marketplace.common.ids import new_ids
 from marketplace.common.units import PPM
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A promise whose contract is to be frozen: `subject` is its public id, `buyer` the buyer's key."""
+
+    subject: str
+    buyer: int
+    offer: Offer
+    units: int
+    start: datetime
+    end: datetime
 
 
 def watts_with_overhead(offer: Offer) -> int:
@@ -21,14 +38,16 @@ def watts_with_overhead(offer: Offer) -> int:
 
 def rates_for(offer: Offer, start: datetime, end: datetime) -> tuple[Rates, list[int]]:
     """The rates of every hour [start, end) touches, and the seconds used of each."""
-    touched = list(touched_hours(start, end))
+    seconds = seconds_touched(start, end)
+    first = hour_of_week(hour_floor(start))
+    weeks = -(-(first + len(seconds)) // HOURS_OF_WEEK)
     rates = Rates(
-        compute_mm=tuple(offer.rate_mm[hour_of_week(hour)] for hour, _ in touched),
+        compute_mm=tuple((offer.rate_mm * weeks)[first : first + len(seconds)]),
         electricity_mm=electricity_rate_mm(offer.electricity_mm_per_kwh, watts_with_overhead(offer)),
         fee_bp=settings.FEE_BP,
         tax_bp=settings.TAX_BP,
     )
-    return rates, [seconds for _, seconds in touched]
+    return rates, seconds
 
 
 def price_of(offer: Offer, units: int, start: datetime, end: datetime) -> tuple[list[PriceLine], int]:
@@ -70,3 +89,42 @@ def freeze_terms(
         price_lines=[line.as_dict() for line in lines], total_minor=total_minor(lines),
         terms=terms_of(offer), created_at=now,
     )  # fmt: skip
+
+
+FROZEN = (
+    "id", "public_id", "subject", "buyer", "provider", "offer", "units", "start", "end", "currency", "rate_mm",
+    "seconds", "electricity_mm", "fee_bp", "tax_bp", "price_lines", "total_minor", "terms", "created_at",
+)  # fmt: skip
+
+
+def freeze_many(*, booked: Sequence[Booked], now: datetime) -> list[int]:
+    """Write the contract of each promise by COPY, as `freeze_terms` would; their keys, in the same order."""
+    keys = reserve_keys(Contract, len(booked))
+    copy_lines(Contract, FROZEN, _lines(booked, keys, now))
+    return keys
+
+
+def _lines(booked: Sequence[Booked], keys: Sequence[int], now: datetime) -> Iterator[str]:
+    """One line of COPY per contract; what equal promises share is put into words once."""
+    known: dict[tuple[int, int, datetime, datetime], str] = {}
+    made = f"{now.isoformat()}\n"
+    for each, key, public_id in zip(booked, keys, new_ids("ctr", len(booked)), strict=True):
+        promise = (each.offer.pk, each.units, each.start, each.end)
+        if promise not in known:
+            known[promise] = _promise(each.offer, each.units, each.start, each.end)
+        yield f"{key}\t{public_id}\t{each.subject}\t{each.buyer}\t{known[promise]}\t{made}"
+
+
+def _promise(offer: Offer, units: int, start: datetime, end: datetime) -> str:
+    """The values from `provider` to `terms`."""
+    rates, seconds = rates_for(offer, start, end)
+    lines = price_lines(rates, seconds, units)
+    return "\t".join(
+        (
+            f"{offer.site.provider_id}\t{offer.pk}\t{units}\t{start.isoformat()}\t{end.isoformat()}\t{offer.currency}",
+            f"{{{','.join(map(str, rates.compute_mm))}}}\t{{{','.join(map(str, seconds))}}}",
+            f"{rates.electricity_mm}\t{rates.fee_bp}\t{rates.tax_bp}",
+            escaped(json.dumps([line.as_dict() for line in lines])),
+            f"{total_minor(lines)}\t{escaped(json.dumps(terms_of(offer)))}",
+        )
+    )

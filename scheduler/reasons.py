@@ -1,0 +1,95 @@
+"""The reasons of a big round, written after it was committed: from the snapshot and the plan it stored."""
+
+import json
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from scheduler.core import canonical
+from scheduler.explaining import Explainer
+from scheduler.hints import wake_explaining
+from scheduler.models import Allocation, MatchRound
+
+AT_ONCE = 50  # allocations in one transaction
+TURN_S = 5.0  # then other work of the worker has its turn
+LOST_AFTER = timedelta(seconds=30)
+LOCK_SPACE = 7_413
+SPACE = 2**31
+WRITE = """
+    UPDATE scheduler_allocation AS allocation SET why = told.why::jsonb
+    FROM unnest(%s::bigint[], %s::text[]) AS told(id, why)
+    WHERE allocation.id = told.id AND allocation.why @> '{"pending": true}'
+"""
+Told = list[tuple[int, str]]
+
+
+def explain_pending(*, public_id: str) -> int:
+    """Write reasons of the round's allocations that have none yet, for a few seconds; how many were written.
+
+    Safe to run twice, at once too: a second worker leaves it to the first. What is left is asked for again. Raises
+    MatchRound.DoesNotExist.
+    """
+    round_ = MatchRound.objects.select_related("reference").get(public_id=public_id)
+    if round_.explained or round_.snapshot is None:
+        return 0
+    with _alone(round_) as mine:
+        return _explain(round_, bytes(round_.snapshot)) if mine else 0
+
+
+def wake_unexplained(*, now: datetime) -> None:
+    """Ask again for rounds whose reasons are still pending: the hint was lost, or its worker."""
+    waiting = MatchRound.objects.filter(explained=False, snapshot__isnull=False, now__lt=now - LOST_AFTER)
+    for public_id in waiting.order_by("pk").values_list("public_id", flat=True)[:10]:
+        wake_explaining(public_id)
+
+
+def _explain(round_: MatchRound, snapshot: bytes) -> int:
+    pending = _pending(round_)
+    plan = canonical.load_plan(zlib.decompress(round_.result))
+    explainer = Explainer(snapshot=canonical.load_snapshot(zlib.decompress(snapshot)), plan=plan, round_=round_)
+    until = time.perf_counter() + TURN_S
+    written, told = 0, Told()
+    for placement in plan.placed:
+        if placement.ask in pending:
+            told.append((pending.pop(placement.ask), json.dumps(explainer(placement))))
+        else:
+            explainer.skip(placement)
+        if len(told) == AT_ONCE:
+            written += _write(told)
+            told = []
+            if time.perf_counter() > until and pending:
+                wake_explaining(round_.public_id)
+                return written
+    written += _write(told)
+    MatchRound.objects.filter(pk=round_.pk).update(explained=True)
+    return written
+
+
+def _pending(round_: MatchRound) -> dict[str, int]:
+    """{job: key of its allocation} of the round's allocations that wait for their reasons."""
+    rows = Allocation.objects.filter(round=round_, why__pending=True)
+    return dict(rows.values_list("job__public_id", "pk"))
+
+
+def _write(told: Sequence[tuple[int, str]]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE, [[key for key, _ in told], [why for _, why in told]])
+        return int(cursor.rowcount)
+
+
+@contextmanager
+def _alone(round_: MatchRound) -> Iterator[bool]:
+    """Whether this session is the only one at work on the round, for as long as the block lasts."""
+    key = [LOCK_SPACE, round_.pk % SPACE]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
+        row = cursor.fetchone()
+        try:
+            yield bool(row and row[0])
+        finally:
+            if row and row[0]:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
