@@ -28,7 +28,7 @@ from scheduler.states import JOB
 
 LOOK_AGAIN = timedelta(seconds=15)
 EXPLAINED_AT_ONCE = 32
-Explain = Callable[[Placement], dict[str, Any]]
+Explain = Callable[[Placement], dict[str, Any]]  # called in the order of the plan
 LOCK_JOBS = """
     SELECT job.id, CASE WHEN job.version = 1 THEN 0
                         ELSE (SELECT count(*) FROM scheduler_attempt WHERE job_id = job.id) END
@@ -52,6 +52,7 @@ class Outcome:
 
     placed: int = 0
     conflicts: int = 0
+    explained: bool = True  # False: the allocations wait for their reasons
     reasons: dict[str, int] = field(default_factory=dict)
 
 
@@ -68,15 +69,22 @@ class Grant(NamedTuple):
 
 
 def commit_plan(
-    *, plan: Plan, jobs: Mapping[str, QueuedJob], shelf: Shelf, round_: MatchRound, explain: Explain, now: datetime
+    *,
+    plan: Plan,
+    jobs: Mapping[str, QueuedJob],
+    shelf: Shelf,
+    round_: MatchRound,
+    explain: Callable[[], Explain],
+    now: datetime,
 ) -> Outcome:
     """Write allocations and refusals, all or nothing.
 
     A job that changed meanwhile or is being changed, or hours that went, are conflicts: nothing of them is written and
-    they wait. The reasons of more than 32 placements are written later, by `explain_round`.
+    they wait. `explain` makes what explains the placements; the reasons of more than 32 are written later, by
+    `explain_round`.
     """
     at_once = len(plan.placed) <= EXPLAINED_AT_ONCE
-    told = {each.ask: explain(each) for each in plan.placed} if at_once else {}
+    told = _reasons(plan.placed, explain()) if at_once and plan.placed else {}
     with transaction.atomic():
         standing = _lock([jobs[each.ask] for each in plan.placed] + [jobs[each.ask] for each in plan.unplaced])
         _refuse([each for each in plan.unplaced if jobs[each.ask].pk in standing], jobs, now)
@@ -84,12 +92,15 @@ def commit_plan(
         if grants:
             _write(grants, round_, told, now)
         if grants and not at_once:
-            MatchRound.objects.filter(pk=round_.pk).update(explained=False)
             wake_explaining(round_.public_id)
-    outcome = Outcome(placed=len(grants), conflicts=len(plan.placed) - len(grants))
+    outcome = Outcome(len(grants), len(plan.placed) - len(grants), explained=at_once or not grants)
     for refusal in plan.unplaced:
         outcome.reasons[refusal.code] = outcome.reasons.get(refusal.code, 0) + 1
     return outcome
+
+
+def _reasons(placed: Sequence[Placement], explain: Explain) -> dict[str, dict[str, Any]]:
+    return {each.ask: explain(each) for each in placed}
 
 
 def _lock(jobs: Iterable[QueuedJob]) -> dict[int, int]:

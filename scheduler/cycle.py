@@ -1,12 +1,19 @@
 """One round of one segment: read, decide, write. The whole of it on this page."""
 
+import gc
 import time
 import zlib
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 
 from django.db import connection, transaction
 
+from marketplace.common.copying import reserve_keys
+from scheduler import recording
 from scheduler.asks import asks_of, read_queue
 from scheduler.commit import Outcome, commit_plan, nothing_new, postpone
 from scheduler.core import canonical, matching
@@ -21,19 +28,20 @@ BATCH = 1000
 SEGMENTS = ("accelerator", "cpu", "edge", "orbital")
 
 
-def run_round(*, segment: str, now: datetime) -> MatchRound | None:
-    """Allocate what waits in `segment`; None when nothing waits or another worker is at it."""
+def run_round(*, segment: str, now: datetime, most: int = BATCH) -> MatchRound | None:
+    """Allocate up to `most` of what waits in `segment`; None when nothing waits or another worker is at it."""
     if not _lock(segment):
         return None
     try:
-        return _round(segment, now)
+        with _nothing_collected():
+            return _round(segment, now, most)
     finally:
         _unlock(segment)
 
 
-def _round(segment: str, now: datetime) -> MatchRound | None:
+def _round(segment: str, now: datetime, most: int) -> MatchRound | None:
     started = time.perf_counter()
-    queued = read_queue(segment=segment, now=now, most=BATCH)
+    queued = read_queue(segment=segment, now=now, most=most)
     if not queued:
         return None
     reference = reference_of(segment, now)
@@ -47,32 +55,44 @@ def _round(segment: str, now: datetime) -> MatchRound | None:
     if nothing_new(plan, jobs):
         postpone(jobs.values(), now)
         return None
-    round_ = _record(segment, reference, snapshot, plan, now, read - started, decided - read)
-    explain = Explainer(snapshot=snapshot, plan=plan, round_=round_)
-    with transaction.atomic():
-        round_.save(force_insert=True)
+    round_ = _begin(segment, reference, snapshot, plan, now)
+    round_.ms_read, round_.ms_core = round((read - started) * 1000), round((decided - read) * 1000)
+    explain = partial(Explainer, snapshot=snapshot, plan=plan, round_=round_)
+    with ThreadPoolExecutor(1) as aside, transaction.atomic():
+        record = aside.submit(recording.record, snapshot, plan)  # put into words while the database writes
         outcome = commit_plan(plan=plan, jobs=jobs, shelf=shelf, round_=round_, explain=explain, now=now)
-        return _close(round_, outcome, time.perf_counter() - decided)
+        return _close(round_, record.result(), outcome, decided)
 
 
-def _record(
-    segment: str, reference: SegmentReference, snapshot: Snapshot, plan: Plan, now: datetime, read: float, core: float
-) -> MatchRound:
-    seen, made = canonical.dump_snapshot(snapshot), canonical.dump_plan(plan)
+def _begin(segment: str, reference: SegmentReference, snapshot: Snapshot, plan: Plan, now: datetime) -> MatchRound:
+    """The round's row, with its key but not yet written: the plan that refers to it is in the same transaction."""
     return MatchRound(
-        segment=segment, mode=snapshot.mode, core_version=CORE_VERSION, reference=reference, now=now,
-        snapshot=zlib.compress(seen), snapshot_sha256=canonical.sha256(seen),
-        result=zlib.compress(made), result_sha256=canonical.sha256(made),
-        jobs_seen=len(snapshot.asks), placed=len(plan.placed), utility=plan.utility,
+        pk=reserve_keys(MatchRound, 1)[0], segment=segment, mode=snapshot.mode, core_version=CORE_VERSION,
+        reference=reference, now=now, jobs_seen=len(snapshot.asks), utility=plan.utility,
         unplaced_reasons=dict(Counter(each.code for each in plan.unplaced)),
-        ms_read=round(read * 1000), ms_core=round(core * 1000),
     )  # fmt: skip
 
 
-def _close(round_: MatchRound, outcome: Outcome, seconds: float) -> MatchRound:
-    round_.placed, round_.conflicts, round_.ms_write = outcome.placed, outcome.conflicts, round(seconds * 1000)
-    round_.save(update_fields=["placed", "conflicts", "ms_write"])
+def _close(round_: MatchRound, record: recording.Record, outcome: Outcome, decided: float) -> MatchRound:
+    """Write the round; `ms_write` is all from the decision to here, without the COMMIT itself."""
+    round_.snapshot, round_.snapshot_sha256 = record.snapshot, record.snapshot_sha256
+    round_.result, round_.result_sha256 = record.result, record.result_sha256
+    round_.placed, round_.conflicts, round_.explained = outcome.placed, outcome.conflicts, outcome.explained
+    round_.ms_write = round((time.perf_counter() - decided) * 1000)
+    round_.save(force_insert=True)
     return round_
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """A round makes a million small objects that all live until its end: looking for dead ones among them is wasted."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def replay(round_: MatchRound) -> bool:

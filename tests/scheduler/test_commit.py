@@ -36,7 +36,7 @@ def placement(job, offer, *, start=NOON, hours=1, worth=1):
 def commit(*placements, offers, jobs=None):
     return commit_plan(
         plan=Plan(placements, ()), jobs=jobs or queued(NOON), shelf=Shelf(offers, ()), round_=make_round(NOON),
-        explain=lambda _: {"sentence": "It fits."}, now=NOON,
+        explain=lambda: lambda _: {"sentence": "It fits."}, now=NOON,
     )  # fmt: skip
 
 

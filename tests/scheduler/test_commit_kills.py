@@ -60,7 +60,7 @@ class KillAt:
         self.writing = False
 
     def __call__(self, execute, sql, params, many, context):
-        self.writing = self.writing or sql.startswith('INSERT INTO "scheduler_matchround"')
+        self.writing = self.writing or "FOR UPDATE OF job SKIP LOCKED" in sql
         if self.writing:
             self.left -= 1
             if self.left == 0:

@@ -49,7 +49,7 @@ def commit_in_process(prepare, turn, shared, offers, database, meet, results):
             jobs=jobs,
             shelf=Shelf(offers, ()),
             round_=round_,
-            explain=lambda _: {"sentence": "It fits."},
+            explain=lambda: lambda _: {"sentence": "It fits."},
             now=NOON,
         )
         results.put(outcome.placed)
