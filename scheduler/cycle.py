@@ -19,9 +19,10 @@ from scheduler.commit import Outcome, commit_plan, nothing_new, postpone
 from scheduler.core import canonical, matching
 from scheduler.core.types import CORE_VERSION, Plan, Snapshot
 from scheduler.explaining import Explainer
+from scheduler.keeping import kept_shelf
 from scheduler.models import MatchRound, SegmentReference
 from scheduler.references import as_core, reference_of
-from scheduler.snapshot import read_shelf, take_snapshot
+from scheduler.snapshot import take_snapshot
 
 LOCK_SPACE = 7_411
 BATCH = 1000
@@ -46,7 +47,7 @@ def _round(segment: str, now: datetime, most: int) -> MatchRound | None:
         return None
     reference = reference_of(segment, now)
     with transaction.atomic():
-        shelf = read_shelf(now=now, families=[segment])
+        shelf = kept_shelf(segment=segment, now=now)
     snapshot = take_snapshot(shelf=shelf, asks=asks_of(queued), reference=as_core(reference), now=now, mode="greedy")
     read = time.perf_counter()
     plan = matching.match(snapshot)
@@ -58,10 +59,14 @@ def _round(segment: str, now: datetime, most: int) -> MatchRound | None:
     round_ = _begin(segment, reference, snapshot, plan, now)
     round_.ms_read, round_.ms_core = round((read - started) * 1000), round((decided - read) * 1000)
     explain = partial(Explainer, snapshot=snapshot, plan=plan, round_=round_)
+    base = recording.base_for(snapshot, segment=segment, now=now)
     with ThreadPoolExecutor(1) as aside, transaction.atomic():
-        record = aside.submit(recording.record, snapshot, plan)  # put into words while the database writes
+        record = aside.submit(recording.record, snapshot, plan, base)  # put into words while the database writes
         outcome = commit_plan(plan=plan, jobs=jobs, shelf=shelf, round_=round_, explain=explain, now=now)
-        return _close(round_, record.result(), outcome, decided)
+        _close(round_, record.result(), outcome, decided)
+        if base is None:
+            transaction.on_commit(partial(recording.keep_base, round_, snapshot.offers))
+    return round_
 
 
 def _begin(segment: str, reference: SegmentReference, snapshot: Snapshot, plan: Plan, now: datetime) -> MatchRound:
@@ -73,14 +78,13 @@ def _begin(segment: str, reference: SegmentReference, snapshot: Snapshot, plan: 
     )  # fmt: skip
 
 
-def _close(round_: MatchRound, record: recording.Record, outcome: Outcome, decided: float) -> MatchRound:
+def _close(round_: MatchRound, record: recording.Record, outcome: Outcome, decided: float) -> None:
     """Write the round; `ms_write` is all from the decision to here, without the COMMIT itself."""
-    round_.snapshot, round_.snapshot_sha256 = record.snapshot, record.snapshot_sha256
+    round_.base_id, round_.snapshot, round_.snapshot_sha256 = record.base, record.snapshot, record.snapshot_sha256
     round_.result, round_.result_sha256 = record.result, record.result_sha256
     round_.placed, round_.conflicts, round_.explained = outcome.placed, outcome.conflicts, outcome.explained
     round_.ms_write = round((time.perf_counter() - decided) * 1000)
     round_.save(force_insert=True)
-    return round_
 
 
 @contextmanager
@@ -96,11 +100,9 @@ def _nothing_collected() -> Iterator[None]:
 
 
 def replay(round_: MatchRound) -> bool:
-    """Whether deciding the stored snapshot again gives the stored plan, byte for byte."""
-    if round_.snapshot is None:
-        raise LookupError(f"the snapshot of {round_.public_id} is gone")
-    snapshot = canonical.load_snapshot(zlib.decompress(round_.snapshot))
-    return canonical.dump_plan(matching.match(snapshot)) == zlib.decompress(round_.result)
+    """Whether deciding the stored snapshot again gives the stored plan, byte for byte. Raises SnapshotGone."""
+    again = matching.match(recording.snapshot_of(round_))
+    return canonical.dump_plan(again) == zlib.decompress(round_.result)
 
 
 def _lock(segment: str) -> bool:

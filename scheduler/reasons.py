@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models import Q
 
 from scheduler.core import canonical
 from scheduler.explaining import Explainer
 from scheduler.hints import wake_explaining
 from scheduler.models import Allocation, MatchRound
+from scheduler.recording import snapshot_of
 
 AT_ONCE = 50  # allocations in one transaction
 TURN_S = 5.0  # then other work of the worker has its turn
@@ -33,24 +35,25 @@ def explain_pending(*, public_id: str) -> int:
     Safe to run twice, at once too: a second worker leaves it to the first. What is left is asked for again. Raises
     MatchRound.DoesNotExist.
     """
-    round_ = MatchRound.objects.select_related("reference").get(public_id=public_id)
+    round_ = MatchRound.objects.select_related("reference", "base").get(public_id=public_id)
     if round_.explained or round_.snapshot is None:
         return 0
     with _alone(round_) as mine:
-        return _explain(round_, bytes(round_.snapshot)) if mine else 0
+        return _explain(round_) if mine else 0
 
 
 def wake_unexplained(*, now: datetime) -> None:
     """Ask again for rounds whose reasons are still pending: the hint was lost, or its worker."""
-    waiting = MatchRound.objects.filter(explained=False, snapshot__isnull=False, now__lt=now - LOST_AFTER)
+    based = Q(base=None) | Q(base__snapshot__isnull=False)
+    waiting = MatchRound.objects.filter(based, explained=False, snapshot__isnull=False, now__lt=now - LOST_AFTER)
     for public_id in waiting.order_by("pk").values_list("public_id", flat=True)[:10]:
         wake_explaining(public_id)
 
 
-def _explain(round_: MatchRound, snapshot: bytes) -> int:
+def _explain(round_: MatchRound) -> int:
     pending = _pending(round_)
     plan = canonical.load_plan(zlib.decompress(round_.result))
-    explainer = Explainer(snapshot=canonical.load_snapshot(zlib.decompress(snapshot)), plan=plan, round_=round_)
+    explainer = Explainer(snapshot=snapshot_of(round_), plan=plan, round_=round_)
     until = time.perf_counter() + TURN_S
     written, told = 0, Told()
     for placement in plan.placed:

@@ -9,17 +9,30 @@ from functools import cache, cached_property
 import numpy as np
 from django.conf import settings
 
-from marketplace.booking.capacity import hourly_units
+from marketplace.booking.capacity import Ints, hourly_units
 from marketplace.booking.contracts import watts_with_overhead
 from marketplace.booking.hours import hour_of_week
 from marketplace.booking.pricing import all_in_rate_mm, electricity_rate_mm
 from marketplace.catalog.models import HOURS_OF_WEEK, Latency, Offer
 from marketplace.common.clock import hour_floor
+from marketplace.energy.models import GridZone
 from marketplace.energy.services import HourWindow, hours_of
 from scheduler.core.types import Ask, OfferFacts, Reference, Snapshot
 from scheduler.leases import served_sites
 
 HORIZON_HOURS = 169
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A shelf with what its facts were made of: units [offers, hours], and the hours of all zones that were asked."""
+
+    shelf: "Shelf"
+    total: Ints
+    promised: Ints
+    zones: Sequence[GridZone]
+    window: HourWindow
+    served: set[str]
 
 
 @dataclass(frozen=True)
@@ -45,11 +58,17 @@ def read_shelf(*, now: datetime, families: Iterable[str] = (), hours: int = HORI
     A constant number of queries whatever the number of offers. An offer in a zone whose hours nobody published is left
     out: nothing can be said of its energy.
     """
+    return read_all(now=now, families=families, hours=hours).shelf
+
+
+def read_all(*, now: datetime, families: Iterable[str] = (), hours: int = HORIZON_HOURS) -> Reading:
+    """The shelf and what it was made of."""
     rows = Offer.objects.live().with_shelf().order_by("pk")
     wanted = list(families)
     offers = list(rows.filter(hardware__family__in=wanted) if wanted else rows)
     first = hour_floor(now)
-    window = hours_of(zones=[offer.site.zone for offer in offers], start=first, hours=hours, now=now)
+    zones = list({offer.site.zone_id: offer.site.zone for offer in offers}.values())
+    window = hours_of(zones=zones, start=first, hours=hours, now=now)
     offers = [offer for offer in offers if window.has(offer.site.zone)]
     latency = _latency()
     served = served_sites(now)
@@ -64,7 +83,7 @@ def read_shelf(*, now: datetime, families: Iterable[str] = (), hours: int = HORI
         _facts(offer, window, latency[offer.site_id], offer.site.public_id in served, *hourly)
         for offer, hourly in zip(offers, arrays, strict=True)
     )
-    return Shelf(offers, facts)
+    return Reading(Shelf(offers, facts), total, promised, zones, window, served)
 
 
 def take_snapshot(*, shelf: Shelf, asks: Iterable[Ask], reference: Reference, now: datetime, mode: str) -> Snapshot:

@@ -41,7 +41,8 @@ class MatchRound(models.Model):
     core_version = models.CharField(max_length=20)
     reference = models.ForeignKey(SegmentReference, on_delete=models.PROTECT, related_name="rounds")
     now = models.DateTimeField()
-    snapshot = models.BinaryField(null=True)
+    base = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    snapshot = models.BinaryField(null=True)  # with a base: only in what its offers differ from that round's
     snapshot_sha256 = models.CharField(max_length=64)
     result = models.BinaryField()
     result_sha256 = models.CharField(max_length=64)
