@@ -6,6 +6,7 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+LAST = 9  # of Celery's priorities on Redis, where 0 goes first
 log = logging.getLogger(__name__)
 
 
@@ -15,12 +16,15 @@ def wake(segment: str) -> None:
 
 
 def wake_explaining(round_: str) -> None:
-    """Ask a worker to write the reasons of a round's allocations once this transaction is committed."""
-    transaction.on_commit(lambda: _send("explain_round", round_))
+    """Ask a worker to write the reasons of a round's allocations once this transaction is committed.
+
+    Whatever else waits for a worker goes first.
+    """
+    transaction.on_commit(lambda: _send("explain_round", round_, priority=LAST))
 
 
-def _send(task: str, about: str) -> None:
+def _send(task: str, about: str, priority: int = 0) -> None:
     try:
-        current_app.send_task(task, args=[about], expires=10, retry=False)
+        current_app.send_task(task, args=[about], expires=10, retry=False, priority=priority)
     except (OperationalError, OSError) as error:
         log.warning("no worker was woken to %s: %s", task, error)

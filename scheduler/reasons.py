@@ -13,10 +13,11 @@ from django.db.models import Q
 from scheduler.core import canonical
 from scheduler.explaining import Explainer
 from scheduler.hints import wake_explaining
-from scheduler.models import Allocation, MatchRound
+from scheduler.models import Allocation, Job, MatchRound
 from scheduler.recording import snapshot_of
 
 AT_ONCE = 50  # allocations in one transaction
+FLUSH_S = 0.3  # or as many as come in this time: so often is looked whether new jobs wait
 TURN_S = 5.0  # then other work of the worker has its turn
 LOST_AFTER = timedelta(seconds=30)
 LOCK_SPACE = 7_413
@@ -32,11 +33,11 @@ Told = list[tuple[int, str]]
 def explain_pending(*, public_id: str) -> int:
     """Write reasons of the round's allocations that have none yet, for a few seconds; how many were written.
 
-    Safe to run twice, at once too: a second worker leaves it to the first. What is left is asked for again. Raises
-    MatchRound.DoesNotExist.
+    Safe to run twice, at once too: a second worker leaves it to the first. New jobs go first; what is left is asked for
+    again. Raises MatchRound.DoesNotExist.
     """
     round_ = MatchRound.objects.select_related("reference", "base").get(public_id=public_id)
-    if round_.explained or round_.snapshot is None:
+    if round_.explained or round_.snapshot is None or _new_jobs_wait():
         return 0
     with _alone(round_) as mine:
         return _explain(round_) if mine else 0
@@ -54,22 +55,27 @@ def _explain(round_: MatchRound) -> int:
     pending = _pending(round_)
     plan = canonical.load_plan(zlib.decompress(round_.result))
     explainer = Explainer(snapshot=snapshot_of(round_), plan=plan, round_=round_)
-    until = time.perf_counter() + TURN_S
     written, told = 0, Told()
+    began = flushed = time.perf_counter()
     for placement in plan.placed:
         if placement.ask in pending:
             told.append((pending.pop(placement.ask), json.dumps(explainer(placement))))
         else:
             explainer.skip(placement)
-        if len(told) == AT_ONCE:
+        if len(told) == AT_ONCE or time.perf_counter() - flushed > FLUSH_S:
             written += _write(told)
-            told = []
-            if time.perf_counter() > until and pending:
+            told, flushed = [], time.perf_counter()
+            if pending and (flushed - began > TURN_S or _new_jobs_wait()):
                 wake_explaining(round_.public_id)
                 return written
     written += _write(told)
     MatchRound.objects.filter(pk=round_.pk).update(explained=True)
     return written
+
+
+def _new_jobs_wait() -> bool:
+    """Whether jobs wait that no round has looked at: they need this worker more."""
+    return Job.objects.filter(state="queued", unplaced__isnull=True).exists()
 
 
 def _pending(round_: MatchRound) -> dict[str, int]:

@@ -102,7 +102,7 @@ def test_a_reason_that_is_written_is_not_written_over():
 def test_the_sweep_asks_again_for_reasons_whose_hint_was_lost(monkeypatch):
     round_ = big_round()
     asked = []
-    monkeypatch.setattr("scheduler.hints._send", lambda task, about: asked.append((task, about)))
+    monkeypatch.setattr("scheduler.hints._send", lambda task, about, priority: asked.append((task, about)))
 
     reasons.wake_unexplained(now=NOON + timedelta(seconds=20))
     assert asked == []
@@ -117,8 +117,18 @@ def test_the_sweep_asks_again_for_reasons_whose_hint_was_lost(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_a_big_round_wakes_its_explanation_once_it_is_committed(monkeypatch):
     asked = []
-    monkeypatch.setattr("scheduler.hints._send", lambda task, about: asked.append((task, about)))
+    monkeypatch.setattr("scheduler.hints._send", lambda task, about, priority: asked.append((task, about)))
 
     round_ = big_round()
 
     assert asked == [("explain_round", round_.public_id)]
+
+
+def test_new_jobs_go_before_reasons():
+    round_ = big_round()
+    job = make_job(now=NOON, name="new")
+
+    assert explain_pending(public_id=round_.public_id) == 0
+
+    job.delete()
+    assert explain_pending(public_id=round_.public_id) == JOBS
