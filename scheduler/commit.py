@@ -19,7 +19,7 @@ from marketplace.common.ids import new_ids
 from marketplace.events.hints import publish_many
 from marketplace.events.services import Mover, move_many
 from scheduler.asks import QueuedJob, moment
-from scheduler.core.types import Placement, Plan, Unplaced
+from scheduler.core.types import HOUR_S, Placement, Plan, Unplaced
 from scheduler.explaining import pending_reasons, refusal_as_json
 from scheduler.hints import wake_explaining
 from scheduler.models import Allocation, Attempt, Job, MatchRound
@@ -128,7 +128,11 @@ def _granted(
         if jobs[each.ask].pk in standing
     ]  # fmt: skip
     taken = take_many(
-        [Claim(each.offer.pk, each.start, each.end, each.placement.units, each.placement.u) for each in grants]
+        [
+            Claim(each.offer.pk, chosen.start_s // HOUR_S, -(-chosen.end_s // HOUR_S), chosen.units, chosen.u)
+            for each in grants
+            for chosen in (each.placement,)
+        ]
     )
     return [grant for grant, got in zip(grants, taken, strict=True) if got]
 

@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
@@ -19,8 +18,7 @@ from marketplace.common.ids import new_ids
 from marketplace.common.units import PPM
 
 
-@dataclass(frozen=True, slots=True)
-class Booked:
+class Booked(NamedTuple):
     """A promise whose contract is to be frozen: `subject` is its public id, `buyer` the buyer's key."""
 
     subject: str
@@ -107,24 +105,25 @@ def freeze_many(*, booked: Sequence[Booked], now: datetime) -> list[int]:
 def _lines(booked: Sequence[Booked], keys: Sequence[int], now: datetime) -> Iterator[str]:
     """One line of COPY per contract; what equal promises share is put into words once."""
     known: dict[tuple[int, int, datetime, datetime], str] = {}
+    terms: dict[int, str] = {}
     made = f"{now.isoformat()}\n"
     for each, key, public_id in zip(booked, keys, new_ids("ctr", len(booked)), strict=True):
         promise = (each.offer.pk, each.units, each.start, each.end)
         if promise not in known:
-            known[promise] = _promise(each.offer, each.units, each.start, each.end)
+            if each.offer.pk not in terms:
+                terms[each.offer.pk] = escaped(json.dumps(terms_of(each.offer)))
+            known[promise] = f"{_promise(each)}\t{terms[each.offer.pk]}"
         yield f"{key}\t{public_id}\t{each.subject}\t{each.buyer}\t{known[promise]}\t{made}"
 
 
-def _promise(offer: Offer, units: int, start: datetime, end: datetime) -> str:
-    """The values from `provider` to `terms`."""
-    rates, seconds = rates_for(offer, start, end)
-    lines = price_lines(rates, seconds, units)
-    return "\t".join(
-        (
-            f"{offer.site.provider_id}\t{offer.pk}\t{units}\t{start.isoformat()}\t{end.isoformat()}\t{offer.currency}",
-            f"{{{','.join(map(str, rates.compute_mm))}}}\t{{{','.join(map(str, seconds))}}}",
-            f"{rates.electricity_mm}\t{rates.fee_bp}\t{rates.tax_bp}",
-            escaped(json.dumps([line.as_dict() for line in lines])),
-            f"{total_minor(lines)}\t{escaped(json.dumps(terms_of(offer)))}",
-        )
+def _promise(each: Booked) -> str:
+    """The values from `provider` to `total_minor`."""
+    offer = each.offer
+    rates, seconds = rates_for(offer, each.start, each.end)
+    lines = price_lines(rates, seconds, each.units)
+    told = ", ".join([f'{{"code": "{line.code}", "amount_minor": {line.amount_minor}}}' for line in lines])
+    return (
+        f"{offer.site.provider_id}\t{offer.pk}\t{each.units}\t{each.start.isoformat()}\t{each.end.isoformat()}"
+        f"\t{offer.currency}\t{{{','.join(map(str, rates.compute_mm))}}}\t{{{','.join(map(str, seconds))}}}"
+        f"\t{rates.electricity_mm}\t{rates.fee_bp}\t{rates.tax_bp}\t[{told}]\t{total_minor(lines)}"
     )

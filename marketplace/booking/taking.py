@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
 
 from marketplace.booking.hours import HOURS_OF_DAY
-from marketplace.common.clock import hour_ceil
 
 Ints = npt.NDArray[np.int64]
-HOUR_S = 3600
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 LOCK_DAYS = """
     SELECT day.id, wanted.place, day.units_total, day.units_promised
@@ -26,13 +25,12 @@ PROMISE = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """`units` of an offer (its key) in every hour that [start, end) touches, worth `worth` when hours lack."""
+class Claim(NamedTuple):
+    """`units` of an offer (its key) in each of the hours [first, beyond) since 1970, worth `worth` when hours lack."""
 
     offer: int
-    start: datetime
-    end: datetime
+    first: int
+    beyond: int
     units: int
     worth: int
 
@@ -81,13 +79,11 @@ def take_many(claims: Sequence[Claim]) -> list[bool]:
 
 
 def _demand(claims: Sequence[Claim]) -> Demand:
-    offers, row = np.unique(np.array([claim.offer for claim in claims], dtype=np.int64), return_inverse=True)
-    first = np.array([int(claim.start.timestamp()) // HOUR_S for claim in claims], dtype=np.int64)
-    beyond = np.array([int(hour_ceil(claim.end).timestamp()) // HOUR_S for claim in claims], dtype=np.int64)
+    offer, first, beyond, units = np.array([claim[:4] for claim in claims], dtype=np.int64).T
+    offers, row = np.unique(offer, return_inverse=True)
     day = int(first.min()) // HOURS_OF_DAY
     days = -(-int(beyond.max()) // HOURS_OF_DAY) - day
     first, beyond = first - day * HOURS_OF_DAY, beyond - day * HOURS_OF_DAY
-    units = np.array([claim.units for claim in claims], dtype=np.int64)
     steps = np.zeros((offers.size, days * HOURS_OF_DAY + 1), dtype=np.int64)
     np.add.at(steps, (row, first), units)
     np.subtract.at(steps, (row, beyond), units)

@@ -1,10 +1,9 @@
 """The one door for state changes, one row or a set of rows at a time, and the journal behind it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from django.db import connection, models, transaction
 
@@ -58,8 +57,7 @@ def move(
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Mover:
+class Mover(NamedTuple):
     """One of many rows about to move: its keys, the version it was seen at, and the keys of whom its event is for."""
 
     pk: int
