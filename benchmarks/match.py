@@ -46,16 +46,21 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         begun = time.perf_counter()
         decided, judged = _decide(table, effort, options.seed)
         runs.append(time.perf_counter() - begun)
-    seconds = statistics.median(runs)
-    placed = int((decided.columns[:, OFFER] >= 0).sum())
-    utility = int(decided.utility.sum())
     linear = _linear_bound(table) if options.exact else None
+    figures = {"demand": round(drawn.demand, 3), "checks": checks(snapshot, table, decided)}
+    return _told(options, runs, decided, judged, linear) | figures
+
+
+def _told(
+    options: argparse.Namespace, runs: list[float], decided: Decided, judged: Judged | None, linear: float | None
+) -> dict[str, Any]:
+    seconds, placed = statistics.median(runs), int((decided.columns[:, OFFER] >= 0).sum())
+    utility = int(decided.utility.sum())
     return {
         "jobs": options.jobs,
         "offers": options.offers,
         "hours": options.hours,
         "mode": options.mode,
-        "demand": round(drawn.demand, 3),
         "placed": placed,
         "seconds_total": round(seconds, 4),
         "seconds_of_runs": [round(each, 4) for each in runs],
@@ -69,7 +74,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "offers_examined_per_job": round(decided.examined / options.jobs, 2),
         "unplaced": options.jobs - placed,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "checks": checks(snapshot, table, decided),
         "seed": options.seed,
         "trace": "synthetic",
         "repeat": options.repeat,

@@ -13,6 +13,7 @@ from accounts.admin import LookOnly
 from scheduler.core.types import CORE_VERSION
 from scheduler.cycle import replay
 from scheduler.models import Agent, Allocation, Attempt, Job, Lease, MatchRound, SegmentReference
+from scheduler.recording import SnapshotGone
 
 
 @admin.register(Job)
@@ -96,11 +97,13 @@ class MatchRoundAdmin(LookOnly):
 
 def told(round_: MatchRound) -> tuple[int, str]:
     """(level of the message, its text) of a replay."""
-    if round_.snapshot is None:
-        return messages.WARNING, _("%(round)s: its snapshot is gone, only its figures were kept.")
     if round_.core_version != CORE_VERSION:
         return messages.WARNING, _("%(round)s: decided by version %(core)s of the matcher, which is not this one.")
-    if replay(round_):
+    try:
+        same = replay(round_)
+    except SnapshotGone:
+        return messages.WARNING, _("%(round)s: its snapshot is gone, only its figures were kept.")
+    if same:
         return messages.SUCCESS, _("%(round)s: the same plan, byte for byte.")
     return messages.ERROR, _("%(round)s: another plan; manage.py replay_round shows the first difference.")
 

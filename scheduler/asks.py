@@ -1,28 +1,69 @@
 """Rows → asks: what the core needs to know of a job or a quote request, in integers."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+from django.db.models import BigIntegerField, Func, TextField
+from django.db.models.functions import Cast
 
 from scheduler.core.types import Ask, LimitValue, Rates
 from scheduler.models import Job
 
-LATEST_WAIT_S = 6 * 3600
+QUEUED = ("pk", "public_id", "version", "buyer_id", "ask_text", "excluded_sites", "unplaced")
+TIMES = {"start_after_s": "start_after", "finish_by_s": "finish_by", "due_s": "due_at", "submitted_s": "created_at"}
 
 
-def ask_of(job: Job) -> Ask:
-    """The job as the core sees it."""
-    stored = job.ask
-    return Ask(
-        id=job.public_id,
-        submitted_s=seconds(job.created_at),
-        due_s=seconds(job.due_at),
-        excluded_sites=tuple(job.excluded_sites),
-        start_after_s=seconds(job.start_after) if job.start_after else None,
-        finish_by_s=seconds(job.finish_by) if job.finish_by else None,
-        age_mm=0,
-        **ask_fields(stored),
-    )
+class UnixSeconds(Func):
+    """A moment as unix seconds, rounded down: a number is read ten times as fast as a moment."""
+
+    template = "floor(extract(epoch FROM %(expressions)s))::bigint"
+    output_field = BigIntegerField()
+
+
+class QueuedJob(NamedTuple):
+    """A waiting job as a round reads it; `ask_text` is its ask as JSON."""
+
+    pk: int
+    public_id: str
+    version: int
+    buyer_id: int
+    ask_text: str
+    excluded_sites: list[str]
+    unplaced: dict[str, Any] | None
+    start_after_s: int | None
+    finish_by_s: int | None
+    due_s: int
+    submitted_s: int
+
+
+def read_queue(*, segment: str, now: datetime, most: int) -> list[QueuedJob]:
+    """Up to `most` jobs of `segment` whose turn has come, those due first."""
+    times = {name: UnixSeconds(field) for name, field in TIMES.items()}
+    queue = Job.objects.queue(segment, now).annotate(ask_text=Cast("ask", TextField()), **times)
+    return list(map(QueuedJob._make, queue.values_list(*QUEUED, *TIMES)[:most]))
+
+
+def asks_of(jobs: Iterable[QueuedJob]) -> list[Ask]:
+    """The jobs as the core sees them; equal asks are read once and share what they state."""
+    stated: dict[str, dict[str, Any]] = {}
+    asks = []
+    for job in jobs:
+        if job.ask_text not in stated:
+            stated[job.ask_text] = ask_fields(json.loads(job.ask_text))
+        asks.append(
+            Ask(
+                id=job.public_id,
+                submitted_s=job.submitted_s,
+                due_s=job.due_s,
+                excluded_sites=tuple(job.excluded_sites),
+                start_after_s=job.start_after_s,
+                finish_by_s=job.finish_by_s,
+                **stated[job.ask_text],
+            )
+        )
+    return asks
 
 
 def ask_fields(stored: Mapping[str, Any]) -> dict[str, Any]:

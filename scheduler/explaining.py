@@ -1,6 +1,8 @@
 """What the core decided, as it is stored and as people read it: codes and numbers inside, words at the edge."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,23 +24,50 @@ class Explainer:
     def __init__(self, *, snapshot: Snapshot, plan: Plan, round_: MatchRound) -> None:
         self.asks = {ask.id: ask for ask in snapshot.asks}
         self.state = Round(snapshot)
-        self.order = [placement.ask for placement in plan.placed]
+        self.order = deque(placement.ask for placement in plan.placed)
         self.round = round_
 
     def __call__(self, placement: Placement) -> dict[str, Any]:
         """Why `placement`; raises ValueError when it is not the next of the plan."""
-        if not self.order or self.order.pop(0) != placement.ask:
-            raise ValueError("placements are explained in the order of the plan")
+        self._next(placement)
         ask = self.asks[placement.ask]
         answer = ranking.rank_in(self.state, ask, with_relax=False)
         chosen = next(each for each in answer.ranked if each.offer.id == placement.offer)
         told = explain.why(answer, chosen)
         self.state.take_hours(placement)
-        reference = self.round.reference
-        return told | {
-            "round": self.round.public_id,
-            "reference": {"p_lo": reference.p_lo, "p_mid": reference.p_mid, "p_hi": reference.p_hi},
-        }
+        return told | _source(self.round)
+
+    def skip(self, placement: Placement) -> None:
+        """Take the hours of `placement`, explained before; raises ValueError when it is not the next of the plan."""
+        self._next(placement)
+        self.state.take_hours(placement)
+
+    def _next(self, placement: Placement) -> None:
+        if not self.order or self.order.popleft() != placement.ask:
+            raise ValueError("placements are explained in the order of the plan")
+
+
+def _source(round_: MatchRound) -> dict[str, Any]:
+    """What every explanation of a round names: the round and the scale of its day."""
+    reference = round_.reference
+    return {
+        "round": round_.public_id,
+        "reference": {"p_lo": reference.p_lo, "p_mid": reference.p_mid, "p_hi": reference.p_hi},
+    }
+
+
+def pending_reasons(round_: MatchRound) -> Callable[[Placement, str], str]:
+    """A writer of what is known of a placement at once, given the offer's title: JSON marked `pending`."""
+    source = json.dumps(_source(round_))[1:]
+    named: dict[str, str] = {}
+
+    def reasons(placement: Placement, title: str) -> str:
+        if title not in named:
+            sentence = f"{title} takes it; the round's full reasons are being written."
+            named[title] = json.dumps({"pending": True, "title": title, "sentence": sentence})[:-1]
+        return f'{named[title]}, "z": {placement.z}, "run_cost": {placement.run_cost}, {source}'
+
+    return reasons
 
 
 def refusal_as_json(refusal: Unplaced) -> dict[str, Any]:

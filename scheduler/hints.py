@@ -1,4 +1,4 @@
-"""Wake-up calls to the matcher; one lost is found again by the sweep."""
+"""Wake-up calls to the workers; one lost is found again by the sweep."""
 
 import logging
 
@@ -6,16 +6,25 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+LAST = 9  # of Celery's priorities on Redis, where 0 goes first
 log = logging.getLogger(__name__)
 
 
 def wake(segment: str) -> None:
     """Ask a worker to match `segment` once this transaction is committed."""
-    transaction.on_commit(lambda: _send(segment))
+    transaction.on_commit(lambda: _send("match_segment", segment))
 
 
-def _send(segment: str) -> None:
+def wake_explaining(round_: str) -> None:
+    """Ask a worker to write the reasons of a round's allocations once this transaction is committed.
+
+    Whatever else waits for a worker goes first.
+    """
+    transaction.on_commit(lambda: _send("explain_round", round_, priority=LAST))
+
+
+def _send(task: str, about: str, priority: int = 0) -> None:
     try:
-        current_app.send_task("match_segment", args=[segment], expires=10, retry=False)
+        current_app.send_task(task, args=[about], expires=10, retry=False, priority=priority)
     except (OperationalError, OSError) as error:
-        log.warning("the matcher was not woken: %s", error)
+        log.warning("no worker was woken to %s: %s", task, error)

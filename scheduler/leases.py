@@ -199,8 +199,10 @@ def silent_since(now: datetime) -> datetime:
 
 def served_sites(now: datetime) -> set[str]:
     """Public ids of the sites that some agent pulls work for right now."""
-    served: set[str] = set()
-    keys = ApiKey.objects.filter(pk__in=Agent.objects.filter(last_seen_at__gt=silent_since(now)).values("api_key"))
-    for key in keys:
-        served.update(sites_of(key).values_list("public_id", flat=True))
+    seen = Agent.objects.filter(last_seen_at__gt=silent_since(now))
+    rows = Site.objects.filter(public_id__in=ApiKey.objects.filter(pk__in=seen.values("api_key")).values("site"))
+    own = list(rows.values_list("public_id", "sample", "this_machine"))
+    served = {site for site, _, _ in own}
+    if any(sample and this_machine for _, sample, this_machine in own):
+        served.update(Site.objects.filter(sample=True).values_list("public_id", flat=True))
     return served

@@ -3,34 +3,53 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
+from functools import cache, cached_property
 
+import numpy as np
 from django.conf import settings
 
+from marketplace.booking.capacity import Ints, hourly_units
 from marketplace.booking.contracts import watts_with_overhead
 from marketplace.booking.hours import hour_of_week
-from marketplace.booking.models import CapacityDay
 from marketplace.booking.pricing import all_in_rate_mm, electricity_rate_mm
 from marketplace.catalog.models import HOURS_OF_WEEK, Latency, Offer
-from marketplace.common.clock import HOUR, hour_floor
+from marketplace.common.clock import hour_floor
+from marketplace.energy.models import GridZone
 from marketplace.energy.services import HourWindow, hours_of
 from scheduler.core.types import Ask, OfferFacts, Reference, Snapshot
 from scheduler.leases import served_sites
 
 HORIZON_HOURS = 169
-Capacity = dict[int, dict[date, tuple[list[int], list[int]]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class Reading:
+    """A shelf with what its facts were made of: units [offers, hours], and the hours of all zones that were asked."""
+
+    shelf: "Shelf"
+    total: Ints
+    promised: Ints
+    zones: Sequence[GridZone]
+    window: HourWindow
+    served: set[str]
+
+
+@dataclass(frozen=True)
 class Shelf:
     """Live offers as rows and as facts, in the same order."""
 
     offers: Sequence[Offer]
     facts: tuple[OfferFacts, ...]
 
+    @cached_property
+    def by_id(self) -> dict[str, Offer]:
+        """The rows by their public ids."""
+        return {offer.public_id: offer for offer in self.offers}
+
     def offer(self, public_id: str) -> Offer:
         """The row behind a fact."""
-        return next(offer for offer in self.offers if offer.public_id == public_id)
+        return self.by_id[public_id]
 
 
 def read_shelf(*, now: datetime, families: Iterable[str] = (), hours: int = HORIZON_HOURS) -> Shelf:
@@ -39,20 +58,32 @@ def read_shelf(*, now: datetime, families: Iterable[str] = (), hours: int = HORI
     A constant number of queries whatever the number of offers. An offer in a zone whose hours nobody published is left
     out: nothing can be said of its energy.
     """
+    return read_all(now=now, families=families, hours=hours).shelf
+
+
+def read_all(*, now: datetime, families: Iterable[str] = (), hours: int = HORIZON_HOURS) -> Reading:
+    """The shelf and what it was made of."""
     rows = Offer.objects.live().with_shelf().order_by("pk")
     wanted = list(families)
     offers = list(rows.filter(hardware__family__in=wanted) if wanted else rows)
     first = hour_floor(now)
-    window = hours_of(zones=[offer.site.zone for offer in offers], start=first, hours=hours, now=now)
+    zones = list({offer.site.zone_id: offer.site.zone for offer in offers}.values())
+    window = hours_of(zones=zones, start=first, hours=hours, now=now)
     offers = [offer for offer in offers if window.has(offer.site.zone)]
-    capacity = _capacity(offers, first, hours)
     latency = _latency()
     served = served_sites(now)
-    facts = tuple(
-        _facts(offer, first, hours, window, capacity[offer.pk], latency[offer.site_id], offer.site.public_id in served)
-        for offer in offers
+    total, promised = hourly_units(offers=[offer.pk for offer in offers], first=first, hours=hours)
+    arrays = zip(
+        _shelf_prices(offers, first, hours),
+        map(tuple, (total - promised).tolist()),
+        map(tuple, total.tolist()),
+        strict=True,
     )
-    return Shelf(offers, facts)
+    facts = tuple(
+        _facts(offer, window, latency[offer.site_id], offer.site.public_id in served, *hourly)
+        for offer, hourly in zip(offers, arrays, strict=True)
+    )
+    return Reading(Shelf(offers, facts), total, promised, zones, window, served)
 
 
 def take_snapshot(*, shelf: Shelf, asks: Iterable[Ask], reference: Reference, now: datetime, mode: str) -> Snapshot:
@@ -64,15 +95,6 @@ def take_snapshot(*, shelf: Shelf, asks: Iterable[Ask], reference: Reference, no
     )  # fmt: skip
 
 
-def _capacity(offers: Sequence[Offer], first: datetime, hours: int) -> Capacity:
-    last = first + hours * HOUR
-    rows = CapacityDay.objects.filter(offer__in=offers, day__range=(first.date(), last.date()))
-    found: Capacity = defaultdict(dict)
-    for offer, day, total, promised in rows.values_list("offer_id", "day", "units_total", "units_promised"):
-        found[offer][day] = (total, promised)
-    return found
-
-
 def _latency() -> dict[int, dict[str, int]]:
     found: dict[int, dict[str, int]] = defaultdict(dict)
     for site, place, milliseconds in Latency.objects.values_list("site_id", "place__slug", "p95_ms"):
@@ -82,16 +104,15 @@ def _latency() -> dict[int, dict[str, int]]:
 
 def _facts(
     offer: Offer,
-    first: datetime,
-    hours: int,
     window: HourWindow,
-    capacity: dict[date, tuple[list[int], list[int]]],
     latency: dict[str, int],
     served: bool,
+    price: tuple[int, ...],
+    free: tuple[int, ...],
+    total: tuple[int, ...],
 ) -> OfferFacts:
     site, hardware = offer.site, offer.hardware
     zone = window.zone(site.zone)
-    total, free = _hourly_units(capacity, first, hours)
     return OfferFacts(
         id=offer.public_id, title=offer.title, site=site.public_id, site_title=site.name,
         provider=site.provider.public_id, kind=site.kind, country=site.country, region=site.region,
@@ -99,31 +120,29 @@ def _facts(
         memory_gb=hardware.memory_gb, interconnect=hardware.interconnect, pf_milli=hardware.pf_milli,
         watts=watts_with_overhead(offer), tier=offer.tier, term=offer.term, currency=offer.currency,
         notice_s=offer.notice_s, boot_s=offer.boot_s, reliability_ppm=offer.reliability_ppm, egress=offer.egress,
-        evidence=offer.evidence, sample=offer.sample, price=hourly_prices(offer, first, hours),
-        share_ppm=zone.renewable_ppm, matched_ppm=(0,) * hours, ci_mg=zone.lifecycle_mg, free=free,
-        units_total=total, latency_ms=latency, carbon_free_ppm=zone.carbon_free_ppm, served=served,
+        evidence=offer.evidence, sample=offer.sample, price=price, share_ppm=zone.renewable_ppm,
+        matched_ppm=_nothing(window.hours), ci_mg=zone.lifecycle_mg, free=free, units_total=total, latency_ms=latency,
+        carbon_free_ppm=zone.carbon_free_ppm, served=served,
     )  # fmt: skip
+
+
+@cache
+def _nothing(hours: int) -> tuple[int, ...]:
+    """No hour has a share that could be promised yet."""
+    return (0,) * hours
 
 
 def hourly_prices(offer: Offer, first: datetime, hours: int) -> tuple[int, ...]:
     """All-in mm per unit-hour for `hours` from the whole hour `first`."""
-    electricity = electricity_rate_mm(offer.electricity_mm_per_kwh, watts_with_overhead(offer))
-    week = [all_in_rate_mm(rate, electricity, settings.FEE_BP, settings.TAX_BP) for rate in offer.rate_mm]
-    begin = hour_of_week(first)
-    return tuple(week[(begin + n) % HOURS_OF_WEEK] for n in range(hours))
+    return _shelf_prices([offer], first, hours)[0]
 
 
-def _hourly_units(
-    capacity: dict[date, tuple[list[int], list[int]]], first: datetime, hours: int
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """(total, free) per hour; an hour without a CapacityDay has none."""
-    total: list[int] = []
-    free: list[int] = []
-    day = first.date()
-    while len(total) < first.hour + hours:
-        existing, promised = capacity.get(day, ([0] * 24, [0] * 24))
-        total += existing
-        free += [units - taken for units, taken in zip(existing, promised, strict=True)]
-        day += timedelta(days=1)
-    span = slice(first.hour, first.hour + hours)
-    return tuple(total[span]), tuple(free[span])
+def _shelf_prices(offers: Sequence[Offer], first: datetime, hours: int) -> list[tuple[int, ...]]:
+    """The same of each offer."""
+    if not offers:
+        return []
+    electricity = [electricity_rate_mm(each.electricity_mm_per_kwh, watts_with_overhead(each)) for each in offers]
+    compute = np.array([offer.rate_mm for offer in offers], dtype=np.int64)
+    week = all_in_rate_mm(compute, np.array(electricity, dtype=np.int64)[:, None], settings.FEE_BP, settings.TAX_BP)
+    wanted = (hour_of_week(first) + np.arange(hours)) % HOURS_OF_WEEK
+    return [tuple(prices) for prices in week[:, wanted].tolist()]

@@ -10,6 +10,7 @@ from marketplace.common.clock import utc_now
 from scheduler.cycle import SEGMENTS, run_round
 from scheduler.leases import end_expired_leases, withdraw_unstarted
 from scheduler.models import Job
+from scheduler.reasons import explain_pending, wake_unexplained
 from scheduler.services import expire_jobs
 
 log = logging.getLogger(__name__)
@@ -24,9 +25,16 @@ def match_segment(segment: str) -> None:
         log.info("%s %s: placed %s of %s", round_.public_id, segment, round_.placed, round_.jobs_seen)
 
 
+@shared_task(name="explain_round", time_limit=30)
+def explain_round(round_public_id: str) -> None:
+    """Write the reasons of a round's allocations that were committed without them."""
+    written = explain_pending(public_id=round_public_id)
+    log.info("%s: reasons of %s allocations written", round_public_id, written)
+
+
 @shared_task(name="sweep", time_limit=30)
 def sweep() -> None:
-    """Find what a lost hint missed: lapsed leases and promises, past windows, jobs whose turn has come."""
+    """Find what a lost hint missed: lapsed leases and promises, past windows, reasons, jobs whose turn has come."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", SWEEP_LOCK)
         row = cursor.fetchone()
@@ -38,6 +46,7 @@ def sweep() -> None:
         withdraw_unstarted(now=now)
         expire_jobs(now=now)
         advance_reservations(now=now)
+        wake_unexplained(now=now)
         waiting = Job.objects.filter(state="queued", next_attempt_at__lte=now).values_list("segment", flat=True)
         for segment in sorted(set(waiting) & set(SEGMENTS)):
             run_round(segment=segment, now=utc_now())

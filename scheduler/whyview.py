@@ -10,13 +10,18 @@ from scheduler.models import Job
 
 
 def why_of(job: Job) -> dict[str, Any]:
-    """The explanation of the job's last allocation; for a waiting job its refusal."""
+    """The explanation of the job's last allocation; for a waiting job its refusal.
+
+    `pending`: a big round placed it and its full reasons are still being written; the offer is named already.
+    """
     attempts = list(job.attempts.all())
     refusal = refusal_as_told(job.unplaced) if job.unplaced and job.state == "queued" else None
     if not attempts:
         return _waiting(job, refusal)
     allocation = attempts[-1].allocation
     told: dict[str, Any] = dict(allocation.why)
+    if told.get("pending"):
+        return _pending(job, refusal, told)
     return {
         "object": "why",
         "job": job.public_id,
@@ -33,7 +38,13 @@ def why_of(job: Job) -> dict[str, Any]:
         "considered": told["considered"],
         "reference": told["reference"],
         "round": told["round"],
+        "pending": False,
     }
+
+
+def _pending(job: Job, refusal: dict[str, Any] | None, told: dict[str, Any]) -> dict[str, Any]:
+    known = {name: told[name] for name in ("sentence", "title", "reference", "round")}
+    return _waiting(job, refusal) | known | {"rejected": {}, "pending": True}
 
 
 def _entry(stored: dict[str, Any]) -> dict[str, Any]:
@@ -50,5 +61,5 @@ def _waiting(job: Job, refusal: dict[str, Any] | None) -> dict[str, Any]:
         "object": "why", "job": job.public_id, "sentence": sentence, "chosen": None, "runner_up": None, "others": [],
         "refused": [], "rejected": refusal["rejected"] if refusal else {}, "relax": refusal["relax"] if refusal else [],
         "unplaced": refusal, "break_even": [], "weights": job.ask["weights"], "considered": 0, "reference": None,
-        "round": None,
+        "round": None, "pending": False,
     }  # fmt: skip

@@ -156,8 +156,14 @@ def reasons(why: Mapping[str, Any], view: Mapping[str, Any]) -> dict[str, Any]:
     """The explanation for the page: contenders with their figures, refusals by reason, ways out that can be taken."""
     chosen, runner_up = why.get("chosen"), why.get("runner_up")
     others = [_contender(each, view) for each in why.get("others", [])]
+    sentence = _sentence(chosen, runner_up, why) if chosen else ""
+    if why.get("pending"):
+        sentence = _("%(offer)s takes it. The reasons of this big round are still being written.") % {
+            "offer": why["title"]
+        }
     return {
-        "sentence": _sentence(chosen, runner_up, why) if chosen else "",
+        "sentence": sentence,
+        "pending": bool(why.get("pending")),
         "chosen": _contender(chosen, view) if chosen else None,
         "runner_up": _contender(runner_up, view) if runner_up else None,
         "others": [each for each in others if not runner_up or each["offer"] != runner_up["offer"]],

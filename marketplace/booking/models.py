@@ -25,7 +25,7 @@ def no_units() -> list[int]:
 class CapacityDay(models.Model):
     """One offer and UTC day: per hour, units that exist and units already promised."""
 
-    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="capacity_days")
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="capacity_days", db_index=False)
     day = models.DateField()
     units_total = ArrayField(models.IntegerField(), size=HOURS)
     units_promised = ArrayField(models.IntegerField(), size=HOURS, default=no_units)
@@ -70,13 +70,16 @@ class Quote(models.Model):
 
 
 class Contract(models.Model):
-    """The terms frozen at booking or match; never changed afterwards."""
+    """The terms frozen at booking or match; never changed afterwards.
+
+    It is found through its reservation or allocation: an index per party would be written and never read.
+    """
 
     public_id = PublicIdField("ctr")
     subject = models.CharField(max_length=40, unique=True)
-    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    provider = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="contracts")
+    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    provider = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="contracts", db_index=False)
     units = models.PositiveIntegerField()
     start = models.DateTimeField()
     end = models.DateTimeField()

@@ -5,10 +5,15 @@ The only rounding is floor, always for the buyer (money.md, section 1).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 MM_PER_MINOR = 1000
 SECONDS_PER_HOUR = 3600
 BASIS = 10_000
+Rate = TypeVar("Rate", int, npt.NDArray[np.int64])
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +42,8 @@ def electricity_rate_mm(price_mm_per_kwh: int, watts: int) -> int:
     return price_mm_per_kwh * watts // 1000
 
 
-def all_in_rate_mm(compute_mm: int, electricity_mm: int, fee_bp: int, tax_bp: int) -> int:
-    """What the buyer pays for a unit-hour, fee and tax included, in mm."""
+def all_in_rate_mm(compute_mm: Rate, electricity_mm: Rate, fee_bp: int, tax_bp: int) -> Rate:
+    """What the buyer pays for a unit-hour, fee and tax included, in mm; of whole arrays of int64 at once too."""
     return (compute_mm + electricity_mm) * (BASIS + fee_bp) // BASIS * (BASIS + tax_bp) // BASIS
 
 

@@ -45,6 +45,22 @@ def install(create: str, signature: str, kind: str = "FUNCTION") -> migrations.R
     return migrations.RunSQL(create, reverse_sql=f"DROP {kind} IF EXISTS {signature}")
 
 
+def without_prefix_index(table: str, column: str, name: str) -> migrations.RunSQL:
+    """A reversible step without the index that Django adds to a unique text for LIKE 'prefix%'; ids are asked whole."""
+    return migrations.RunSQL(
+        f"DROP INDEX IF EXISTS {name}",
+        reverse_sql=f"CREATE INDEX IF NOT EXISTS {name} ON {table} ({column} varchar_pattern_ops)",
+    )
+
+
+def fill_pages(table: str, percent: int) -> migrations.RunSQL:
+    """A reversible step that leaves room on the pages of `table`, so that an update stays on its page and out of the
+    indexes; it holds for pages written from now on."""
+    return migrations.RunSQL(
+        f"ALTER TABLE {table} SET (fillfactor = {percent})", reverse_sql=f"ALTER TABLE {table} RESET (fillfactor)"
+    )
+
+
 class HoursFit(Func):
     """`0 <= promised[h] <= total[h]` in each of 24 hours."""
 

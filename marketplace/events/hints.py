@@ -3,7 +3,7 @@
 import functools
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import redis
@@ -24,6 +24,20 @@ def publish(channel: str, message: str) -> None:
         connection().publish(f"jm:{channel}", message)
     except redis.RedisError as error:
         log.warning("hint to %s lost: %s", channel, error)
+
+
+def publish_many(hints: Iterable[tuple[str, str]]) -> None:
+    """Tell each (channel, message), in two round trips: who is followed at all, and to those the hints."""
+    try:
+        followed = set(connection().pubsub_channels("jm:*"))
+        heard = [(channel, message) for channel, message in hints if f"jm:{channel}".encode() in followed]
+        if heard:
+            with connection().pipeline(transaction=False) as pipeline:
+                for channel, message in heard:
+                    pipeline.publish(f"jm:{channel}", message)
+                pipeline.execute()
+    except redis.RedisError as error:
+        log.warning("hints lost: %s", error)
 
 
 class News:

@@ -19,8 +19,8 @@ class Event(models.Model):
     state = models.CharField(max_length=20, blank=True)
     reason = models.CharField(max_length=40, blank=True)
     facts = models.JSONField(default=dict)
-    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, null=True, related_name="+")
-    provider = models.ForeignKey(Organization, on_delete=models.PROTECT, null=True, related_name="+")
+    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    provider = models.ForeignKey(Organization, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
 
     objects = EventQuerySet.as_manager()
 

@@ -1,15 +1,18 @@
-"""The one door for state changes, and the journal behind it."""
+"""The one door for state changes, one row or a set of rows at a time, and the journal behind it."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
-from django.db import transaction
+from django.db import connection, models, transaction
 
 from accounts.models import Organization
+from marketplace.common.copying import NULL, column_of, copy_lines
 from marketplace.common.errors import StaleVersion
+from marketplace.common.ids import new_ids
 from marketplace.common.states import StateTable
-from marketplace.events.hints import publish
+from marketplace.events.hints import publish, publish_many
 from marketplace.events.models import Event
 
 
@@ -52,6 +55,70 @@ def move(
             f"{table.kind}.{to}", object_id=row.public_id, seq=row.version, now=now,
             state=to, reason=reason, buyer=buyer, provider=provider, facts=facts,
         )  # fmt: skip
+
+
+class Mover(NamedTuple):
+    """One of many rows about to move: its keys, the version it was seen at, and the keys of whom its event is for."""
+
+    pk: int
+    public_id: str
+    version: int
+    buyer: int | None = None
+    provider: int | None = None
+
+
+def move_many(
+    movers: Sequence[Mover],
+    *,
+    old: str,
+    to: str,
+    model: type[models.Model],
+    table: StateTable,
+    now: datetime,
+    fields: Mapping[str, Any] | None = None,
+) -> None:
+    """Move rows of `model` from state `old` to `to`, write the same `fields` beside it and leave an event for each.
+
+    Raises IllegalState when the table has no such move, StaleVersion when any row is not as it was seen. Nothing is
+    written in either case.
+    """
+    table.check(old, to)
+    if not movers:
+        return
+    quote = connection.ops.quote_name
+    beside = {column_of(model, name): value for name, value in (fields or {}).items()}
+    changes = "".join(f", {quote(column)} = %s" for column in beside)
+    statement = (  # names of this module and of the model, nothing typed by anybody
+        f"UPDATE {quote(model._meta.db_table)} AS row SET state = %s, version = row.version + 1{changes} "  # noqa: S608
+        "FROM unnest(%s::bigint[], %s::int[]) AS seen(id, version) "
+        "WHERE row.id = seen.id AND row.version = seen.version AND row.state = %s"
+    )
+    seen = [[mover.pk for mover in movers], [mover.version for mover in movers]]
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [to, *beside.values(), *seen, old])
+            if cursor.rowcount != len(movers):
+                raise StaleVersion(f"{len(movers) - cursor.rowcount} of {len(movers)} were changed meanwhile")
+        _record_many(f"{table.kind}.{to}", movers, state=to, now=now)
+
+
+JOURNAL = ("public_id", "type", "at", "object_id", "object_seq", "state", "reason", "facts", "buyer", "provider")
+
+
+def _record_many(kind: str, movers: Sequence[Mover], *, state: str, now: datetime) -> None:
+    """The events of rows that have just moved, as `record` would write them one by one."""
+    at = now.isoformat()
+    copy_lines(
+        Event,
+        JOURNAL,
+        (
+            f"{public_id}\t{kind}\t{at}\t{mover.public_id}\t{mover.version + 1}\t{state}\t\t{{}}"
+            f"\t{NULL if mover.buyer is None else mover.buyer}\t{NULL if mover.provider is None else mover.provider}\n"
+            for public_id, mover in zip(new_ids("evt", len(movers)), movers, strict=True)
+        ),
+    )
+    told = [(mover.public_id, kind) for mover in movers]
+    transaction.on_commit(lambda: publish_many([*told, ("journal", kind)]))
 
 
 def record(

@@ -13,12 +13,15 @@ from scheduler.states import ATTEMPT, END_REASONS, JOB
 
 
 class Job(models.Model):
-    """What to run, its limits and preferences, and where it stands."""
+    """What to run, its limits and preferences, and where it stands.
+
+    Every move writes the row into each index again, so there are only those that are asked.
+    """
 
     public_id = PublicIdField("job")
-    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="jobs")
-    created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="+")
+    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="jobs", db_index=False)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     name = models.CharField(max_length=80)
     file = models.JSONField()
     spec = models.JSONField()
@@ -76,7 +79,7 @@ class Allocation(models.Model):
     """Units of one offer given to one job for whole hours, at a frozen price, and why."""
 
     public_id = PublicIdField("alc")
-    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="allocations")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="allocations", db_index=False)
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="allocations")
     contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="allocation")
     round = models.ForeignKey("scheduler.MatchRound", on_delete=models.PROTECT, related_name="allocations")
@@ -110,7 +113,7 @@ class Attempt(models.Model):
     """One try at a job on its allocation; how it ended decides whether there is another."""
 
     public_id = PublicIdField("att")
-    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="attempts")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="attempts", db_index=False)
     allocation = models.OneToOneField(Allocation, on_delete=models.PROTECT, related_name="attempt")
     number = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=10, default="pending")

@@ -41,7 +41,8 @@ class MatchRound(models.Model):
     core_version = models.CharField(max_length=20)
     reference = models.ForeignKey(SegmentReference, on_delete=models.PROTECT, related_name="rounds")
     now = models.DateTimeField()
-    snapshot = models.BinaryField(null=True)
+    base = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    snapshot = models.BinaryField(null=True)  # with a base: only in what its offers differ from that round's
     snapshot_sha256 = models.CharField(max_length=64)
     result = models.BinaryField()
     result_sha256 = models.CharField(max_length=64)
@@ -50,6 +51,7 @@ class MatchRound(models.Model):
     conflicts = models.PositiveIntegerField(default=0)
     utility = models.BigIntegerField()
     unplaced_reasons = models.JSONField(default=dict)
+    explained = models.BooleanField(default=True)  # False: its allocations still wait for their full reasons
     ms_read = models.PositiveIntegerField()
     ms_core = models.PositiveIntegerField()
     ms_write = models.PositiveIntegerField(default=0)
@@ -59,6 +61,7 @@ class MatchRound(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(placed__lte=F("jobs_seen")), name="round_places_what_it_saw"),
         ]
+        indexes = [models.Index(fields=["id"], condition=Q(explained=False), name="round_to_explain")]
 
     def __str__(self) -> str:
         return self.public_id

@@ -13,7 +13,8 @@ from marketplace.common.clock import utc_now
 from scheduler.jobfile import parse
 from scheduler.leases import renew
 from scheduler.logs import append_log
-from scheduler.models import Agent, Job, JobInput, Upload
+from scheduler.models import Agent, Job, JobInput, MatchRound, Upload
+from scheduler.reasons import explain_pending
 from tests.frontend.stage import FILE, match, shelf, signed_in, submit, text_of, value_of
 from tests.market import make_organization
 from tests.scheduler.scene import TestAgent, make_job
@@ -242,6 +243,20 @@ def test_the_page_of_a_placed_job_says_why_here_and_why_not_there(browser, buyer
     assert "Price" in said
     assert "1 offer was refused, and why" in said
     assert f"too far away, or nobody knows how far (1) {far.title}" in said
+
+
+def test_the_page_of_a_job_placed_by_a_big_round_names_the_offer_before_the_reasons_are_written(browser, buyer):
+    offer = shelf(units=40)
+    jobs = [make_job(now=utc_now(), buyer=buyer, name=f"job {number}") for number in range(33)]
+    match()
+
+    said = text_of(browser.get(f"/jobs/{jobs[0].public_id}/"))
+    assert "Why here" in said
+    assert f"{offer.title} takes it. The reasons of this big round are still being written." in said
+
+    explain_pending(public_id=MatchRound.objects.get().public_id)
+    said = text_of(browser.get(f"/jobs/{jobs[0].public_id}/"))
+    assert f"{offer.title} is the only one of 1 offers that fits." in said
 
 
 def test_the_relax_button_of_a_waiting_job_really_relaxes_it(browser, buyer):

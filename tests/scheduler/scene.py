@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from marketplace.booking.hours import touched_hours
 from marketplace.catalog.models import Offer
 from marketplace.energy.models import GridHour, GridZone
-from scheduler.asks import seconds
-from scheduler.commit import allocate
-from scheduler.core.types import Placement
+from scheduler.asks import QueuedJob, read_queue, seconds
+from scheduler.commit import commit_plan
+from scheduler.core.types import Placement, Plan
 from scheduler.leases import claim_leases, register_agent
 from scheduler.models import Agent, Attempt, Job, Lease, MatchRound, SegmentReference
 from scheduler.snapshot import Shelf
@@ -67,16 +67,21 @@ def make_round(now: datetime) -> MatchRound:
     )  # fmt: skip
 
 
+def queued(now: datetime) -> dict[str, QueuedJob]:
+    """Every waiting job of the segment as a round reads it, by its public id."""
+    return {job.public_id: job for job in read_queue(segment="cpu", now=now, most=100_000)}
+
+
 def allocated(offer: Offer, *, now: datetime, run_s: int = 600, **fields: Any) -> Attempt:
     """A job allocated to `offer` from `now` on; its pending attempt."""
     job = make_job(now=now, **fields)
     start = seconds(now)
     placement = Placement(job.public_id, offer.public_id, start, start + run_s, job.units, (), 1, 1, 1)
-    placed = allocate(
-        job=job, placement=placement, shelf=Shelf([offer], ()), round_=make_round(now),
-        why={"sentence": "It fits."}, now=now,
+    outcome = commit_plan(
+        plan=Plan((placement,), ()), jobs=queued(now), shelf=Shelf([offer], ()), round_=make_round(now),
+        explain=lambda: lambda _: {"sentence": "It fits."}, now=now,
     )  # fmt: skip
-    assert placed
+    assert outcome.placed == 1
     return Attempt.objects.select_related("job", "allocation__offer__site").get(job=job)
 
 

@@ -6,13 +6,14 @@ Exit 0 the same bytes, 1 another plan (the first difference is printed), 2 decid
 
 import sys
 import zlib
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from scheduler.core import canonical, matching
 from scheduler.core.types import CORE_VERSION
 from scheduler.models import MatchRound
+from scheduler.recording import SnapshotGone, snapshot_of
 
 SAME, DIFFERENT, OTHER_VERSION, GONE = 0, 1, 2, 3
 AROUND = 60  # characters told on each side of the first difference
@@ -30,22 +31,23 @@ class Command(BaseCommand):
         round_ = MatchRound.objects.filter(public_id=options["round"]).first()
         if round_ is None:
             self._fail(GONE, f"there is no match round {options['round']}")
-        elif round_.snapshot is None:
-            self._fail(GONE, f"the snapshot of {round_.public_id} is gone: only its figures were kept")
         elif round_.core_version != CORE_VERSION:
             versions = f"core {round_.core_version}, this is core {CORE_VERSION}"
             self._fail(OTHER_VERSION, f"{round_.public_id} was decided by {versions}")
         else:
-            self._replay(round_.public_id, bytes(round_.snapshot), bytes(round_.result))
+            self._replay(round_)
 
-    def _replay(self, name: str, snapshot: bytes, result: bytes) -> None:
-        stored = zlib.decompress(result)
-        again = canonical.dump_plan(matching.match(canonical.load_snapshot(zlib.decompress(snapshot))))
+    def _replay(self, round_: MatchRound) -> None:
+        name, stored = round_.public_id, zlib.decompress(round_.result)
+        try:
+            again = canonical.dump_plan(matching.match(snapshot_of(round_)))
+        except SnapshotGone as gone:
+            self._fail(GONE, str(gone))
         if again != stored:
             self._fail(DIFFERENT, f"{name} is decided differently now\n{first_difference(stored, again)}")
         self.stdout.write(f"{name}: the same plan, sha256 {canonical.sha256(again)}")
 
-    def _fail(self, code: int, text: str) -> None:
+    def _fail(self, code: int, text: str) -> NoReturn:
         self.stderr.write(text)
         sys.exit(code)
 

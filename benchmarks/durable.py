@@ -1,0 +1,234 @@
+"""Rounds on PostgreSQL from waiting jobs to committed allocations; prints one JSON document.
+
+. the environment of `make services`, then
+.venv/bin/python -m benchmarks.durable --offers 1000 --batch 10000 --batch 100 --repeat 5
+
+Makes a database of its own beside the one DATABASE_URL names, and drops it. Each batch is one `run_round` over jobs
+that were copied into the queue before; a first one warms the process up and does not count. `ceiling` is a bare COPY of
+the rows the last round wrote (contracts, allocations, attempts, events) into tables without an index or a constraint,
+in the same run. `celery` is a batch through the task `match_segment` of a real worker, from message to last row.
+Exit status 3 when an hour is oversold or a job has two live allocations.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+SEGMENT = "accelerator"
+TABLES = ("booking_contract", "scheduler_allocation", "scheduler_attempt", "events_event")
+PATIENCE_S = 120
+OVERSOLD = """
+    SELECT count(*) FROM booking_capacityday, unnest(units_promised, units_total) AS hour(promised, total)
+    WHERE promised > total
+"""
+DOUBLE = "SELECT count(*) - count(DISTINCT job_id) FROM scheduler_allocation WHERE live"
+
+
+@contextmanager
+def own_database() -> Iterator[str]:
+    """The address of a fresh database beside the one that DATABASE_URL names."""
+    from config.settings import DATABASES  # noqa: PLC0415  (reads DATABASE_URL, or the embedded server's socket)
+
+    name = f"joulemart_durable_{os.getpid()}"
+    given = os.environ["DATABASE_URL"] if "DATABASE_URL" in os.environ else _address(DATABASES["default"])
+    parts = urlsplit(given)
+    with psycopg.connect(given, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield urlunsplit(parts._replace(path=f"/{name}"))
+        finally:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _address(database: dict[str, Any]) -> str:
+    return f"postgresql://{database['USER']}@{database['HOST'].replace('/', '%2F')}/{database['NAME']}"
+
+
+def measure(asked: argparse.Namespace, queue: str) -> dict[str, Any]:
+    """Every batch size in turn on one market."""
+    from django.core.management import call_command  # noqa: PLC0415
+    from django.db import connection  # noqa: PLC0415
+
+    from benchmarks.rows import ask_kinds, make_buyers, make_market  # noqa: PLC0415
+    from marketplace.common.clock import utc_now  # noqa: PLC0415
+
+    call_command("migrate", verbosity=0, interactive=False)
+    now = utc_now().replace(microsecond=0)
+    make_market(offers=asked.offers, now=now, seed=asked.seed)
+    market = (ask_kinds(kinds=asked.kinds, seed=asked.seed), make_buyers(now))
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+    batches = [_batch(size, asked, market) for size in asked.batch]
+    with connection.cursor() as cursor:
+        checks = {}
+        for name, question in (("oversold", OVERSOLD), ("double", DOUBLE)):
+            cursor.execute(question)
+            checks[name] = cursor.fetchone()[0]  # type: ignore[index]
+        cursor.execute("SHOW server_version")
+        server = cursor.fetchone()[0]  # type: ignore[index]
+    return {
+        "offers": asked.offers, "kinds": asked.kinds, "seed": asked.seed, "batches": batches,
+        "celery": _through_celery(asked, market, queue) if asked.celery else None, "checks": checks,
+        "versions": {"python": platform.python_version(), "postgresql": server, "machine": platform.platform()},
+    }  # fmt: skip
+
+
+def _batch(size: int, asked: argparse.Namespace, market: tuple[Any, Any]) -> dict[str, Any]:
+    runs = [_round(size, number, market) for number in range(asked.repeat + 1)][1:]
+    figures = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    ceiling = statistics.median(_bare_copy(size) for _ in range(3))
+    return figures | {
+        "batch": size,
+        "ceiling_placed_per_second": round(size / ceiling),
+        "share_of_ceiling": round(ceiling / figures["seconds_total"], 3),
+        "all_placed_per_second": sorted(run["placed_per_second"] for run in runs),
+    }
+
+
+def _round(size: int, number: int, market: tuple[Any, Any]) -> dict[str, Any]:
+    from benchmarks.rows import copy_jobs  # noqa: PLC0415
+    from marketplace.common.clock import utc_now  # noqa: PLC0415
+    from scheduler.cycle import run_round  # noqa: PLC0415
+
+    kinds, buyers = market
+    now = utc_now().replace(microsecond=0)
+    copy_jobs(count=size, kinds=kinds, buyers=buyers, now=now, seed=number)
+    _settle()
+    began = time.perf_counter()
+    done = run_round(segment=SEGMENT, now=now, most=size)
+    total = time.perf_counter() - began
+    if done is None:
+        raise RuntimeError("nothing was placed: the market is full, or another worker holds the segment")
+    return {
+        "placed": done.placed, "conflicts": done.conflicts, "seconds_total": round(total, 4),
+        "seconds_read": done.ms_read / 1000, "seconds_core": done.ms_core / 1000, "seconds_write": done.ms_write / 1000,
+        "placed_per_second": round(done.placed / total),
+        "placed_per_second_without_core": round(done.placed / (total - done.ms_core / 1000)),
+    }  # fmt: skip
+
+
+def _settle() -> None:
+    """Statistics of what was just copied."""
+    from django.db import connection  # noqa: PLC0415
+
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE scheduler_job")
+
+
+def _bare_copy(size: int) -> float:
+    """Seconds to COPY the newest `size` rows of each table into an empty one without an index, and to commit."""
+    from django.db import connection, transaction  # noqa: PLC0415
+
+    with connection.cursor() as cursor:
+        rows = {}
+        for table in TABLES:
+            cursor.execute(f"DROP TABLE IF EXISTS bare_{table}")
+            cursor.execute(f"CREATE TABLE bare_{table} (LIKE {table})")
+            newest = f"SELECT * FROM {table} ORDER BY id DESC LIMIT {size}"  # noqa: S608
+            with cursor.copy(f"COPY ({newest}) TO STDOUT") as copy:  # type: ignore[attr-defined]
+                rows[table] = b"".join(copy)
+        began = time.perf_counter()
+        with transaction.atomic():
+            for table, content in rows.items():
+                with cursor.copy(f"COPY bare_{table} FROM STDIN") as copy:  # type: ignore[attr-defined]
+                    copy.write(content)
+        return time.perf_counter() - began
+
+
+def _through_celery(asked: argparse.Namespace, market: tuple[Any, Any], queue: str) -> dict[str, Any]:
+    """The largest batch once through a worker of our own on a queue of our own."""
+    from benchmarks.rows import copy_jobs  # noqa: PLC0415
+    from config.celery import app  # noqa: PLC0415
+    from marketplace.common.clock import utc_now  # noqa: PLC0415
+    from scheduler.models import Job, MatchRound  # noqa: PLC0415
+
+    kinds, buyers = market
+    with _worker(queue):
+        figures = {}
+        for name in ("cold", "warm"):
+            before = MatchRound.objects.count()
+            copy_jobs(count=asked.celery, kinds=kinds, buyers=buyers, now=utc_now().replace(microsecond=0), seed=99)
+            _settle()
+            began = time.perf_counter()
+            app.send_task("match_segment", args=[SEGMENT], queue=queue)
+            while MatchRound.objects.count() == before or Job.objects.filter(state="queued").exists():
+                if time.perf_counter() - began > PATIENCE_S:
+                    raise RuntimeError(f"the worker left {Job.objects.filter(state='queued').count()} jobs")
+                time.sleep(0.01)
+            took = time.perf_counter() - began
+            figures[name] = {
+                "jobs": asked.celery,
+                "seconds": round(took, 3),
+                "placed_per_second": round(asked.celery / took),
+            }
+        return figures
+
+
+@contextmanager
+def _worker(queue: str) -> Iterator[None]:
+    argv = (sys.executable, "-m", "benchmarks.durable", "--worker", queue)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603
+        try:
+            if not any("takes tasks" in line for line in child.stdout or ()):  # else its output has ended
+                raise RuntimeError(f"the worker ended with {child.wait(timeout=10)} before it took a task")
+            yield
+        finally:
+            child.terminate()
+
+
+def work(queue: str) -> None:
+    """Be the worker of `queue`, to which its own messages go too."""
+    from config.celery import app  # noqa: PLC0415
+
+    app.conf.task_default_queue = queue
+    app.worker_main(["worker", "--concurrency=1", "--queues", queue, "--without-gossip", "--without-mingle"])
+
+
+def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    ask = argparse.ArgumentParser(description="Rounds on PostgreSQL, from waiting jobs to committed allocations.")
+    ask.add_argument("--offers", type=int, default=1000)
+    ask.add_argument("--batch", type=int, action="append", help="jobs in one round; may be given several times")
+    ask.add_argument("--kinds", type=int, default=8, help="different asks among the jobs (units aside)")
+    ask.add_argument("--repeat", type=int, default=5)
+    ask.add_argument("--seed", type=int, default=0)
+    ask.add_argument("--celery", type=int, default=0, help="jobs of one round through a real worker")
+    ask.add_argument("--worker", default="", help=argparse.SUPPRESS)
+    asked = ask.parse_args(arguments)
+    asked.batch = asked.batch or [10_000, 100]
+    return asked
+
+
+def main() -> int:
+    asked = read_arguments(sys.argv[1:])
+    if asked.worker:
+        work(asked.worker)
+        return 0
+    with own_database() as address:
+        os.environ["DATABASE_URL"] = address
+        import django  # noqa: PLC0415
+
+        django.setup()
+        from django.db import connections  # noqa: PLC0415
+
+        connections["default"].settings_dict["NAME"] = urlsplit(address).path[1:]
+        figures = measure(asked, f"durable-{os.getpid()}")
+        connections.close_all()
+    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+    return 3 if any(figures["checks"].values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

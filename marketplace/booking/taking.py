@@ -1,0 +1,121 @@
+"""Many promises at once: their hours summed, the rows of capacity locked in key order, one UPDATE for all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from django.db import connection, transaction
+
+from marketplace.booking.hours import HOURS_OF_DAY
+
+Ints = npt.NDArray[np.int64]
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+LOCK_DAYS = """
+    SELECT day.id, wanted.place, day.units_total, day.units_promised
+    FROM unnest(%s::bigint[], %s::date[]) WITH ORDINALITY AS wanted(offer, day, place)
+    JOIN booking_capacityday AS day ON day.offer_id = wanted.offer AND day.day = wanted.day
+    ORDER BY day.id FOR UPDATE OF day
+"""
+PROMISE = """
+    UPDATE booking_capacityday AS day SET units_promised = taken.promised::int[]
+    FROM unnest(%s::bigint[], %s::text[]) AS taken(id, promised) WHERE day.id = taken.id
+"""
+
+
+class Claim(NamedTuple):
+    """`units` of an offer (its key) in each of the hours [first, beyond) since 1970, worth `worth` when hours lack."""
+
+    offer: int
+    first: int
+    beyond: int
+    units: int
+    worth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Claims as a grid: `hours` [offers, days x 24] of units from `day` (since 1970) on; claims as ranges in it."""
+
+    offers: list[int]
+    day: int
+    hours: Ints
+    row: Ints
+    first: Ints
+    beyond: Ints
+
+    @property
+    def days(self) -> int:
+        return int(self.hours.shape[1]) // HOURS_OF_DAY
+
+    def wanted_days(self) -> tuple[Ints, Ints]:
+        """(row, day) of every offer-day on which something is wanted."""
+        rows, days = np.nonzero(self.hours.reshape(len(self.offers), self.days, HOURS_OF_DAY).any(axis=2))
+        return rows, days
+
+
+@transaction.atomic
+def take_many(claims: Sequence[Claim]) -> list[bool]:
+    """Promise the hours of as many claims as fit, each wholly or not at all; for each claim whether it got them.
+
+    Where an offer's hours lack, the claims on them of least `worth` yield (of equal ones the later) until they fit.
+    """
+    if not claims:
+        return []
+    demand = _demand(claims)
+    rows, days = demand.wanted_days()
+    keys, places, total, promised = _lock(demand, rows, days)
+    free = np.zeros_like(demand.hours).reshape(len(demand.offers), demand.days, HOURS_OF_DAY)
+    free[rows[places], days[places]] = total - promised
+    kept = _yield(claims, demand, free.reshape(demand.hours.shape))
+    granted = demand.hours.reshape(free.shape)[rows[places], days[places]]
+    changed = np.flatnonzero(granted.any(axis=1))
+    texts = [f"{{{','.join(map(str, hours))}}}" for hours in (promised + granted)[changed].tolist()]
+    with connection.cursor() as cursor:
+        cursor.execute(PROMISE, [keys[changed].tolist(), texts])
+    return kept
+
+
+def _demand(claims: Sequence[Claim]) -> Demand:
+    offer, first, beyond, units = np.array([claim[:4] for claim in claims], dtype=np.int64).T
+    offers, row = np.unique(offer, return_inverse=True)
+    day = int(first.min()) // HOURS_OF_DAY
+    days = -(-int(beyond.max()) // HOURS_OF_DAY) - day
+    first, beyond = first - day * HOURS_OF_DAY, beyond - day * HOURS_OF_DAY
+    steps = np.zeros((offers.size, days * HOURS_OF_DAY + 1), dtype=np.int64)
+    np.add.at(steps, (row, first), units)
+    np.subtract.at(steps, (row, beyond), units)
+    return Demand(offers.tolist(), day, np.cumsum(steps, axis=1)[:, :-1].copy(), row, first, beyond)
+
+
+def _lock(demand: Demand, rows: Ints, days: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """(key, place in `rows`, total, promised) of every wanted offer-day that exists, locked in key order."""
+    offers = [demand.offers[row] for row in rows.tolist()]
+    dates = [date.fromordinal(EPOCH_DAY + demand.day + day) for day in days.tolist()]
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_DAYS, [offers, dates])
+        found = cursor.fetchall()
+    keys = np.array([each[0] for each in found], dtype=np.int64)
+    places = np.array([each[1] - 1 for each in found], dtype=np.int64)
+    total, promised = (
+        np.array([each[column] for each in found], dtype=np.int64).reshape(len(found), HOURS_OF_DAY)
+        for column in (2, 3)
+    )
+    return keys, places, total, promised
+
+
+def _yield(claims: Sequence[Claim], demand: Demand, free: Ints) -> list[bool]:
+    """Take claims out of `demand.hours` until every hour fits `free`; for each claim whether it stays."""
+    kept = [True] * len(claims)
+    short = demand.hours > free
+    crowded = np.flatnonzero(short.any(axis=1))
+    for index in sorted(
+        np.flatnonzero(np.isin(demand.row, crowded)).tolist(), key=lambda each: (claims[each].worth, -each)
+    ):
+        row, span = demand.row[index], slice(demand.first[index], demand.beyond[index])
+        if (demand.hours[row, span] > free[row, span]).any():
+            demand.hours[row, span] -= claims[index].units
+            kept[index] = False
+    return kept
