@@ -8,6 +8,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from environs import validate
 
+from config import desk
 from config.env import data_dir, database, env, redis_url, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -132,6 +133,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 
+UNFOLD = desk.UNFOLD
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "frontend" / "static"]

@@ -16,8 +16,16 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.tenancy import current_organization, organizations_of
 from frontend.components.calendar import LAYERS, calendar
-from frontend.components.formats import carbon_mass, duration, parts_down, percent_exact, power, weekday, zone_of
-from frontend.components.formats import window as window_text
+from frontend.components.formats import (
+    carbon_mass,
+    duration,
+    moment,
+    parts_down,
+    percent_exact,
+    power,
+    weekday,
+    zone_of,
+)
 from frontend.store.access import for_members, refusal_text
 from frontend.store.acts import act_once
 from frontend.store.billwords import bill_lines
@@ -158,11 +166,11 @@ def _hours(count: int) -> str:
     return ngettext("%(count)d hour", "%(count)d hours", count) % {"count": count}
 
 
-def _local_day(moment: datetime, zone: str) -> datetime:
-    """Midnight of the local day of `moment`, as UTC."""
-    local = moment.astimezone(zone_of(zone))
+def _local_day(at: datetime, zone: str) -> datetime:
+    """Midnight of the local day of `at`, as UTC."""
+    local = at.astimezone(zone_of(zone))
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    return moment - timedelta(seconds=(local - midnight).total_seconds())
+    return at - timedelta(seconds=(local - midnight).total_seconds())
 
 
 def _starts(order: Order, result: SearchResult) -> list[dict[str, Any]]:
@@ -198,7 +206,7 @@ def _priced(order: Order, row: Row, result: SearchResult, now: datetime) -> dict
         "saved": carbon_mass(saved) if saved > 0 else "",
         "facts": facts_of(row) | {
             "per": _("One unit-hour in your window"),
-            "window": window_text(row.start, row.end, order.offer.site.zone.timezone),
+            "window": f"{moment(row.start, order.offer.site.zone.timezone)} · {duration(order.hours * 3600)}",
             "sources": _sources(share.renewable_ppm, share.carbon_free_ppm),
             "pue": f"{order.offer.site.pue_ppm / 1e6:.2f}",
             "quality": share.quality,
@@ -259,7 +267,7 @@ def _terms(offer: Offer) -> list[dict[str, str]]:
         (_("Network"), _("jobs may use it") if offer.egress else _("none inside jobs")),
         (_("Reliability"), reliability),
         (_("Evidence"), evidence()[offer.evidence]),
-        (_("Grid zone"), f"{offer.site.zone.code}, {named('residency', offer.site.country)}"),
+        (_("Grid zone"), f"{offer.site.zone.code} · {named('residency', offer.site.country)}"),
     ]
     return [{"name": name, "value": value} for name, value in items]
 
