@@ -3,6 +3,8 @@
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
+from allauth.mfa import admin as mfa_admin
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -41,6 +43,10 @@ class MembersInline(TabularInline):  # type: ignore[misc]  # the package is unty
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A role is given or taken away, never rewritten."""
         return False
+
+
+if admin.site.is_registered(mfa_admin.Authenticator):
+    admin.site.unregister(Authenticator)  # its pages would show the secrets of second factors
 
 
 @admin.register(Organization)

@@ -89,3 +89,10 @@ def test_leaving_one_of_two_operator_roles_keeps_the_admin_open(enter, buyer, ot
 
     assert not Membership.objects.filter(pk=member.pk).exists()
     assert User.objects.get(pk=user.pk).is_staff
+
+
+def test_the_secrets_of_second_factors_are_no_page(enter):
+    operator = enter(Role.OPERATOR)
+
+    assert b"mfa" not in operator.get("/admin/").content
+    assert operator.get("/admin/mfa/authenticator/").status_code == 404

@@ -340,6 +340,19 @@ def test_ctrl_c_while_waiting_exits_130_and_says_the_job_goes_on(market: StandIn
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize(("reason", "shown"), [("succeeded", "< $0.01"), ("lease_lost", "$0.00")])
+def test_a_cost_under_a_cent_is_not_told_to_be_nothing(
+    market: StandIn, capsys: pytest.CaptureFixture[str], reason: str, shown: str
+) -> None:
+    tries = [{"id": "att_1", "number": 1, "reason": reason, "started_at": "2026-11-24T02:00:00Z"}]
+    cheap = answers.ended_job(cost={"to_date_minor": 0, "ceiling_minor": 9000}, attempts=tries)
+    market.on("GET", "/jobs/job_4f21", Answer(cheap))
+
+    assert run(["jobs", "show", "job_4f21"]) == 0
+
+    assert f"  {shown}" in capsys.readouterr().out
+
+
 def test_there_is_no_colour_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     for line in ("search", "explain job_4f21", "submit -f bad.yaml --yes", "jobs show job_lost"):
         run(shlex.split(line))

@@ -8,6 +8,8 @@ from . import columns, figures
 from .exits import relaxations
 from .tables import aligned
 
+NOT_CHARGED = {"lease_lost", "node_failed", "agent_error", "image_failed", "input_missing", "preempted"}
+
 
 def totals_line(job: Job) -> str:
     """`32.9 kWh  2.2 kg CO2e  91% renewable  modelled`."""
@@ -53,8 +55,14 @@ def plan_lines(job: Job, now: datetime) -> list[str]:
 
 
 def _used(job: Job) -> str:
-    cost = figures.money(job.cost.to_date_minor, job.currency)
-    return f"{figures.duration(job.usage.seconds)}  {cost}{_ceiling(job)}"
+    return f"{figures.duration(job.usage.seconds)}  {spent(job)}{_ceiling(job)}"
+
+
+def spent(job: Job) -> str:
+    """What a job has cost: `$1.64`, or `< $0.01` where something ran that is charged and rounds to nothing."""
+    charged = any(each.started_at and each.reason not in NOT_CHARGED for each in job.attempts)
+    shown = figures.money(job.cost.to_date_minor or int(charged), job.currency)
+    return shown if job.cost.to_date_minor or not charged else f"< {shown}"
 
 
 def _limits(job: Job) -> str:

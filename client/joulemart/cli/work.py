@@ -16,7 +16,7 @@ from ..submission import Submission, prepare
 from . import columns, figures
 from .exits import JOB_FAILED, USAGE
 from .filters import limits_of
-from .job_text import job_lines, plan_lines, totals_line
+from .job_text import job_lines, plan_lines, spent, totals_line
 from .session import PAGE_LIMIT, Format, Session, command
 from .shelf import Limit
 
@@ -255,8 +255,7 @@ class _Trail:
         self._write(f" → {change.state}{self._where(change)}")
 
     def finish(self, job: Job) -> None:
-        seconds, cost = figures.duration(job.usage.seconds), figures.money(job.cost.to_date_minor, job.currency)
-        self._write(f"  {seconds}  {cost}\n{totals_line(job)}\n")
+        self._write(f"  {figures.duration(job.usage.seconds)}  {spent(job)}\n{totals_line(job)}\n")
         if job.state != "succeeded" and job.sentence:
             self._write(f"{job.sentence}\n")
 
