@@ -15,6 +15,7 @@ from scheduler.core.types import HOUR_S
 
 FIELDS = len(Column._fields)
 OFFER, START_S, RUN_S, FIRST, BEYOND, RUN_COST, Z = range(FIELDS)
+NOT_ASKED = -1
 
 
 class Decided(NamedTuple):
@@ -68,12 +69,18 @@ def order_of(table: Table, columns: Ints, utility: Ints) -> Ints:
 
 @compiled
 def look(facts: Facts, room: Room) -> Ints:
-    """[asks, fields] the best column of every ask, as if it came first."""
-    columns = np.empty((facts.asks.units.size, FIELDS), dtype=np.int64)
+    """[asks, fields] the best column of every ask, as if it came first; asks that are alike are looked at once."""
+    alike = facts.asks.alike
+    columns = np.empty((alike.size, FIELDS), dtype=np.int64)
+    like = np.full(alike.size, -1)
     scratch = new_scratch(facts)
-    for ask in range(facts.asks.units.size):
+    for ask in range(alike.size):
+        if like[alike[ask]] >= 0:
+            columns[ask] = columns[like[alike[ask]]]
+            continue
         best, _ = best_column(facts, ask, room, scratch)
         write_column(columns, ask, best)
+        like[alike[ask]] = ask
     return columns
 
 
@@ -93,24 +100,28 @@ def write_column(columns: Ints, ask: int, column: Column) -> None:
 def place(facts: Facts, order: Ints, first: Ints, room: Room, empty: Room) -> tuple[Ints, int]:
     """Place asks in `order`, taking units of `room`; the columns taken, and how many offers were examined.
 
-    `first` is what `look` found before anything was taken: while it is open it is still the best, since units only
-    become fewer. A short run does not take a later hour only for lack of units now: it waits (docs/decisions/0002).
+    `first` is what `look` found before anything was taken. Units only become fewer: a best column that is still open is
+    still the best for all asks alike, and where one found nothing the others will not. A short run does not take a
+    later hour only for lack of units now: it waits (docs/decisions/0002).
     """
-    columns = np.full(first.shape, -1, dtype=np.int64)
+    alike, columns = facts.asks.alike, np.full(first.shape, -1, dtype=np.int64)
+    last, wished = first.copy(), np.full(alike.size, NOT_ASKED)  # by number of alike: best column, start when empty
+    for ask in range(alike.size):
+        last[alike[ask]] = first[ask]
     scratch, examined = new_scratch(facts), 0
     for ask in order:
-        if first[ask, OFFER] < 0:
+        number, units = alike[ask], facts.asks.units[ask]
+        if last[number, OFFER] < 0:
             continue
-        units, best = facts.asks.units[ask], read_column(first, ask)
+        best = read_column(last, number)
         if not is_open(room.free, best, units):
             best, looked = best_column(facts, ask, room, scratch)
             examined += looked
-        if best.offer < 0:
-            continue
-        if would_wait(facts, ask, best):
-            wished, _ = best_column(facts, ask, empty, scratch)
-            if wished.start_s <= facts.clock.now_s:
+            write_column(last, number, best)
+            if best.offer < 0:
                 continue
+        if would_wait(facts, ask, best) and would_start(facts, ask, empty, wished, scratch) <= facts.clock.now_s:
+            continue
         room.free[best.offer, best.first : best.beyond] -= units
         note_openings(room, best.offer)
         write_column(columns, ask, best)
@@ -131,6 +142,16 @@ def read_column(columns: Ints, ask: int) -> Column:
     """The row of `ask`."""
     row = columns[ask]
     return Column(row[OFFER], row[START_S], row[RUN_S], row[FIRST], row[BEYOND], row[RUN_COST], row[Z])
+
+
+@lean
+def would_start(facts: Facts, ask: int, empty: Room, wished: Ints, scratch: Ints) -> int:
+    """When `ask` would start if nothing were promised, looked up once for all asks alike."""
+    number = facts.asks.alike[ask]
+    if wished[number] == NOT_ASKED:
+        best, _ = best_column(facts, ask, empty, scratch)
+        wished[number] = best.start_s
+    return wished[number]
 
 
 @lean
