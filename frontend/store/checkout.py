@@ -27,8 +27,8 @@ from marketplace.catalog.models import Offer
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import DomainError
 from marketplace.common.ids import new_id
-from scheduler.quoting import make_quote, option_as_json
-from scheduler.search import Need, SearchResult, search
+from scheduler.quoting import make_quote, need_again, option_as_json
+from scheduler.search import SearchResult, search
 
 Option = Mapping[str, Any]
 
@@ -86,29 +86,9 @@ def _hold(_request: HttpRequest, quote: Quote, held: Reservation | None) -> dict
 
 def _again(request: HttpRequest, quote: Quote, _held: Reservation | None) -> dict[str, Any]:
     now = utc_now()
-    need = need_again(quote, now)
+    need = need_again(quote.request, now)
     fresh = make_quote(buyer=current_organization(request), need=need, now=now, hold=True)
     return {"to": reverse("checkout", args=[fresh.public_id])}
-
-
-def need_again(quote: Quote, now: datetime) -> Need:
-    """The need of a quote as it can be asked for now: a start that has passed is chosen anew."""
-    asked = quote.request
-    limits = dict(asked["where"])
-    near = limits.pop("near", None)
-    weights = asked["weights"]
-    start = _moment(asked.get("start"))
-    if start is not None and start <= now:
-        start = None
-    return Need(
-        units=asked["units"], hours=asked["hours"], near=near, when=asked["when"], limits=limits,
-        weights=(weights["price"], weights["latency"], weights["green"]), start=start,
-        start_after=_moment(asked.get("start_after")), finish_by=_moment(asked.get("finish_by")),
-    )  # fmt: skip
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 def _context(quote: Quote, held: Reservation | None, now: datetime) -> dict[str, Any]:
@@ -162,7 +142,7 @@ def _terms(offer: Offer) -> list[dict[str, str]]:
 
 def _anew(quote: Quote, before: Option, now: datetime) -> dict[str, Any]:
     """The same request today, with what changed; or why nothing fits any more."""
-    result = search(need=need_again(quote, now), now=now)
+    result = search(need=need_again(quote.request, now), now=now)
     if not result.rows:
         return {"fresh": None, "why_not": refusal(_why_not(before, result))}
     fresh = option_as_json(result, result.rows[0])
