@@ -1,7 +1,7 @@
 """What every page needs besides its own figures: theme, language, places to go, and the sample market's accounts."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -109,7 +109,7 @@ class Page:
             if self.sells
             else NavItem(_("Submit"), "/jobs/new/", "plus", current=self._request.path == "/jobs/new/")
         )
-        return [*self.nav[:3], fourth]
+        return [*(replace(each, current=each.current and not fourth.current) for each in self.nav[:3]), fourth]
 
     @cached_property
     def console_nav(self) -> list[NavItem]:

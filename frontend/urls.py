@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import include, path
 
-from frontend.store import public, styleguide, switches
+from frontend.store import documents, status, styleguide, switches
 
 urlpatterns = [
     path("theme/", switches.choose_theme, name="choose-theme"),
@@ -12,9 +12,9 @@ urlpatterns = [
     path("", include("frontend.store.urls")),
     path("", include("frontend.store.job_urls")),
     path("console/", include("frontend.console.urls")),
-    path("status/", public.status, name="status"),
-    path("docs/", public.documents, name="documents"),
-    path("docs/<path:slug>/", public.document, name="document"),
+    path("status/", status.status, name="status"),
+    path("docs/", documents.documents, name="documents"),
+    path("docs/<path:slug>/", documents.document, name="document"),
 ]
 
 if settings.DEBUG:

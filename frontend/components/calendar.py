@@ -136,7 +136,7 @@ def _renewable_step(ppm: int) -> int:
 
 
 def _window_classes(start: datetime, index: int, window: tuple[datetime, datetime] | None) -> list[str]:
-    """`w` inside the window, `ws`/`we` at its ends; `we-n` where cells of two hours end it on a phone."""
+    """`w` inside the window, `ws`/`we` at its ends; `ws-n`/`we-n` at its ends where cells are two hours, on a phone."""
     if window is None or not window[0] - HOUR < start < window[1]:
         return []
     out = ["w"]
@@ -144,7 +144,9 @@ def _window_classes(start: datetime, index: int, window: tuple[datetime, datetim
         out.append("ws")
     if start + HOUR >= window[1] or index == 23:
         out.append("we")
-    if start + 2 * HOUR >= window[1]:
+    if start <= window[0] + HOUR or index == 0:
+        out.append("ws-n")
+    if start + 2 * HOUR >= window[1] or index >= 22:
         out.append("we-n")
     return out
 

@@ -15,6 +15,7 @@ from django.utils.translation import pgettext
 MINUS = "\N{MINUS SIGN}"
 SYMBOLS = {"USD": "$", "CNY": "¥", "EUR": "€", "GBP": "£", "JPY": "¥"}
 EXPONENTS = {"JPY": 0, "KRW": 0}
+FINE_BELOW = Decimal("0.1")  # units of money: two decimals would be off by more than a twentieth
 CARBON_BOUNDS_G = (50, 100, 175, 250, 350, 450, 600)
 
 Figure = int | float | Decimal
@@ -34,14 +35,26 @@ def money(minor: int, currency: str = "USD") -> str:
     return f"{sign}{symbol(currency)}{grouped(amount, places)}"
 
 
+def cost(minor: int, currency: str = "USD") -> str:
+    """What something costs that is not free: `$78.87`, and `< $0.01` where the exact amount rounds to nothing."""
+    return money(minor, currency) if minor else f"< {money(1, currency)}"
+
+
 def symbol(currency: str) -> str:
     """`$` for USD; a currency without a sign of its own shows its code and a space."""
     return SYMBOLS.get(currency, f"{currency} ")
 
 
 def rate(rate_mm: int, currency: str = "USD") -> str:
-    """A price per hour from thousandths of a minor unit, rounded half up to the minor unit."""
-    return money(int((Decimal(rate_mm) / 1000).quantize(Decimal(1), ROUND_HALF_UP)), currency)
+    """A price per hour from thousandths of a minor unit, rounded half up: `$1.64`; under ten cents `$0.0150`."""
+    places = EXPONENTS.get(currency, 2)
+    exact = (abs(Decimal(rate_mm)) / 1000).scaleb(-places)
+    if not exact or exact >= FINE_BELOW or rate_mm % 1000 == 0:
+        return money(int((Decimal(rate_mm) / 1000).quantize(Decimal(1), ROUND_HALF_UP)), currency)
+    least = Decimal(1).scaleb(-places - 2)
+    if exact < least:
+        return f"< {symbol(currency)}{least}"
+    return f"{MINUS if rate_mm < 0 else ''}{symbol(currency)}{exact.quantize(least, ROUND_HALF_UP)}"
 
 
 def percent_down(ppm: int) -> str:

@@ -13,6 +13,7 @@ from frontend.components.svg import Chart, drawing, element, joined, percent, po
 TOP, PLOT, HEIGHT = 20, 126, 200
 BASE = TOP + PLOT
 LOWEST_BAR = 18
+FIRST_LABEL, LABEL, NARROW = 0.1, 0.055, 3  # shares of a wide drawing; on a phone labels are so many times wider
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def ribbon(
     svg = drawing(
         _bars(hours, axis, finish_by),
         element("line", x1=0, x2="100%", y1=BASE + 0.5, y2=BASE + 0.5, class_="axis"),
-        _ticks(hours, where),
+        _ticks(hours, where, axis, window),
         _price_line(rates, currency, unit),
         _limit(axis, finish_by, where),
         _window(axis, window, where),
@@ -103,14 +104,25 @@ def _bars(hours: Sequence[RibbonHour], axis: _Axis, finish_by: datetime | None) 
     return joined(out)
 
 
-def _ticks(hours: Sequence[RibbonHour], where: tzinfo) -> SafeString:
-    out = [element("text", moment(hours[0].start, where), x=0, y=BASE + 18)]
+def _ticks(
+    hours: Sequence[RibbonHour], where: tzinfo, axis: _Axis, window: tuple[datetime, datetime] | None
+) -> SafeString:
+    """The hours under the axis; an edge of the window cuts through none of them, at any width."""
+    edges = [axis.at(edge) for edge in window] if window else []
+    free = min(edges, default=1.0)
+    out = []
+    if free > FIRST_LABEL or free == 0:
+        classes = "narrow-hide" if 0 < free < NARROW * FIRST_LABEL else None
+        out.append(element("text", moment(hours[0].start, where), x=0, y=BASE + 18, class_=classes))
     for index, hour in enumerate(hours):
         local = hour.start.astimezone(where)
         if index < 5 or local.hour % 6:
             continue
+        near = min((abs(edge - index / len(hours)) for edge in edges), default=1.0)
+        if near < LABEL / 2:
+            continue
         midnight = local.hour == 0
-        crowded = index < 10 or local.hour % 12
+        crowded = index < 14 or local.hour % 12 or near < NARROW * LABEL / 2
         classes = " ".join(filter(None, ["strong" if midnight else "", "narrow-hide" if crowded else ""])) or None
         x = percent(index / len(hours))
         out.append(element("line", x1=x, x2=x, y1=BASE, y2=BASE + 5, class_="axis"))

@@ -58,10 +58,11 @@ def stacks(
 
 def _grid(highest: float, plot: int) -> SafeString:
     out = []
-    for quarter in range(5):
-        y = TOP + plot * (1 - quarter / 4)
+    steps = int(highest) if highest in {1, 2, 3} else 4  # so few units have no quarters
+    for step in range(steps + 1):
+        y = TOP + plot * (1 - step / steps)
         out.append(element("line", x1=0, x2="100%", y1=number(y), y2=number(y), class_="rule"))
-        out.append(element("text", number(round(highest * quarter / 4, 1)), x=-7, y=number(y + 4), text_anchor="end"))
+        out.append(element("text", number(round(highest * step / steps, 1)), x=-7, y=number(y + 4), text_anchor="end"))
     return joined(out)
 
 

@@ -1,12 +1,14 @@
 """The lines of a frozen price, in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from frontend.components.formats import EXPONENTS, MINUS, rate, symbol
+from frontend.components.formats import EXPONENTS, MINUS, cost, money, rate, symbol
+from scheduler.models import Attempt
+from scheduler.states import NOT_PAID
 
 WHOLE_MM = 1000
 
@@ -32,3 +34,9 @@ def fine_rate(rate_mm: int, currency: str) -> str:
     if whole >= 1 or amount == amount.to_integral():
         return rate(rate_mm, currency)
     return f"{MINUS if rate_mm < 0 else ''}{symbol(currency)}{whole:.{places + 2}f}"
+
+
+def spent(minor: int, currency: str, attempts: Iterable[Attempt]) -> str:
+    """The cost to date of a job: `< $0.01` where something that is charged ran, `$0.00` where nothing has."""
+    charged = any(each.started_at is not None and each.reason not in NOT_PAID for each in attempts)
+    return cost(minor, currency) if charged else money(minor, currency)

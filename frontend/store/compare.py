@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from frontend.components.formats import carbon_mass, duration, intensity, latency, money, percent_down, percent_exact
+from frontend.components.formats import carbon_mass, cost, duration, intensity, latency, percent_down, percent_exact
 from frontend.components.formats import rate as rate_text
 from frontend.components.formats import window as window_text
 from frontend.store.billwords import bill_lines
@@ -154,7 +154,7 @@ def _price_rows(columns: Sequence[Column]) -> list[dict[str, Any]]:
         return rate_text(mm, column.offer.currency)
 
     return [
-        _measured(_("Total, all-in"), columns, lambda row: row.total_minor, lambda c, v: money(v, c.offer.currency)),
+        _measured(_("Total, all-in"), columns, lambda row: row.total_minor, lambda c, v: cost(v, c.offer.currency)),
         _measured(_("Unit-hour"), columns, lambda row: row.ranked.price_mm, per_hour),
         _measured(_("PFLOP-hour"), columns, lambda row: row.pflop_hour_mm, per_hour),
     ]
@@ -174,7 +174,7 @@ def _bill_rows(columns: Sequence[Column]) -> list[dict[str, Any]]:
             "name": name,
             "minor": True,
             "cells": [
-                {"text": money(bill[name], column.offer.currency) if name in bill else "—"}
+                {"text": cost(bill[name], column.offer.currency) if name in bill else "—"}
                 for bill, column in zip(bills, columns, strict=True)
             ],
         }

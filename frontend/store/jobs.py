@@ -2,7 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,7 +19,7 @@ from accounts.tenancy import current_organization, organizations_of, person_of
 from frontend.components.formats import duration, offset
 from frontend.store import jobstory
 from frontend.store.access import attempt, for_members
-from frontend.store.billwords import bill_lines
+from frontend.store.billwords import bill_lines, spent
 from frontend.store.jobexamples import SAMPLE, example
 from frontend.store.jobsubmit import submit_once
 from frontend.store.pager import listing
@@ -31,7 +32,7 @@ from scheduler.costs import cost_of
 from scheduler.jobfile import parse
 from scheduler.jobview import job_as_json, job_summary
 from scheduler.logs import read_log
-from scheduler.models import Job
+from scheduler.models import Attempt, Job
 from scheduler.querysets import JobQuerySet
 from scheduler.states import JOB
 from scheduler.whyview import why_of
@@ -80,7 +81,7 @@ def _tabs(group: str, name: str) -> list[dict[str, Any]]:
         "waiting": _("Waiting"),
         "running": _("Running"),
         "succeeded": _("Succeeded"),
-        "ended": _("Ended otherwise"),
+        "ended": _("Other ends"),
     }
     kept = {"name": name} if name else {}
     return [
@@ -105,15 +106,20 @@ def _rows(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     for job in jobs:
         tries = attempts[job.pk]
         until = job.finished_at or now
+        summary = job_summary(job, tries)
         rows.append(
-            job_summary(job, tries)
+            summary
             | {
                 "created": job.created_at,
                 "ran": duration((until - job.started_at).total_seconds()) if job.started_at else "",
-                "cost_minor": sum(cost_of(each, records[each.public_id], now) for each in tries),
+                "spent": spent(_cost(tries, records, now), summary["currency"], tries),
             }
         )
     return rows
+
+
+def _cost(tries: Sequence[Attempt], records: Mapping[str, list[UsageRecord]], now: datetime) -> int:
+    return sum(cost_of(each, records[each.public_id], now) for each in tries)
 
 
 @require_safe
@@ -140,6 +146,7 @@ def job_page(request: HttpRequest, job: str) -> HttpResponse:
         "why": jobstory.reasons(why_of(row), view),
         "limits": jobstory.limits_in_words(view),
         "allocated": jobstory.promised_window(view),
+        "spent": spent(view["cost"]["to_date_minor"], view["currency"], tries),
         "cpu_seconds": view["usage"]["cpu_ms"] // 1000,
         "created": row.created_at,
         "bill": bill_lines(view["allocation"]["price_lines"]) if view["allocation"] else [],

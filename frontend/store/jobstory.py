@@ -10,9 +10,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from frontend.components import states
-from frontend.components.formats import duration
+from frontend.components.formats import duration, rate
 from frontend.store import limitwords
-from frontend.store.billwords import fine_rate
 from marketplace.events.models import Event
 from scheduler.core.feasibility import FILTERS
 from scheduler.logs import read_log
@@ -171,11 +170,11 @@ def reasons(why: Mapping[str, Any], view: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _contender(entry: Mapping[str, Any], view: Mapping[str, Any]) -> dict[str, Any]:
-    """One offer of the ranking; `terms` in thousandths of a minor unit for the whole job, empty terms left out."""
+    """One offer of the ranking; `terms` per PFLOP-hour, empty terms left out."""
     site = entry.get("site")
     names = _term_names()
     terms = [
-        {"name": names[name], "swatch": name, "amount": fine_rate(entry["terms"][name], view["currency"])}
+        {"name": names[name], "swatch": name, "amount": rate(entry["terms"][name], view["currency"])}
         for name in TERMS
         if entry["terms"].get(name) or name in TERMS[:3]
     ]
@@ -193,7 +192,7 @@ def _contender(entry: Mapping[str, Any], view: Mapping[str, Any]) -> dict[str, A
 
 
 def _signed(mm: int, currency: str) -> str:
-    return f"{'+' if mm > 0 else ''}{fine_rate(mm, currency)}"
+    return f"{'+' if mm > 0 else ''}{rate(mm, currency)}"
 
 
 def _term_names() -> dict[str, str]:

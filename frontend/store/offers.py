@@ -16,8 +16,16 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.tenancy import current_organization, organizations_of
 from frontend.components.calendar import LAYERS, calendar
-from frontend.components.formats import carbon_mass, duration, parts_down, percent_exact, power, weekday, zone_of
-from frontend.components.formats import window as window_text
+from frontend.components.formats import (
+    carbon_mass,
+    duration,
+    moment,
+    parts_down,
+    percent_exact,
+    power,
+    weekday,
+    zone_of,
+)
 from frontend.store.access import for_members, refusal_text
 from frontend.store.acts import act_once
 from frontend.store.billwords import bill_lines
@@ -27,7 +35,7 @@ from frontend.store.question import WHENS, in_chinese, locality_of, place_name
 from frontend.store.shelffilters import HOURS
 from frontend.store.shelfview import offer_href, pills_of, starts_of, unit_of
 from frontend.store.shelfwords import evidence, named
-from marketplace.catalog.models import Latency, Offer, Place
+from marketplace.catalog.models import HardwareClass, Latency, Offer, Place
 from marketplace.common.clock import HOUR, rfc3339, utc_now
 from marketplace.common.errors import DomainError
 from marketplace.common.ids import new_id
@@ -36,6 +44,7 @@ from scheduler.errors import NoOfferFits
 from scheduler.quoting import make_quote
 from scheduler.search import Row, SearchResult
 
+DENSE = "dense "
 Window = tuple[datetime, datetime]
 
 
@@ -158,11 +167,11 @@ def _hours(count: int) -> str:
     return ngettext("%(count)d hour", "%(count)d hours", count) % {"count": count}
 
 
-def _local_day(moment: datetime, zone: str) -> datetime:
-    """Midnight of the local day of `moment`, as UTC."""
-    local = moment.astimezone(zone_of(zone))
+def _local_day(at: datetime, zone: str) -> datetime:
+    """Midnight of the local day of `at`, as UTC."""
+    local = at.astimezone(zone_of(zone))
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    return moment - timedelta(seconds=(local - midnight).total_seconds())
+    return at - timedelta(seconds=(local - midnight).total_seconds())
 
 
 def _starts(order: Order, result: SearchResult) -> list[dict[str, Any]]:
@@ -198,7 +207,7 @@ def _priced(order: Order, row: Row, result: SearchResult, now: datetime) -> dict
         "saved": carbon_mass(saved) if saved > 0 else "",
         "facts": facts_of(row) | {
             "per": _("One unit-hour in your window"),
-            "window": window_text(row.start, row.end, order.offer.site.zone.timezone),
+            "window": f"{moment(row.start, order.offer.site.zone.timezone)} · {duration(order.hours * 3600)}",
             "sources": _sources(share.renewable_ppm, share.carbon_free_ppm),
             "pue": f"{order.offer.site.pue_ppm / 1e6:.2f}",
             "quality": share.quality,
@@ -236,17 +245,23 @@ def _sold(order: Order, week: Week, result: SearchResult | None, now: datetime) 
 
 def _hardware(offer: Offer) -> list[dict[str, str]]:
     hardware = offer.hardware
-    pflops = hardware.pf_milli / 1000
     items = [
         (_("Model"), f"{hardware.vendor} {hardware.accelerator}"),
         (_("Units offered"), f"{offer.units:,}"),
         (_("Memory"), f"{hardware.memory_gb} GB" if hardware.memory_gb else ""),
-        (_("Rated speed"), f"{pflops:g} PFLOPS, {hardware.benchmark}" if hardware.memory_gb else ""),
+        (_("Rated speed"), _speed(hardware) if hardware.memory_gb else ""),
         (_("Interconnect"), hardware.interconnect),
         (_("Host, per unit"), _("%(cpus)d vCPU, %(ram)d GB RAM") % {"cpus": hardware.vcpus, "ram": hardware.ram_gb}),
         (_("Power, per unit"), f"{power(hardware.idle_w)} – {power(hardware.max_w)}"),
     ]
     return [{"name": name, "value": value} for name, value in items if value]
+
+
+def _speed(hardware: HardwareClass) -> str:
+    speed, benchmark = f"{hardware.pf_milli / 1000:g}", hardware.benchmark
+    if benchmark.startswith(DENSE):
+        return _("%(speed)s PFLOPS, dense %(format)s") % {"speed": speed, "format": benchmark.removeprefix(DENSE)}
+    return f"{speed} PFLOPS, {benchmark}"
 
 
 def _terms(offer: Offer) -> list[dict[str, str]]:
@@ -259,7 +274,7 @@ def _terms(offer: Offer) -> list[dict[str, str]]:
         (_("Network"), _("jobs may use it") if offer.egress else _("none inside jobs")),
         (_("Reliability"), reliability),
         (_("Evidence"), evidence()[offer.evidence]),
-        (_("Grid zone"), f"{offer.site.zone.code}, {named('residency', offer.site.country)}"),
+        (_("Grid zone"), f"{offer.site.zone.code} · {named('residency', offer.site.country)}"),
     ]
     return [{"name": name, "value": value} for name, value in items]
 

@@ -119,9 +119,11 @@ def map_of(result: SearchResult) -> Chart:
     return winner_map.winner_map(winners, (price / 100, latency / 100, green / 100))
 
 
-def ribbon_of(result: SearchResult, question: Question, now: datetime) -> Chart:
-    """The next 48 hours of the offers listed, priced per PFLOP-hour so that models compare."""
+def ribbon_of(result: SearchResult, question: Question, now: datetime) -> Chart | None:
+    """The next 48 hours of the offers listed, priced per PFLOP-hour so that models compare; None without any."""
     offers = [row.ranked.offer for row in result.rows] or list(result.snapshot.offers)
+    if not offers:
+        return None
     first = hour_floor(now)
     hours = [_mean_hour(offers, hour, first) for hour in range(min(RIBBON_HOURS, result.snapshot.hours))]
     chosen = result.starts.get(question.need.when)
@@ -139,7 +141,7 @@ def ribbon_of(result: SearchResult, question: Question, now: datetime) -> Chart:
 
 
 def _mean_hour(offers: Sequence[OfferFacts], hour: int, first: datetime) -> ribbon.RibbonHour:
-    count = max(1, len(offers))
+    count = len(offers)
     return ribbon.RibbonHour(
         start=first + hour * HOUR,
         rate_mm=sum(offer.price[hour] * 1000 // offer.pf_milli for offer in offers) // count,

@@ -15,6 +15,7 @@ from frontend.components import formats, sparkline, states
 register = template.Library()
 
 register.filter("money", formats.money)
+register.filter("cost", formats.cost)
 register.filter("rate", formats.rate)
 register.filter("percent_down", formats.percent_down)
 register.filter("percent_exact", formats.percent_exact)
@@ -37,13 +38,21 @@ def change(new: float, old: float) -> str:
     return formats.change(new, old)
 
 
+@register.filter
+def title_alone(title: str) -> str:
+    """An offer's title without the tier it may end with, where the page says the tier beside it; its dots do not
+    begin a line."""
+    return title.removesuffix(" · interruptible").replace(" · ", "\N{NO-BREAK SPACE}· ")
+
+
 @register.simple_tag
 def when(value: datetime, zone: str | None = None, style: str = "moment") -> SafeString:
     """A `<time>` in the zone with its offset on hover; `style`: moment, clock or day."""
     forms = {"moment": formats.moment, "clock": formats.clock, "day": formats.day_moment}
     stamp = value.isoformat().replace("+00:00", "Z")
     text = forms[style](value, zone)
-    return format_html('<time datetime="{}" title="{}">{}</time>', stamp, formats.offset(value, zone), text)
+    place = formats.offset(value, zone)
+    return format_html('<time class="{}" datetime="{}" title="{}">{}</time>', style, stamp, place, text)
 
 
 @register.simple_tag

@@ -77,8 +77,8 @@ def test_the_calendar_marks_the_window_what_is_sold_and_what_is_past():
     assert "past" in monday[2].classes and monday[2].href == ""
     assert monday[3].href == "?start=23T03"
     assert "sold" in tuesday[6].classes and tuesday[6].href == "" and "sold, 0 free" in tuesday[6].text
-    assert tuesday[2].classes.split()[-3:] == ["w", "ws", "we-n"] and tuesday[2].current
-    assert tuesday[3].classes.split()[-3:] == ["w", "we", "we-n"] and not tuesday[3].current
+    assert tuesday[2].classes.split()[-4:] == ["w", "ws", "ws-n", "we-n"] and tuesday[2].current
+    assert tuesday[3].classes.split()[-4:] == ["w", "we", "ws-n", "we-n"] and not tuesday[3].current
     assert tuesday[1].text == "Tue 01:00: $1.61, 20 g/kWh, 90% renewable, 8 free"
 
 

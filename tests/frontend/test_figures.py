@@ -77,7 +77,7 @@ def test_durations_name_two_units_at_most_in_both_languages():
         "3 d 4 h",
     ]
     with translation.override("zh-hans"):
-        assert formats.duration(20_520) == "5 小时 42 分"
+        assert formats.duration(20_520) == "5 小时 42 分钟"
 
 
 def test_a_window_names_the_second_day_only_when_it_differs():

@@ -204,7 +204,7 @@ def test_offers_stand_side_by_side_over_one_window_with_the_best_marked(visitor)
 
     html = page.content.decode()
     assert re.search(r'Total, all-in</th><td>\$18\.72</td><td><b class="best">\$12\.48</b>', html)
-    assert "2 units for 3 hours, near Berlin" in text_of(page)
+    assert "2 units for 3 hours · near Berlin" in text_of(page)
 
 
 @pytest.mark.parametrize("query", ["", "offer=ofr_nothing"])
