@@ -136,7 +136,7 @@ def _renewable_step(ppm: int) -> int:
 
 
 def _window_classes(start: datetime, index: int, window: tuple[datetime, datetime] | None) -> list[str]:
-    """`w` inside the window, `ws`/`we` at its ends; `ws-n`/`we-n` at its ends in the two-hour cells of a phone."""
+    """`w` inside the window, `ws`/`we` at its ends; `ws-n`/`we-n` at its ends where cells are two hours, on a phone."""
     if window is None or not window[0] - HOUR < start < window[1]:
         return []
     out = ["w"]

@@ -126,6 +126,7 @@ def _chart(columns: Sequence[Mapping[str, Any]], best: Window | None, zone: str)
         hour_header=_("Hour"),
         zone=zone,
         window=(best.first, best.last) if best else None,
+        top=max(column["total"] for column in columns),
         height=280,
     )
 

@@ -27,7 +27,7 @@ WHEN = (
     ("greenest", _("Greenest hours")),
 )
 WEIGHTS = (
-    ("default", _("Price and green")),
+    ("default", _("Default mix")),
     ("cheap", pgettext_lazy("weights", "Cheap")),
     ("near", pgettext_lazy("weights", "Near")),
     ("green", pgettext_lazy("weights", "Green")),
@@ -67,7 +67,7 @@ class JobForm(forms.Form):
         super().__init__(*args, **kwargs)
         names = HardwareClass.objects.exclude(family="cpu").order_by("accelerator")
         known = names.values_list("accelerator", flat=True).distinct()
-        self._choices("accelerator", [(NONE, _("Processors only")), *((name, name) for name in known)])
+        self._choices("accelerator", [(NONE, _("CPU only")), *((name, name) for name in known)])
         places = Place.objects.values_list("slug", "name", "name_zh")
         chinese = (get_language() or "en").startswith("zh")
         self._choices("near", [(ANYWHERE, _("Anywhere")), *((slug, zh if chinese else en) for slug, en, zh in places)])

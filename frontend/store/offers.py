@@ -35,7 +35,7 @@ from frontend.store.question import WHENS, in_chinese, locality_of, place_name
 from frontend.store.shelffilters import HOURS
 from frontend.store.shelfview import offer_href, pills_of, starts_of, unit_of
 from frontend.store.shelfwords import evidence, named
-from marketplace.catalog.models import Latency, Offer, Place
+from marketplace.catalog.models import HardwareClass, Latency, Offer, Place
 from marketplace.common.clock import HOUR, rfc3339, utc_now
 from marketplace.common.errors import DomainError
 from marketplace.common.ids import new_id
@@ -44,6 +44,7 @@ from scheduler.errors import NoOfferFits
 from scheduler.quoting import make_quote
 from scheduler.search import Row, SearchResult
 
+DENSE = "dense "
 Window = tuple[datetime, datetime]
 
 
@@ -244,17 +245,23 @@ def _sold(order: Order, week: Week, result: SearchResult | None, now: datetime) 
 
 def _hardware(offer: Offer) -> list[dict[str, str]]:
     hardware = offer.hardware
-    pflops = hardware.pf_milli / 1000
     items = [
         (_("Model"), f"{hardware.vendor} {hardware.accelerator}"),
         (_("Units offered"), f"{offer.units:,}"),
         (_("Memory"), f"{hardware.memory_gb} GB" if hardware.memory_gb else ""),
-        (_("Rated speed"), f"{pflops:g} PFLOPS, {hardware.benchmark}" if hardware.memory_gb else ""),
+        (_("Rated speed"), _speed(hardware) if hardware.memory_gb else ""),
         (_("Interconnect"), hardware.interconnect),
         (_("Host, per unit"), _("%(cpus)d vCPU, %(ram)d GB RAM") % {"cpus": hardware.vcpus, "ram": hardware.ram_gb}),
         (_("Power, per unit"), f"{power(hardware.idle_w)} – {power(hardware.max_w)}"),
     ]
     return [{"name": name, "value": value} for name, value in items if value]
+
+
+def _speed(hardware: HardwareClass) -> str:
+    speed, benchmark = f"{hardware.pf_milli / 1000:g}", hardware.benchmark
+    if benchmark.startswith(DENSE):
+        return _("%(speed)s PFLOPS, dense %(format)s") % {"speed": speed, "format": benchmark.removeprefix(DENSE)}
+    return f"{speed} PFLOPS, {benchmark}"
 
 
 def _terms(offer: Offer) -> list[dict[str, str]]:

@@ -9,10 +9,12 @@ from django.forms import BoundField
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from frontend.components import formats, sparkline, states
 
 register = template.Library()
+TIER_IN_TITLE = " · interruptible"
 
 register.filter("money", formats.money)
 register.filter("cost", formats.cost)
@@ -39,10 +41,16 @@ def change(new: float, old: float) -> str:
 
 
 @register.filter
+def title_told(title: str) -> str:
+    """An offer's title with the tier that it may end with in the reader's language."""
+    return f"{title.removesuffix(TIER_IN_TITLE)} · {_('interruptible')}" if title.endswith(TIER_IN_TITLE) else title
+
+
+@register.filter
 def title_alone(title: str) -> str:
     """An offer's title without the tier it may end with, where the page says the tier beside it; its dots do not
     begin a line."""
-    return title.removesuffix(" · interruptible").replace(" · ", "\N{NO-BREAK SPACE}· ")
+    return title.removesuffix(TIER_IN_TITLE).replace(" · ", "\N{NO-BREAK SPACE}· ")
 
 
 @register.simple_tag

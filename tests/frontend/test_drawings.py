@@ -59,6 +59,17 @@ def test_hours_after_the_deadline_are_dimmed():
     assert "finish by Tue 00:00" in chart.svg
 
 
+def test_no_edge_of_the_window_cuts_through_an_hour_under_the_ribbon():
+    hours = [RibbonHour(MONDAY + k * HOUR, 100_000, 500_000, 150_000) for k in range(48)]
+
+    drawn = parsed(ribbon(hours, window=(MONDAY + 12 * HOUR, MONDAY + 18 * HOUR)).svg)
+
+    labels = [node.text for node in drawn.iter() if node.tag.endswith("text")]
+    assert [each for each in labels if each.endswith(":00") or each == "Tue"] == [
+        "Mon 00:00", "06:00", "Tue", "06:00", "12:00", "18:00"
+    ]  # fmt: skip
+
+
 def test_a_ribbon_without_hours_is_refused():
     with pytest.raises(ValueError, match="at least one hour"):
         ribbon([])

@@ -1,6 +1,7 @@
 """Figures read the same everywhere: shares round down, carbon rounds up, money is exact."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.utils import translation
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frontend.components import formats
+from frontend.store.billwords import spent
+from frontend.templatetags.joulemart import title_alone, title_told
 
 MORNING = datetime(2026, 11, 24, 2, tzinfo=UTC)
 SHANGHAI = "Asia/Shanghai"
@@ -30,6 +33,44 @@ def test_money_is_exact_with_a_true_minus_sign(minor, currency, text):
 def test_a_price_per_hour_rounds_half_up_to_the_minor_unit():
     assert formats.rate(164_313) == "$1.64"
     assert formats.rate(164_500) == "$1.65"
+
+
+@pytest.mark.parametrize(
+    ("mm", "text"), [(1_500, "$0.0150"), (9_999, "$0.1000"), (10_000, "$0.10"), (5_000, "$0.05"), (-1_234, "−$0.0123"),
+                     (4, "< $0.0001"), (0, "$0.00")]
+)  # fmt: skip
+def test_a_small_price_per_hour_keeps_what_two_decimals_would_lose(mm, text):
+    assert formats.rate(mm) == text
+
+
+def test_what_costs_less_than_the_smallest_coin_does_not_read_as_free():
+    assert formats.cost(0) == "< $0.01"
+    assert formats.cost(0, "JPY") == "< ¥1"
+    assert formats.cost(7887) == "$78.87"
+
+
+@pytest.mark.parametrize(
+    ("started", "reason", "text"),
+    [
+        (MORNING, "succeeded", "< $0.01"),
+        (MORNING, "", "< $0.01"),
+        (MORNING, "node_failed", "$0.00"),
+        (None, "", "$0.00"),
+    ],
+)
+def test_a_job_costs_nothing_before_it_runs_and_for_time_that_is_not_charged(started, reason, text):
+    assert spent(0, "USD", [SimpleNamespace(started_at=started, reason=reason)]) == text
+    assert spent(12, "USD", [SimpleNamespace(started_at=started, reason=reason)]) == "$0.12"
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "Park · H100 · interruptible"), ("zh-hans", "Park · H100 · 可中断")]
+)
+def test_a_title_tells_its_tier_in_the_readers_language_or_leaves_it_to_the_page(language, told):
+    with translation.override(language):
+        assert title_told("Park · H100 · interruptible") == told
+        assert title_told("Hall North") == "Hall North"
+    assert title_alone("Park · H100 · interruptible") == "Park\N{NO-BREAK SPACE}· H100"
 
 
 def test_a_share_rounds_down_and_carbon_rounds_up():
@@ -77,7 +118,7 @@ def test_durations_name_two_units_at_most_in_both_languages():
         "3 d 4 h",
     ]
     with translation.override("zh-hans"):
-        assert formats.duration(20_520) == "5 小时 42 分"
+        assert formats.duration(20_520) == "5 小时 42 分钟"
 
 
 def test_a_window_names_the_second_day_only_when_it_differs():

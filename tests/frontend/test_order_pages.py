@@ -216,6 +216,15 @@ def test_an_expired_quote_is_not_confirmed_but_held_anew(browser):
     assert not Reservation.objects.filter(state="confirmed").exists()
 
 
+def test_an_expired_quote_is_asked_for_anew_with_the_words_of_its_search(browser):
+    checkout = order(browser, stock("Hall One"))["Location"]
+    quote = Quote.objects.get()
+    lapse(quote)
+    Quote.objects.filter(pk=quote.pk).update(request=quote.request | {"text": "nothing has this name"})
+
+    assert "The same request finds nothing now" in text_of(browser.get(checkout))
+
+
 def test_a_checkout_of_others_does_not_exist(browser):
     checkout = order(browser, stock("Hall One"))["Location"]
     stranger = signed_in(make_organization("Others"), Role.BUYER)

@@ -22,8 +22,11 @@ AXE = "axe-core@4.14.1"
 VARIANTS = [(1280, "light", "en"), (390, "dark", "en"), (1280, "dark", "zh-hans"), (390, "light", "zh-hans")]
 PAGES = {
     "": ["/", "/?view=map", "/?q=nothing+has+this+name", "/accounts/login/", "/accounts/signup/", "/status/", "/docs/",
-         "/docs/architecture/", "/compare/", "/nowhere/", "/offers/{offer}/"],
-    "buyer": ["/jobs/", "/jobs/new/", "/jobs/{job}/", "/reservations/", "/accounts/2fa/", "/accounts/email/"],
+         "/docs/architecture/", "/compare/", "/nowhere/", "/offers/{offer}/", "/docs/errors/",
+         "/accounts/password/reset/", "/compare/?offer={offer}&offer={own}", "/?renewable_share__gte=80",
+         "/?near=shanghai&units=8&hours=6"],
+    "buyer": ["/jobs/", "/jobs/new/", "/jobs/{job}/", "/reservations/", "/accounts/2fa/", "/accounts/email/",
+              "/accounts/password/change/", "/jobs/new/?example=factorize", "/jobs/?name=nothing", "/console/"],
     "provider": ["/console/", "/console/offers/", "/console/offers/new/", "/console/offers/{own}/", "/console/jobs/",
                  "/console/agents/"],
 }  # fmt: skip
