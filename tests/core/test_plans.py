@@ -1,14 +1,17 @@
 """Plans are sound, deterministic, replayable, and say what would help."""
 
+import random
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 
+from benchmarks.market import draw, snapshot_of
 from scheduler.core import canonical, checker, explain, ranking
 from scheduler.core.alone import decide_alone
 from scheduler.core.feasibility import FILTERS
 from scheduler.core.matching import match
+from scheduler.core.survey import Round
 from tests.core import reference
 from tests.core.market import HOUR, NOON, ask, markets, offer, snapshot
 
@@ -267,3 +270,39 @@ def test_a_thousand_jobs_on_two_hundred_offers_are_placed_soundly():
 
     assert checker.faults(market, plan) == []
     assert len(plan.placed) > 500
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+@pytest.mark.parametrize("hours", [72, 169])
+def test_every_placement_of_a_long_market_is_the_best_that_was_left(seed, hours):
+    """Beyond a word of hours and the sizes kept apart, on what the placements before left, against every column."""
+    market = long_market(seed, hours)
+    asks, left = {each.id: each for each in market.asks}, Round(market)
+
+    plan = match(market)
+
+    assert len(plan.placed) > 20
+    for placement in plan.placed:
+        best = ranking.rank_in(left, asks[placement.ask], with_relax=False).ranked[0]
+        assert (best.offer.id, best.start_s, best.z) == (placement.offer, placement.start_s, placement.z)
+        left.take_hours(placement)
+    for refusal in plan.unplaced:
+        assert ranking.rank_in(left, asks[refusal.ask], with_relax=False).ranked == ()
+
+
+def long_market(seed, hours):
+    """Up to 12 units, some asks with a week to start in, others alike, hours of every offer taken here and there."""
+    drawn = snapshot_of(draw(jobs=90, offers=12, hours=hours, seed=seed))
+    dice = random.Random(seed)
+    offers = tuple(replace(each, free=tuple(dice.choice((0, 3, 9, 14)) for _ in each.free)) for each in drawn.offers)
+    offers = tuple(replace(each, units_total=(14,) * hours) for each in offers)
+    asks = [
+        replace(
+            each, units=each.units + dice.choice((0, 0, 4)), run_s=min(each.run_s, dice.choice((3000, 9000, 20_000)))
+        )
+        for each in drawn.asks
+    ]
+    asks = [replace(each, finish_by_s=None) if number % 3 == 0 else each for number, each in enumerate(asks)]
+    twins = [replace(each, id=f"{each.id}t") for each in asks[::4]]
+    twins += [replace(each, id=f"{each.id}u", units=1) for each in asks[1::4]]
+    return replace(drawn, now_s=drawn.now_s + 1500, offers=offers, asks=(*asks, *twins))
