@@ -10,14 +10,10 @@ from typing import NamedTuple
 import highspy
 import numpy as np
 
-from scheduler.core.bounds import facts_fit
 from scheduler.core.compiled import compiled
 from scheduler.core.market import Ints
-from scheduler.core.room import only
-from scheduler.core.scan import Facts, new_scratch, run_on, starts_of, wish_of
-from scheduler.core.worth import nothing, value_of, worth_on
-
-OUT_OF_REACH = -(1 << 62)
+from scheduler.core.scan import Facts, facts_admit, new_scratch, run_on, starts_of, wish_of
+from scheduler.core.worth import BEYOND, FIRST, UTILITY, new_rows, value_of, worth_at
 
 
 class Columns(NamedTuple):
@@ -33,8 +29,8 @@ class Columns(NamedTuple):
 @compiled
 def all_columns(facts: Facts) -> Columns:
     """Every column, one start at a time."""
-    lists, asks, rows = facts.lists, facts.asks, [(0, 0, 0, 0, 0)]  # one row tells the compiler the type
-    no_prices, scratch = np.zeros(facts.shelf.values.shape[1:], dtype=np.int64), new_scratch(facts)
+    lists, asks, columns = facts.lists, facts.asks, [(0, 0, 0, 0, 0)]  # one row tells the compiler the type
+    scratch, rows = new_scratch(facts), new_rows(facts)
     for ask in range(asks.units.size):
         wish, kind = wish_of(facts, ask), asks.kind[ask]
         for entry in range(lists.begin[kind], lists.begin[kind + 1]):
@@ -42,16 +38,14 @@ def all_columns(facts: Facts) -> Columns:
                 offer = lists.offer[place]
                 run_s = run_on(facts, ask, offer)
                 starts, value = starts_of(facts, ask, run_s), value_of(facts, ask, run_s, lists.pf_milli[entry])
-                if not facts_fit(facts.shelf.facts, facts.shelf.latency, asks.bounds, ask, offer, wish.place):
+                if starts.low > starts.high or not facts_admit(facts, wish, offer):
                     continue
-                for number in range(starts.low, starts.high + 1):
-                    found = worth_on(
-                        facts.shelf, asks.bounds, wish, offer, value, only(starts, number), no_prices,
-                        facts.shelf.began, scratch, nothing(OUT_OF_REACH),
-                    )  # fmt: skip
-                    if found.offer >= 0:
-                        rows.append((ask, offer, found.first, found.beyond, found.utility))
-    table = np.array(rows)[1:]
+                free = facts.shelf.began
+                for row in range(
+                    worth_at(facts.shelf, asks.bounds, wish, offer, value, starts, free, scratch, rows, 0)
+                ):
+                    columns.append((ask, offer, rows[row, FIRST], rows[row, BEYOND], rows[row, UTILITY]))
+    table = np.array(columns)[1:]
     return Columns(table[:, 0], table[:, 1], table[:, 2], table[:, 3], table[:, 4])
 
 

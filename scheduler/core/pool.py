@@ -5,13 +5,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scheduler.core.bounds import facts_fit
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.market import Ints
 from scheduler.core.room import Room, may_hold, need_of, only
-from scheduler.core.scan import Facts, least_shared, new_scratch, run_on, starts_of, wish_of
+from scheduler.core.scan import Facts, facts_admit, least_shared, new_scratch, run_on, starts_of, wish_of
 from scheduler.core.tables import FAR
-from scheduler.core.worth import value_of, worth_at
+from scheduler.core.worth import BEYOND, FIELDS, FIRST, NUMBER, OFFER, UTILITY, value_of, worth_at
 
 Shorts = npt.NDArray[np.int16]
 Halves = npt.NDArray[np.int32]
@@ -44,14 +43,14 @@ def pool_of(facts: Facts, room: Room, reach: Ints, most: int) -> Pool:
         np.zeros(asks + 1, np.int64), np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.int16),
         np.empty(size, np.int16), np.empty(size, np.int64), np.zeros(asks, np.int64),
     )  # fmt: skip
-    found, scratch = np.empty((width, 5), dtype=np.int64), new_scratch(facts)
+    found, scratch = np.empty((width, FIELDS), dtype=np.int64), new_scratch(facts)
     for ask in range(asks):
         count = 0
         if reach[ask] != NO_START:
             count = find_all(facts, ask, room, reach[ask] == NOW_ALONE, scratch, found)
         threshold = -1
         if count > most:
-            threshold = np.partition(found[:count, 4], count - most)[count - most]
+            threshold = np.partition(found[:count, UTILITY], count - most)[count - most]
         pool.begin[ask + 1] = keep(pool, pool.begin[ask], ask, found, count, threshold, most)
     return pool
 
@@ -70,8 +69,8 @@ def widest(facts: Facts) -> int:
 
 @lean
 def find_all(facts: Facts, ask: int, room: Room, at_once: bool, scratch: Ints, found: Ints) -> int:
-    """Fill `found` with (offer, number, first, beyond, utility) of every column of `ask`; their number."""
-    lists, asks, wish, kind, count = facts.lists, facts.asks, wish_of(facts, ask), facts.asks.kind[ask], 0
+    """Fill `found` with the row of every column of `ask`; their number."""
+    lists, bounds, wish, kind, count = facts.lists, facts.asks.bounds, wish_of(facts, ask), facts.asks.kind[ask], 0
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
         run_s = run_on(facts, ask, lists.offer[lists.first[entry]])
         starts, value = starts_of(facts, ask, run_s), value_of(facts, ask, run_s, lists.pf_milli[entry])
@@ -84,10 +83,8 @@ def find_all(facts: Facts, ask: int, room: Room, at_once: bool, scratch: Ints, f
         need = need_of(wish.units, starts)
         for place in range(lists.first[entry], lists.beyond[entry]):
             offer = lists.offer[place]
-            if may_hold(room, need, offer) and facts_fit(
-                facts.shelf.facts, facts.shelf.latency, asks.bounds, ask, offer, wish.place
-            ):
-                count = worth_at(facts.shelf, asks.bounds, wish, offer, value, starts, room.free, scratch, found, count)
+            if may_hold(room, need, offer) and facts_admit(facts, wish, offer):
+                count = worth_at(facts.shelf, bounds, wish, offer, value, starts, room.free, scratch, found, count)
     return count
 
 
@@ -96,10 +93,10 @@ def keep(pool: Pool, at: int, ask: int, found: Ints, count: int, threshold: int,
     """Copy what is worth `threshold` or more, at most `most`; where the next ask begins."""
     begin = at
     for row in range(count):
-        if found[row, 4] < threshold or at - begin == most:
-            pool.dropped[ask] = max(pool.dropped[ask], found[row, 4])
+        if found[row, UTILITY] < threshold or at - begin == most:
+            pool.dropped[ask] = max(pool.dropped[ask], found[row, UTILITY])
             continue
-        pool.offer[at], pool.number[at] = found[row, 0], found[row, 1]
-        pool.first[at], pool.beyond[at], pool.utility[at] = found[row, 2], found[row, 3], found[row, 4]
+        pool.offer[at], pool.number[at], pool.utility[at] = found[row, OFFER], found[row, NUMBER], found[row, UTILITY]
+        pool.first[at], pool.beyond[at] = found[row, FIRST], found[row, BEYOND]
         at += 1
     return at

@@ -16,7 +16,7 @@ from scheduler.core.market import Bools, Ints
 from scheduler.core.pool import Pool
 from scheduler.core.room import Room
 from scheduler.core.scan import Facts, new_scratch
-from scheduler.core.worth import nothing, worth_most
+from scheduler.core.worth import most_left, new_rows
 
 Floats = npt.NDArray[np.float64]
 KEEP_DIRECTION = 0.7
@@ -109,12 +109,10 @@ def running(prices: Ints) -> Ints:
 @compiled
 def proven_by(facts: Facts, room: Room, prices: Ints, without: Bools) -> int:
     """The bound that `prices` prove over all columns of all asks but those in `without`, mm."""
-    sums, scratch = running(prices), new_scratch(facts)
+    sums, scratch, rows = running(prices), new_scratch(facts), new_rows(facts)
     bound = (prices * room.free).sum()
     for ask in range(facts.asks.units.size):
         if without[ask]:
             continue
-        best, _ = worth_most(facts, ask, sums, room, scratch, nothing(0))
-        if best.offer >= 0:
-            bound += best.left
+        bound += most_left(facts, ask, sums, room, scratch, rows)
     return bound

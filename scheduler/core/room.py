@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.market import Ints
+from scheduler.core.types import HOUR_S
 
 Words = npt.NDArray[np.uint64]
 Shorts = npt.NDArray[np.int16]
@@ -68,6 +69,12 @@ def span_of(starts: Starts, number: int) -> tuple[int, int, int, int]:
     if number == starts.odd:
         return starts.odd_first, starts.odd_skipped, starts.odd_stop, starts.odd_rest
     return number, 0, number + starts.whole, starts.part
+
+
+@lean
+def start_of(starts: Starts, number: int, first_s: int) -> int:
+    """Unix seconds of a start, where `first_s` is the round's first whole hour."""
+    return starts.odd_s if number == starts.odd else first_s + HOUR_S * number
 
 
 @compiled

@@ -8,7 +8,7 @@ from scheduler.core.bounds import facts_fit, hours_fit
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.lists import Lists, hour_costs
 from scheduler.core.market import Ints
-from scheduler.core.room import Room, Starts, may_hold, need_of, span_of
+from scheduler.core.room import Room, Starts, may_hold, need_of, span_of, start_of
 from scheduler.core.tables import FAR, NOW, PF_MILLI, RENEWABLE, WATTS, Asks, Shelf, Tastes
 from scheduler.core.types import DUE_HORIZON_S, HOUR_S, START_MARGIN_S
 
@@ -100,22 +100,26 @@ def best_in(
     facts: Facts, wish: Wish, entry: int, shared: int, starts: Starts, room: Room, scratch: Ints, best: Column
 ) -> tuple[Column, int]:
     """`best` or a better column in a group whose hours cost at least `shared`, and how many offers were examined."""
-    lists, shelf, examined = facts.lists, facts.shelf, 0
+    lists, examined = facts.lists, 0
     most, need = dearest(wish, best, starts.run_s, lists.pf_milli[entry]), need_of(wish.units, starts)
     for place in range(lists.first[entry], lists.beyond[entry]):
         if lists.own[place] * starts.run_s + shared >= most:
             break  # as would all behind it
         offer = lists.offer[place]
-        if not may_hold(room, need, offer):
-            continue
-        if wish.bound & 1 and not facts_fit(
-            shelf.facts, shelf.latency, facts.asks.bounds, wish.ask, offer, wish.place
-        ):  # fmt: skip
+        if not may_hold(room, need, offer) or not facts_admit(facts, wish, offer):
             continue
         examined += 1
-        best = best_on(shelf, facts.asks.bounds, wish, offer, starts, room.free, scratch, best, most)
+        best = best_on(facts.shelf, facts.asks.bounds, wish, offer, starts, room.free, scratch, best, most)
         most = dearest(wish, best, starts.run_s, lists.pf_milli[entry])
     return best, examined
+
+
+@lean
+def facts_admit(facts: Facts, wish: Wish, offer: int) -> bool:
+    """Whether `offer` keeps to the bounds of the ask on what does not change from hour to hour."""
+    if not wish.bound & 1:
+        return True
+    return facts_fit(facts.shelf.facts, facts.shelf.latency, facts.asks.bounds, wish.ask, offer, wish.place)
 
 
 @lean
@@ -185,7 +189,7 @@ def least_shared(sums: Ints, shares: Ints, entry: int, wish: Wish, starts: Start
             continue
         spent = _sum(sums, entry, first, skipped, stop, rest)
         if waiting and spent < least:
-            start = starts.odd_s if number == starts.odd else wish.first_s + HOUR_S * number
+            start = start_of(starts, number, wish.first_s)
             spent += waiting * max(0, start - wish.ready_s) // HOUR_S**2 * HOUR_S
         least = min(least, spent)
     return least
@@ -234,7 +238,7 @@ def best_on(
         spent = scratch[1, stop] - scratch[1, first] + scratch[0, stop] * rest - scratch[0, first] * skipped
         if shut >= first or spent >= most:
             continue
-        start = starts.odd_s if number == starts.odd else wish.first_s + HOUR_S * number
+        start = start_of(starts, number, wish.first_s)
         run_cost = spent // HOUR_S + waiting * max(0, start - wish.ready_s) // HOUR_S**2
         z = run_cost * PFLOP_HOUR // (run_s * pf_milli)
         if not better(shelf.rank, wish.by_start, z, start, offer, best):
