@@ -6,22 +6,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from accounts.admin import LookOnly
 from marketplace.energy.models import GridForecast, GridHour, GridZone, ImportFile
 
 
-class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the package is untyped
+class RecordAdmin(LookOnly):
     """Rows to look at."""
 
     show_full_result_count = False  # counting a million hours would take longer than showing a page of them
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(GridZone)

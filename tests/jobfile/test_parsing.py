@@ -277,7 +277,9 @@ def test_a_list_of_whole_commands_is_refused_rather_than_run_as_one():
 
 @pytest.mark.parametrize("path", ["/data/x", "../x", "a/../../x", ""])
 def test_a_mount_outside_the_jobs_folder_is_refused(path):
-    problems_of(tree() | {"file_mounts": {path: "https://example.org/x"}})
+    problems = problems_of(tree() | {"file_mounts": {path: "https://example.org/x"}})
+
+    assert {problem.pointer for problem in problems} == {"/file_mounts/" + path.replace("/", "~1")}
 
 
 @pytest.mark.parametrize("url", ["http://example.org/x", "./local", "https://user:key@example.org/x", "https://", 5])

@@ -70,14 +70,18 @@ def pauses(instance: Instance) -> list[str]:
 
 
 def test_what_a_killed_program_leaves_behind_is_ended_before_the_next_start(place: Path) -> None:
-    script = f"( {FOREVER} ) & echo child=$!; wait"
+    note = place / "child"
+    before = f'grep -qs "^State:.[^Z]" /proc/$(cat {note} 2>/dev/null)/status && echo "left alive"; '
+    script = before + f"( {FOREVER} ) & echo $! > {note}; echo child=$!; wait"
     with supervise(place, ("parent", script, 0, 5)) as instance:
         instance.wait_for(lambda: "child=" in instance.output.read_text(), "the child is named")
-        child = int(instance.output.read_text().split("child=")[1].split()[0])
+        child = int(note.read_text())
 
         instance.kill("parent")
+        instance.wait_for(lambda: instance.output.read_text().count("child=") == 2, "the next one is named")
 
-        instance.wait_for(lambda: not is_alive(child), "the child is gone")
+        assert not is_alive(child)
+        assert "left alive" not in instance.output.read_text()
 
 
 def is_alive(pid: int) -> bool:
