@@ -4,14 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from marketplace.common.clock import rfc3339
+from marketplace.energy.use import UG_PER_G
 from scheduler.costs import Meter, meter_job
 from scheduler.explaining import refusal_as_told
 from scheduler.files import link
 from scheduler.limits import limits_to_api
 from scheduler.models import Attempt, Job
 from scheduler.story import attempt_sentence, job_sentence
-
-UG_PER_G = 1_000_000
 
 
 def job_as_json(job: Job, now: datetime) -> dict[str, Any]:

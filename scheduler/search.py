@@ -14,7 +14,7 @@ from marketplace.catalog.filters import OfferFilter
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.errors import FieldProblem, InvalidParameter
-from marketplace.energy.use import carbon_ug
+from marketplace.energy.use import UG_PER_G, carbon_ug
 from scheduler.asks import frozen_limits, moment, seconds
 from scheduler.core import explain, ranking
 from scheduler.core.ranking import Ranked, Ranking
@@ -30,7 +30,6 @@ from scheduler.snapshot import Shelf, read_shelf, take_snapshot
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RIBBON_HOURS = 48
 DEFAULT_FAMILY = "accelerator"
-UG_PER_G = 10**6
 # What a list may be ordered by; None is unknown and stands last, whichever way the order runs.
 SORTS: Mapping[str, Callable[["Row"], int | None]] = {
     "fit": lambda row: row.ranked.z,

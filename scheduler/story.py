@@ -1,10 +1,15 @@
 """What happened to a job, in one sentence a person understands."""
 
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from scheduler.models import Attempt, Job
 
 LOST = "lease_lost"
+AT_ONCE = timedelta(minutes=1)
 
 
 def reason_sentence(reason: str) -> str:
@@ -30,15 +35,24 @@ def attempt_sentence(attempt: Attempt) -> str:
     """One attempt in one sentence."""
     site = attempt.allocation.offer.site.name
     if attempt.state != "ended":
-        return {
-            "pending": _("Waits for the agent at %(site)s."),
-            "starting": _("Starts at %(site)s."),
-            "running": _("Runs at %(site)s."),
-        }[attempt.state] % {"site": site}
+        return _underway(attempt) % {"site": site}
     sentence = reason_sentence(attempt.reason)
     if attempt.reason == "exit_nonzero" and attempt.exit_code is not None:
         sentence = _("The program ended with exit code %(code)d.") % {"code": attempt.exit_code}
     return _("At %(site)s: %(sentence)s") % {"site": site, "sentence": sentence}
+
+
+def _underway(attempt: Attempt) -> str:
+    start, zone = attempt.allocation.start, attempt.allocation.offer.site.zone.timezone
+    if attempt.state == "pending" and start > attempt.created_at + AT_ONCE:
+        # Translators: the clock is the site's
+        told = _("Is to start at %(site)s on {when}, the time there.")
+        return told.format(when=date_format(start.astimezone(ZoneInfo(zone)), "D H:i"))
+    return {
+        "pending": _("Waits for the agent at %(site)s."),
+        "starting": _("Starts at %(site)s."),
+        "running": _("Runs at %(site)s."),
+    }[attempt.state]
 
 
 def job_sentence(job: Job, attempts: list[Attempt]) -> str:

@@ -80,7 +80,7 @@ class Usage(Record):
     peak_memory_bytes: int = 0
     energy_wh: float = 0
     energy_method: str = ""
-    carbon_g: float = 0
+    carbon_ug: int = 0
     renewable_share_ppm: int | None = None
     quality: str = ""
 

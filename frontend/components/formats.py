@@ -107,8 +107,10 @@ def carbon_step(mg_per_kwh: int) -> int:
 
 
 def carbon_mass(grams: Figure) -> str:
-    """`3 g`, `2.2 kg`, `17 kg`: rounded up, one decimal under 10 kg, grams under 100 g."""
+    """`< 1 g`, `3 g`, `2.2 kg`, `17 kg`: rounded up, one decimal under 10 kg, grams under 100 g."""
     amount = Decimal(str(grams))
+    if 0 < amount < 1:
+        return "< 1 g"
     if amount < 100:
         return f"{amount.quantize(Decimal(1), ROUND_CEILING)} g"
     kg = amount / 1000
@@ -117,10 +119,10 @@ def carbon_mass(grams: Figure) -> str:
 
 
 def energy(wh: Figure) -> str:
-    """`0.72 kWh`; under 100 Wh `4.2 Wh`, so that a short job does not read as nothing."""
+    """`0.72 kWh`; under 100 Wh `4.2 Wh`, so that a short job does not read as nothing; `4 Wh` where it is whole."""
     amount = Decimal(str(wh))
     if amount < 100:
-        return f"{grouped(amount, 1 if amount else 0)} Wh"
+        return f"{grouped(amount, 0 if amount == int(amount) else 1)} Wh"
     return f"{grouped(amount / 1000, 2 if amount < 100_000 else 1)} kWh"
 
 

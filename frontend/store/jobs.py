@@ -81,7 +81,7 @@ def _tabs(group: str, name: str) -> list[dict[str, Any]]:
         "waiting": _("Waiting"),
         "running": _("Running"),
         "succeeded": _("Succeeded"),
-        "ended": _("Other ends"),
+        "ended": _("Other"),
     }
     kept = {"name": name} if name else {}
     return [

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 from frontend.components import states
 from frontend.components.formats import duration, rate
 from frontend.store import limitwords
+from marketplace.energy.use import UG_PER_G
 from marketplace.events.models import Event
 from scheduler.core.feasibility import FILTERS
 from scheduler.logs import read_log
@@ -142,7 +144,7 @@ def energy_facts(view: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "per": _("This job"),
         "window": duration(usage["seconds"]),
-        "carbon_g": usage["carbon_g"],
+        "carbon_g": Decimal(usage["carbon_ug"]) / UG_PER_G,
         "energy_wh": usage["energy_wh"],
         "carbon_mg_per_kwh": -(-usage["carbon_ug"] // usage["energy_wh"]),
         "renewable_share_ppm": usage["renewable_share_ppm"],

@@ -120,7 +120,7 @@ def job(state: str = "queued", **changes: Any) -> dict[str, Any]:
         "unplaced": None,
         "allocation": None if state == "queued" else allocation(),
         "attempts": [],
-        "usage": {"seconds": 0, "energy_wh": 0, "carbon_g": 0},
+        "usage": {"seconds": 0, "energy_wh": 0, "carbon_ug": 0, "carbon_g": 0},
         "cost": {"to_date_minor": 0, "ceiling_minor": 9000},
         "outputs": [],
     } | changes
@@ -146,6 +146,7 @@ def ended_job(state: str = "succeeded", **changes: Any) -> dict[str, Any]:
             usage={
                 "seconds": 20_520,
                 "energy_wh": 32_900,
+                "carbon_ug": 2_138_200_000,
                 "carbon_g": 2139,
                 "renewable_share_ppm": 919_999,
                 "quality": "modelled",

@@ -52,17 +52,18 @@ def test_money_that_cannot_be_meant_is_refused(text: str) -> None:
 def test_a_share_rounds_down_and_carbon_up() -> None:
     assert [figures.share(ppm) for ppm in (919_999, 0, 1_000_000, None)] == ["91%", "0%", "100%", "–"]
     assert [figures.carbon(mg) for mg in (64_001, 64_000, 0)] == ["65 g/kWh", "64 g/kWh", "0 g/kWh"]
-    assert [figures.co2e(g) for g in (2139, 9_950, 10_001, 0, 3.2)] == [
+    assert [figures.co2e(g) for g in (2139, 9_950, 10_001, 0, 3.2, 0.09)] == [
         "2.2 kg CO2e",
         "10.0 kg CO2e",
         "11 kg CO2e",
         "0 g CO2e",
         "4 g CO2e",
+        "< 1 g CO2e",
     ]
 
 
 def test_small_and_large_things_get_fitting_units() -> None:
-    assert [figures.energy(wh) for wh in (32_900, 99, 0.42)] == ["32.9 kWh", "99 Wh", "0.4 Wh"]
+    assert [figures.energy(wh) for wh in (32_900, 99, 0.42, 2)] == ["32.9 kWh", "99 Wh", "0.4 Wh", "2 Wh"]
     assert [figures.duration(s) for s in (20_520, 725, 4.9, 0)] == ["5 h 42 min", "12 min 5 s", "4 s", "0 s"]
     assert [figures.latency(ms) for ms in (7, 999, 1200, None)] == ["7 ms", "999 ms", "1.2 s", "–"]
     assert [figures.size(count) for count in (999, 1500, 64_000_000)] == ["999 B", "1.5 kB", "64.0 MB"]

@@ -81,10 +81,24 @@ def test_a_share_rounds_down_and_carbon_rounds_up():
 
 
 @pytest.mark.parametrize(
-    ("grams", "text"), [(0, "0 g"), (2.1, "3 g"), (99.5, "100 g"), (2150, "2.2 kg"), (9951, "10 kg"), (17_001, "18 kg")]
+    ("grams", "text"),
+    [
+        (0, "0 g"),
+        (0.09, "< 1 g"),
+        (1, "1 g"),
+        (2.1, "3 g"),
+        (99.5, "100 g"),
+        (2150, "2.2 kg"),
+        (9951, "10 kg"),
+        (17_001, "18 kg"),
+    ],
 )
 def test_a_mass_of_carbon_rounds_up_and_keeps_one_decimal_under_ten_kilograms(grams, text):
     assert formats.carbon_mass(grams) == text
+
+
+def test_energy_counted_whole_reads_whole():
+    assert [formats.energy(wh) for wh in (0, 2, 4.25, 99.9, 720)] == ["0 Wh", "2 Wh", "4.2 Wh", "99.9 Wh", "0.72 kWh"]
 
 
 def test_the_carbon_scale_has_eight_steps_with_closed_upper_bounds():

@@ -86,15 +86,17 @@ def latency(ms: float | None) -> str:
 
 
 def energy(wh: float) -> str:
-    """kWh with one decimal; small jobs in Wh."""
+    """kWh with one decimal; small jobs in Wh, without a decimal where they were counted whole."""
     if wh >= 100:
         return f"{wh / 1000:.1f} kWh"
-    return f"{wh:.1f} Wh" if wh < 10 else f"{wh:.0f} Wh"
+    return f"{wh:.0f} Wh" if wh >= 10 or wh == int(wh) else f"{wh:.1f} Wh"
 
 
 def co2e(grams: float) -> str:
     """Carbon of a whole job, rounded up: kg with one decimal under 10 kg, small jobs in g."""
     exact = Decimal(str(grams))
+    if 0 < exact < 1:
+        return "< 1 g CO2e"
     if exact <= 100:
         return f"{_up(exact, '1')} g CO2e"
     kilograms = exact / 1000

@@ -14,7 +14,7 @@ NOT_CHARGED = {"lease_lost", "node_failed", "agent_error", "image_failed", "inpu
 def totals_line(job: Job) -> str:
     """`32.9 kWh  2.2 kg CO2e  91% renewable  modelled`."""
     usage = job.usage
-    parts = [figures.energy(usage.energy_wh), figures.co2e(usage.carbon_g)]
+    parts = [figures.energy(usage.energy_wh), figures.co2e(usage.carbon_ug / 10**6)]
     if usage.renewable_share_ppm is not None:
         parts.append(f"{figures.share(usage.renewable_share_ppm)} renewable")
     if usage.quality or usage.energy_method:
