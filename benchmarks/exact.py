@@ -12,8 +12,10 @@ import numpy as np
 
 from scheduler.core.compiled import compiled
 from scheduler.core.market import Ints
-from scheduler.core.scan import Facts, facts_admit, new_scratch, run_on, starts_of, wish_of
-from scheduler.core.worth import BEYOND, FIRST, UTILITY, new_rows, value_of, worth_at
+from scheduler.core.pool import find_all, widest
+from scheduler.core.room import open_room
+from scheduler.core.scan import Facts, new_scratch
+from scheduler.core.worth import BEYOND, FIELDS, FIRST, OFFER, UTILITY
 
 
 class Columns(NamedTuple):
@@ -28,23 +30,12 @@ class Columns(NamedTuple):
 
 @compiled
 def all_columns(facts: Facts) -> Columns:
-    """Every column, one start at a time."""
-    lists, asks, columns = facts.lists, facts.asks, [(0, 0, 0, 0, 0)]  # one row tells the compiler the type
-    scratch, rows = new_scratch(facts), new_rows(facts)
-    for ask in range(asks.units.size):
-        wish, kind = wish_of(facts, ask), asks.kind[ask]
-        for entry in range(lists.begin[kind], lists.begin[kind + 1]):
-            for place in range(lists.first[entry], lists.beyond[entry]):
-                offer = lists.offer[place]
-                run_s = run_on(facts, ask, offer)
-                starts, value = starts_of(facts, ask, run_s), value_of(facts, ask, run_s, lists.pf_milli[entry])
-                if starts.low > starts.high or not facts_admit(facts, wish, offer):
-                    continue
-                free = facts.shelf.began
-                for row in range(
-                    worth_at(facts.shelf, asks.bounds, wish, offer, value, starts, free, scratch, rows, 0)
-                ):
-                    columns.append((ask, offer, rows[row, FIRST], rows[row, BEYOND], rows[row, UTILITY]))
+    """Every column; the first row tells the compiler the type and is left out."""
+    columns, room, scratch = [(0, 0, 0, 0, 0)], open_room(facts.shelf.began, facts.shelf.begin), new_scratch(facts)
+    rows = np.empty((widest(facts), FIELDS), dtype=np.int64)
+    for ask in range(facts.asks.units.size):
+        for row in range(find_all(facts, ask, room, False, scratch, rows)):
+            columns.append((ask, rows[row, OFFER], rows[row, FIRST], rows[row, BEYOND], rows[row, UTILITY]))
     table = np.array(columns)[1:]
     return Columns(table[:, 0], table[:, 1], table[:, 2], table[:, 3], table[:, 4])
 

@@ -5,14 +5,28 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.core.compiled import compiled
-from scheduler.core.greedy import FIELDS, Decided, Ground, place_all, read_column, utilities, write_column
+from scheduler.core.greedy import (
+    BEYOND,
+    FIELDS,
+    FIRST,
+    OFFER,
+    RUN_COST,
+    RUN_S,
+    START_S,
+    Decided,
+    Ground,
+    Z,
+    place_all,
+    read_column,
+    utilities,
+)  # fmt: skip
 from scheduler.core.market import Bools, Ints
 from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, Pool, pool_of
 from scheduler.core.prices import price_hours_of, proven_by
-from scheduler.core.room import only, open_room
-from scheduler.core.scan import Facts, best_column, best_on, new_scratch, no_column, run_on, starts_of, wish_of
+from scheduler.core.room import open_room, start_of
+from scheduler.core.scan import PFLOP_HOUR, Facts, best_column, new_scratch, run_on, starts_of
 from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, improve
-from scheduler.core.tables import FAR
+from scheduler.core.tables import FAR, PF_MILLI
 from scheduler.core.types import HOUR_S
 
 MOST_COLUMNS = 512  # kept per ask
@@ -46,7 +60,7 @@ def place_batch(ground: Ground, effort: Effort, seed: int) -> Judged:
     greedy, _ = place_all(ground)
     due = table.asks.due < FAR
     free = _free_after(table.shelf.began, greedy.columns, table.asks.units, due)
-    room, units = open_room(free), table.asks.units
+    room, units = open_room(free, table.shelf.begin), table.asks.units
     pool = pool_of(facts, room, reach_of(facts, due), MOST_COLUMNS)
     of_greedy = int(greedy.utility[~due].sum())
     priced = price_hours_of(units, free, pool, of_greedy, effort.steps, np.zeros(free.shape))
@@ -57,7 +71,7 @@ def place_batch(ground: Ground, effort: Effort, seed: int) -> Judged:
     improve(state, pool, units, prices, moves, seed, _heat(state, pool))
     fill(state, pool, units, np.arange(units.size), prices)
     bound = int(greedy.utility[due].sum()) + proven_by(facts, room, prices, due)
-    found = columns_of(facts, state, pool, free)
+    found = columns_of(facts, state, pool)
     found[due] = greedy.columns[due]
     better = _decided(ground, greedy, found)
     chosen = better if better.utility.sum() > greedy.utility.sum() else greedy
@@ -80,7 +94,7 @@ def _free_after(began: Ints, columns: Ints, units: Ints, placed: Bools) -> Ints:
 def reach_of(facts: Facts, due: Bools) -> Ints:
     """The starts of each ask: none when it is due, now alone when it would leave most of a later hour unused."""
     reach, scratch = np.full(due.size, ANY_START), new_scratch(facts)
-    empty = open_room(facts.shelf.total)
+    empty = open_room(facts.shelf.total, facts.shelf.begin)
     for ask in range(due.size):
         if due[ask]:
             reach[ask] = NO_START
@@ -92,19 +106,20 @@ def reach_of(facts: Facts, due: Bools) -> Ints:
 
 
 @compiled
-def columns_of(facts: Facts, state: State, pool: Pool, free: Ints) -> Ints:
+def columns_of(facts: Facts, state: State, pool: Pool) -> Ints:
     """[asks, fields] the columns of `state` as greedy writes them."""
     columns = np.full((state.column.size, FIELDS), -1, dtype=np.int64)
-    scratch = new_scratch(facts)
     for ask in range(state.column.size):
         place = state.column[ask]
-        if place == NOBODY:
-            continue
-        offer, number = pool.offer[place] + 0, pool.number[place] + 0  # as wide as all other numbers
-        wish = wish_of(facts, ask)
-        start = only(starts_of(facts, ask, run_on(facts, ask, offer)), number)
-        column = best_on(facts.shelf, facts.asks.bounds, wish, offer, start, free, scratch, no_column(), FAR)
-        write_column(columns, ask, column)
+        if place != NOBODY:
+            offer = pool.offer[place]
+            starts = starts_of(facts, ask, run_on(facts, ask, offer))
+            run_cost = pool.run_cost[place]
+            z = run_cost * PFLOP_HOUR // (starts.run_s * facts.shelf.facts[PF_MILLI, offer])
+            start_s = start_of(starts, pool.number[place], facts.clock.first_s)
+            columns[ask, OFFER], columns[ask, START_S] = offer, start_s
+            columns[ask, FIRST], columns[ask, BEYOND] = pool.first[place], pool.beyond[place]
+            columns[ask, RUN_S], columns[ask, RUN_COST], columns[ask, Z] = starts.run_s, run_cost, z
     return columns
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.lists import lists_of
 from scheduler.core.market import Ints
-from scheduler.core.room import Room, note_openings, open_room
-from scheduler.core.scan import PFLOP_HOUR, Clock, Column, Facts, best_column, new_scratch
+from scheduler.core.room import Room, has_units, note_hours, open_room
+from scheduler.core.scan import PFLOP_HOUR, Clock, Column, Facts, Scratch, best_column, new_scratch
 from scheduler.core.tables import FAR, PF_MILLI, Table
 from scheduler.core.types import HOUR_S
 
@@ -45,10 +45,10 @@ class Ground:
 def place_all(ground: Ground) -> tuple[Decided, Ints]:
     """Place the asks of a market; what was decided, and the units left free [offers, hours]."""
     table, facts = ground.table, ground.facts
-    room = open_room(table.shelf.began.copy())
+    room = open_room(table.shelf.began.copy(), table.shelf.begin)
     first = look(facts, room)
     order = order_of(table, first, utilities(facts, first))
-    columns, examined = place(facts, order, first, room, open_room(table.shelf.total))
+    columns, examined = place(facts, order, first, room, open_room(table.shelf.total, table.shelf.begin))
     decided = Decided(
         columns=columns,
         utility=utilities(facts, columns),
@@ -114,7 +114,7 @@ def place(facts: Facts, order: Ints, first: Ints, room: Room, empty: Room) -> tu
         if last[number, OFFER] < 0:
             continue
         best = read_column(last, number)
-        if not is_open(room.free, best, units):
+        if not has_units(room.free, best.offer, best.first, best.beyond, units):
             best, looked = best_column(facts, ask, room, scratch)
             examined += looked
             write_column(last, number, best)
@@ -123,18 +123,9 @@ def place(facts: Facts, order: Ints, first: Ints, room: Room, empty: Room) -> tu
         if would_wait(facts, ask, best) and would_start(facts, ask, empty, wished, scratch) <= facts.clock.now_s:
             continue
         room.free[best.offer, best.first : best.beyond] -= units
-        note_openings(room, best.offer)
+        note_hours(room, facts.shelf.group[best.offer], best.offer, best.first, best.beyond)
         write_column(columns, ask, best)
     return columns, examined
-
-
-@lean
-def is_open(free: Ints, column: Column, units: int) -> bool:
-    """Whether every hour of `column` has the units."""
-    for hour in range(column.first, column.beyond):  # noqa: SIM110 - the compiler knows no generators in all()
-        if free[column.offer, hour] < units:
-            return False
-    return True
 
 
 @lean
@@ -145,7 +136,7 @@ def read_column(columns: Ints, ask: int) -> Column:
 
 
 @lean
-def would_start(facts: Facts, ask: int, empty: Room, wished: Ints, scratch: Ints) -> int:
+def would_start(facts: Facts, ask: int, empty: Room, wished: Ints, scratch: Scratch) -> int:
     """When `ask` would start if nothing were promised, looked up once for all asks alike."""
     number = facts.asks.alike[ask]
     if wished[number] == NOT_ASKED:

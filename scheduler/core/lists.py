@@ -1,8 +1,9 @@
 """Per kind of ask, the offers it may take, in groups and cheapest first, with bounds that let a scan stop early.
 
-All offers of a group lie in one grid zone and have one hardware class and power, so in every hour they differ by their
-own price and latency alone. What a run costs at least is the least an offer asks for itself plus what the group's hours
-cost in the window of the ask. To stop at such a bound is exact: the threshold algorithm (Fagin, Lotem, Naor 2003).
+All offers of a group lie in one grid zone and have one hardware class, power and greenness, so in every hour they
+differ by their own price and latency alone. What a run costs at least is the least an offer asks for itself plus what
+the group's hours cost in the window of the ask. To stop at such a bound is exact: the threshold algorithm (Fagin,
+Lotem, Naor 2003).
 """
 
 from typing import NamedTuple
@@ -12,7 +13,6 @@ import numpy as np
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.market import Bools, Ints
 from scheduler.core.tables import CARBON, PF_MILLI, PRICE, SHARE, WATTS, Shelf, Table, Tastes
-from scheduler.core.types import HOUR_S
 
 PPM = 10**6
 MG_PER_KG_KW = 10**9
@@ -26,17 +26,10 @@ class Lists(NamedTuple):
     beyond: Ints
     offer: Ints  # within an entry by `own`
     own: Ints  # least mm per unit-hour that an offer asks for itself: price and latency
-    shared: Ints  # [entries, hours + 1] running sum of what the hours cost at least: green and carbon, mm per unit-hour
-    share: Ints  # [entries, hours + 1] running sum of the highest share, ppm
+    shared: Ints  # [entries, hours + 1] running sum of what the hours cost for green and carbon, mm per unit-hour
+    share: Ints  # [entries, hours + 1] running sum of the share, ppm
     least: Ints  # [entries] the cheapest offer in the cheapest hour, mm per unit-hour
     pf_milli: Ints  # [entries]
-
-
-class Envelope(NamedTuple):
-    """Per group and hour the highest share and the lowest intensity of its offers; they differ only by evidence."""
-
-    share: Ints  # [groups, hours]
-    intensity: Ints
 
 
 def lists_of(table: Table) -> Lists:
@@ -46,17 +39,16 @@ def lists_of(table: Table) -> Lists:
     counts = table.masks.sum(axis=1)[tastes.mask]
     kinds, first, beyond, offers, own = _entries(shelf, tastes, table.masks, cheapest, table.free_ms, int(counts.sum()))
     heads = offers[first]
-    pf_milli, watts = shelf.facts[PF_MILLI, heads], shelf.facts[WATTS, heads]
-    envelope = envelope_of(shelf)
-    shared = _shared(envelope, tastes, kinds, shelf.group[heads], pf_milli, watts)
+    pf_milli = shelf.facts[PF_MILLI, heads]
+    shared = _shared(shelf, tastes, kinds, heads)
     least = own[first] + np.diff(shared, axis=1).min(axis=1, initial=1 << 40)
     order = np.lexsort((least * 1000 // pf_milli, kinds))
     begin = np.searchsorted(kinds, np.arange(tastes.mask.size + 1))
     share = np.zeros_like(shared)
-    np.cumsum(envelope.share[shelf.group[heads]], axis=1, out=share[:, 1:])
-    entries = (first, beyond), (shared, share, least, pf_milli)
-    (first, beyond), rest = (tuple(each[order] for each in part) for part in entries)
-    return Lists(begin, first, beyond, offers, own, *rest)
+    np.cumsum(shelf.values[SHARE, heads, :-1], axis=1, out=share[:, 1:])
+    return Lists(
+        begin, first[order], beyond[order], offers, own, shared[order], share[order], least[order], pf_milli[order]
+    )
 
 
 @compiled
@@ -96,38 +88,11 @@ def latency_cost(shelf: Shelf, tastes: Tastes, kind: int, offer: int, free_ms: i
     return tastes.latency_value[kind] * shelf.facts[PF_MILLI, offer] // 1000 * charged
 
 
-def envelope_of(shelf: Shelf) -> Envelope:
-    """The best hours of each group."""
-    groups, hours = int(shelf.group.max(initial=-1)) + 1, shelf.began.shape[1]
-    envelope = Envelope(np.zeros((groups, hours), dtype=np.int64), np.full((groups, hours), 1 << 40, dtype=np.int64))
-    np.maximum.at(envelope.share, shelf.group, shelf.values[SHARE, :, :-1])
-    np.minimum.at(envelope.intensity, shelf.group, shelf.values[CARBON, :, :-1])
-    return envelope
-
-
-def _shared(envelope: Envelope, tastes: Tastes, kinds: Ints, groups: Ints, pf_milli: Ints, watts: Ints) -> Ints:
-    """[entries, hours + 1] running sums of the least hourly cost of green and carbon."""
-    green = (tastes.green_value[kinds] * pf_milli // 1000)[:, None] * (PPM - envelope.share[groups]) // PPM
-    carbon = (tastes.carbon_price[kinds] * watts)[:, None] * envelope.intensity[groups] // MG_PER_KG_KW
-    sums = np.zeros((kinds.size, envelope.share.shape[1] + 1), dtype=np.int64)
-    np.cumsum(green + carbon, axis=1, out=sums[:, 1:])
+def _shared(shelf: Shelf, tastes: Tastes, kinds: Ints, heads: Ints) -> Ints:
+    """[entries, hours + 1] running sums of the hourly cost of green and carbon; `heads` is an offer of each entry."""
+    hours = shelf.values[:, heads, :-1]
+    green = (tastes.green_value[kinds] * shelf.facts[PF_MILLI, heads] // 1000)[:, None]
+    carbon = (tastes.carbon_price[kinds] * shelf.facts[WATTS, heads])[:, None]
+    sums = np.zeros((kinds.size, hours.shape[2] + 1), dtype=np.int64)
+    np.cumsum(green * (PPM - hours[SHARE]) // PPM + carbon * hours[CARBON] // MG_PER_KG_KW, axis=1, out=sums[:, 1:])
     return sums
-
-
-@lean
-def hour_costs(
-    values: Ints, offer: int, latency: int, green: int, carbon: int, first: int, beyond: int, scratch: Ints
-) -> None:
-    """Fill row 0 of `scratch` with the cost of a unit-hour of `offer` in [first, beyond), row 1 with its running sum.
-
-    hour_cost of matching.md, section 1: `latency`, `green` and `carbon` are what an ask pays an offer of this speed and
-    power for its way, for a wholly grey hour, and for 10^9 mg/kWh.
-    """
-    scratch[1, first] = 0
-    for hour in range(first, beyond):
-        cost = values[PRICE, offer, hour] + latency + green * (PPM - values[SHARE, offer, hour]) // PPM
-        if carbon:
-            cost += carbon * values[CARBON, offer, hour] // MG_PER_KG_KW
-        scratch[0, hour] = cost
-        scratch[1, hour + 1] = scratch[1, hour] + cost * HOUR_S
-    scratch[0, beyond] = 0

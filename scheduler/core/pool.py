@@ -7,10 +7,20 @@ import numpy.typing as npt
 
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.market import Ints
-from scheduler.core.room import Room, may_hold, need_of, only
-from scheduler.core.scan import Facts, facts_admit, least_shared, new_scratch, run_on, starts_of, wish_of
+from scheduler.core.room import Room, find_open, has, only
+from scheduler.core.scan import (
+    Facts,
+    Scratch,
+    facts_admit,
+    new_scratch,
+    price_starts,
+    price_waits,
+    run_on,
+    starts_of,
+    wish_of,
+)
 from scheduler.core.tables import FAR
-from scheduler.core.worth import BEYOND, FIELDS, FIRST, NUMBER, OFFER, UTILITY, value_of, worth_at
+from scheduler.core.worth import BEYOND, FIELDS, FIRST, NUMBER, OFFER, RUN_COST, UTILITY, value_of, worth_at
 
 Shorts = npt.NDArray[np.int16]
 Halves = npt.NDArray[np.int32]
@@ -25,6 +35,7 @@ class Pool(NamedTuple):
     first: Shorts  # hours touched: [first, beyond)
     beyond: Shorts
     utility: Ints
+    run_cost: Ints
     dropped: Ints
 
 
@@ -41,7 +52,7 @@ def pool_of(facts: Facts, room: Room, reach: Ints, most: int) -> Pool:
     size = asks * min(most, width)
     pool = Pool(
         np.zeros(asks + 1, np.int64), np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.int16),
-        np.empty(size, np.int16), np.empty(size, np.int64), np.zeros(asks, np.int64),
+        np.empty(size, np.int16), np.empty(size, np.int64), np.empty(size, np.int64), np.zeros(asks, np.int64),
     )  # fmt: skip
     found, scratch = np.empty((width, FIELDS), dtype=np.int64), new_scratch(facts)
     for ask in range(asks):
@@ -68,23 +79,27 @@ def widest(facts: Facts) -> int:
 
 
 @lean
-def find_all(facts: Facts, ask: int, room: Room, at_once: bool, scratch: Ints, found: Ints) -> int:
+def find_all(facts: Facts, ask: int, room: Room, at_once: bool, scratch: Scratch, found: Ints) -> int:
     """Fill `found` with the row of every column of `ask`; their number."""
-    lists, bounds, wish, kind, count = facts.lists, facts.asks.bounds, wish_of(facts, ask), facts.asks.kind[ask], 0
+    lists, wish, kind, count = facts.lists, wish_of(facts, ask), facts.asks.kind[ask], 0
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
-        run_s = run_on(facts, ask, lists.offer[lists.first[entry]])
-        starts, value = starts_of(facts, ask, run_s), value_of(facts, ask, run_s, lists.pf_milli[entry])
+        head, pf_milli = lists.offer[lists.first[entry]], lists.pf_milli[entry]
+        run_s = run_on(facts, ask, head)
+        starts, value = starts_of(facts, ask, run_s), value_of(facts, ask, run_s, pf_milli)
         if at_once:
             starts = only(starts, starts.odd)
         if starts.low > starts.high or starts.low < 0:
             continue
-        if least_shared(lists.shared, lists.share, entry, wish, starts, lists.pf_milli[entry]) == FAR:
+        price_waits(wish, starts, pf_milli, scratch)
+        if price_starts(lists, entry, wish, starts, scratch) == FAR:
             continue
-        need = need_of(wish.units, starts)
+        begin = room.begin[facts.shelf.group[head]]
+        if not find_open(room, facts.shelf.group[head], wish.units, starts, scratch.bits):
+            continue
         for place in range(lists.first[entry], lists.beyond[entry]):
             offer = lists.offer[place]
-            if may_hold(room, need, offer) and facts_admit(facts, wish, offer):
-                count = worth_at(facts.shelf, bounds, wish, offer, value, starts, room.free, scratch, found, count)
+            if has(scratch.bits.some, 0, offer - begin) and facts_admit(facts, wish, offer):
+                count = worth_at(facts, wish, offer, value, starts, room, scratch, found, count)
     return count
 
 
@@ -97,6 +112,6 @@ def keep(pool: Pool, at: int, ask: int, found: Ints, count: int, threshold: int,
             pool.dropped[ask] = max(pool.dropped[ask], found[row, UTILITY])
             continue
         pool.offer[at], pool.number[at], pool.utility[at] = found[row, OFFER], found[row, NUMBER], found[row, UTILITY]
-        pool.first[at], pool.beyond[at] = found[row, FIRST], found[row, BEYOND]
+        pool.first[at], pool.beyond[at], pool.run_cost[at] = found[row, FIRST], found[row, BEYOND], found[row, RUN_COST]
         at += 1
     return at

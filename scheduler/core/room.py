@@ -1,4 +1,4 @@
-"""What is left of the offers while a round takes it, with the hours in which each is open as bits."""
+"""What is left of the offers while a round takes it, with a bit per offer and hour that tells where units are free."""
 
 from typing import NamedTuple
 
@@ -10,18 +10,29 @@ from scheduler.core.market import Ints
 from scheduler.core.types import HOUR_S
 
 Words = npt.NDArray[np.uint64]
-Shorts = npt.NDArray[np.int16]
-SIZES = 8  # openings are kept per number of units up to here; a larger ask needs at least as much
-BITS = 64
-ONE, FULL = np.uint64(1), np.uint64(2**64 - 1)
+SIZES = 8  # bits are kept per number of units up to here; a larger ask needs at least as much
+BITS, SHIFT = 64, 6
+ONE, NONE, FULL = np.uint64(1), np.uint64(0), np.uint64(2**64 - 1)
 
 
 class Room(NamedTuple):
-    """Units free per hour, and for each number of units up to SIZES the hours in which an offer is open."""
+    """Units free per hour, and which offers of a group have them: sixty-four offers are looked at in one step.
+
+    The bits of a group are a block [SIZES, hours, words], offer `begin[group] + n` being bit n of its words.
+    """
 
     free: Ints  # [offers, hours]
-    open: Words  # [SIZES, offers, words] a bit per hour, and one word more
-    longest: Shorts  # [SIZES, offers] most open hours in a row
+    open: Words
+    block: Ints  # [groups + 1] where the block of a group begins in `open`
+    begin: Ints  # [groups + 1] the first offer of each group
+
+
+class Bits(NamedTuple):
+    """Which offers of a group are open to an ask."""
+
+    open: Words  # [starts, words] through each start
+    some: Words  # [words] through one start at least
+    spare: Words  # as large as `open`
 
 
 class Starts(NamedTuple):
@@ -41,17 +52,6 @@ class Starts(NamedTuple):
     odd_skipped: int  # seconds of that hour gone by
     odd_stop: int  # the hour in which its run ends
     odd_rest: int  # seconds run in that hour
-
-
-class Need(NamedTuple):
-    """Hours in a row with units free, from one of some starts on."""
-
-    size: int  # row of the openings
-    touched: int  # hours in a row
-    word: int  # where the first start lies
-    shift: np.uint64
-    among: np.uint64  # a bit per start
-    one_word: bool  # whether all hours that count fit a word; else only the longest opening is looked at
 
 
 @lean
@@ -77,60 +77,122 @@ def start_of(starts: Starts, number: int, first_s: int) -> int:
     return starts.odd_s if number == starts.odd else first_s + HOUR_S * number
 
 
+@lean
+def words_of(room: Room, group: int) -> int:
+    """How many words hold a bit for each offer of `group`."""
+    return (room.begin[group + 1] - room.begin[group] + BITS - 1) // BITS
+
+
 @compiled
-def open_room(free: Ints) -> Room:
-    """`free` with its openings."""
-    offers, hours = free.shape
-    words = hours // BITS + 2
-    room = Room(free, np.zeros((SIZES, offers, words), np.uint64), np.zeros((SIZES, offers), np.int16))
-    for offer in range(offers):
-        note_openings(room, offer)
+def new_bits(begin: Ints, starts: int) -> Bits:
+    """Room for `starts` starts on any group."""
+    words = 1 + (begin[1:] - begin[:-1]).max() // BITS if begin.size > 1 else 1
+    return Bits(
+        np.zeros(starts * words, np.uint64), np.zeros(words, np.uint64), np.zeros(starts * words, np.uint64)
+    )  # fmt: skip
+
+
+@compiled
+def open_room(free: Ints, begin: Ints) -> Room:
+    """`free` with its bits; `begin` says where the offers of each group begin."""
+    groups, hours = begin.size - 1, free.shape[1]
+    block = np.zeros(groups + 1, dtype=np.int64)
+    for group in range(groups):
+        block[group + 1] = block[group] + SIZES * hours * ((begin[group + 1] - begin[group] + BITS - 1) // BITS)
+    room = Room(free, np.zeros(block[groups], dtype=np.uint64), block, begin)
+    for group in range(groups):
+        for offer in range(begin[group], begin[group + 1]):
+            note_hours(room, group, offer, 0, hours)
     return room
 
 
 @lean
-def note_openings(room: Room, offer: int) -> None:
-    """Find the openings of `offer` anew."""
-    hours = room.free.shape[1]
-    for size in range(SIZES):
-        longest, stay, word = 0, 0, np.uint64(0)
-        for hour in range(hours):
-            if room.free[offer, hour] > size:
-                stay += 1
-                word |= ONE << np.uint64(hour % BITS)
-                longest = max(longest, stay)
-            else:
-                stay = 0
-            if hour % BITS == BITS - 1 or hour == hours - 1:
-                room.open[size, offer, hour // BITS] = word
-                word = np.uint64(0)
-        room.longest[size, offer] = longest
+def note_hours(room: Room, group: int, offer: int, first: int, beyond: int) -> None:
+    """Set the bits of `offer` in [first, beyond) as its free units say."""
+    words, place = words_of(room, group), offer - room.begin[group]
+    bit = ONE << np.uint64(place % BITS)
+    for hour in range(first, beyond):
+        units, at = room.free[offer, hour], room.block[group] + hour * words + place // BITS
+        for size in range(SIZES):
+            row = at + size * room.free.shape[1] * words
+            room.open[row] = room.open[row] | bit if units > size else room.open[row] & ~bit
 
 
 @lean
-def need_of(units: int, starts: Starts) -> Need:
-    """What `starts` needs of an offer, as far as a word of hours can tell."""
-    touched = starts.whole + (starts.part > 0)  # an odd start touches no fewer
-    count = starts.high - starts.low + 1
-    one_word = touched + count - 1 <= BITS
-    hour = span_of(starts, starts.low)[0]
-    among = FULL >> np.uint64(BITS - count) if one_word else FULL
-    return Need(min(units, SIZES) - 1, touched, hour // BITS, np.uint64(hour % BITS), among, one_word)
+def find_open(room: Room, group: int, units: int, starts: Starts, bits: Bits) -> bool:
+    """Whether any offer of `group` stays open through any start, and which ones do: `bits` is filled.
+
+    Beyond SIZES units a bit says only that SIZES are free.
+    """
+    words, hours = words_of(room, group), room.free.shape[1]
+    rows = room.block[group] + (min(units, SIZES) - 1) * hours * words
+    number, filled = starts.low, 0
+    if number == starts.odd:
+        for word in range(words):
+            bits.open[word] = FULL
+        for hour in range(starts.odd_first, starts.odd_stop + (starts.odd_rest > 0)):
+            for word in range(words):
+                bits.open[word] &= room.open[rows + hour * words + word]
+        number, filled = number + 1, words
+    if number <= starts.high:
+        count, touched = starts.high - number + 1, starts.whole + (starts.part > 0)
+        until = rows + (number + count + touched - 1) * words
+        follow(room.open[rows + number * words : until], words, touched, bits.open[filled:], bits.spare)
+    return gather(bits.open[: (starts.high - starts.low + 1) * words], words, bits.some)
 
 
 @lean
-def may_hold(room: Room, need: Need, offer: int) -> bool:
-    """Whether `offer` may stay open long enough from some start on; False is sure."""
-    if room.longest[need.size, offer] < need.touched:
-        return False
-    if not need.one_word:
-        return True
-    bits = room.open[need.size, offer, need.word] >> need.shift
-    if need.shift:
-        bits |= room.open[need.size, offer, need.word + 1] << (np.uint64(BITS) - need.shift)
-    done = 1
-    while done < need.touched:  # the bits at which that many set bits in a row begin, by doubling
-        step = min(done, need.touched - done)
-        bits &= bits >> np.uint64(step)
-        done += step
-    return (bits & need.among) != 0
+def follow(open_in: Words, words: int, touched: int, found: Words, spare: Words) -> None:
+    """Fill `found` [starts, words] with the offers open for `touched` hours in a row, of `open_in` [hours, words].
+
+    Hours in a row are joined by doubling. The two buffers take turns, which lets the compiler join many words at once.
+    """
+    span = size = open_in.size
+    join(open_in[:span], open_in[:span], found)
+    done, turned = 1, False
+    while done < touched:
+        step = min(done, touched - done)
+        size = span - (done + step - 1) * words
+        if turned:
+            join(spare[:size], spare[step * words :], found)
+        else:
+            join(found[:size], found[step * words :], spare)
+        done, turned = done + step, not turned
+    if turned:
+        join(spare[:size], spare[:size], found)
+
+
+@lean
+def join(some: Words, others: Words, into: Words) -> None:
+    """Write what is set in both, as far as `some` goes."""
+    for place in range(some.size):
+        into[place] = some[place] & others[place]
+
+
+@lean
+def gather(found: Words, words: int, some: Words) -> bool:
+    """Join the rows of `found` [starts, words] in `some`; whether any bit is set."""
+    total = NONE
+    for word in range(words):
+        some[word] = NONE
+    for place in range(0, found.size, words):
+        for word in range(words):
+            some[word] |= found[place + word]
+    for word in range(words):
+        total |= some[word]
+    return total != NONE
+
+
+@lean
+def has(bits: Words, at: int, place: int) -> bool:
+    """Whether bit `place` is set in the words from `at` on."""
+    return (bits[at + (place >> SHIFT)] >> np.uint64(place & (BITS - 1))) & ONE != NONE
+
+
+@lean
+def has_units(free: Ints, offer: int, first: int, beyond: int, units: int) -> bool:
+    """Whether every hour in [first, beyond) has the units."""
+    for hour in range(first, beyond):  # noqa: SIM110 - the compiler knows no generators in all()
+        if free[offer, hour] < units:
+            return False
+    return True

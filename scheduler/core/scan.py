@@ -4,12 +4,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scheduler.core.bounds import facts_fit, hours_fit
+from scheduler.core.bounds import facts_fit, hours_fit, span_total
 from scheduler.core.compiled import compiled, lean
-from scheduler.core.lists import Lists, hour_costs
+from scheduler.core.lists import Lists, latency_cost
 from scheduler.core.market import Ints
-from scheduler.core.room import Room, Starts, may_hold, need_of, span_of, start_of
-from scheduler.core.tables import FAR, NOW, PF_MILLI, RENEWABLE, WATTS, Asks, Shelf, Tastes
+from scheduler.core.room import (
+    SIZES,
+    Bits,
+    Room,
+    Starts,
+    find_open,
+    has,
+    has_units,
+    new_bits,
+    span_of,
+    start_of,
+    words_of,
+)
+from scheduler.core.tables import FAR, NOW, PF_MILLI, PRICE, RENEWABLE, Asks, Shelf, Tastes
 from scheduler.core.types import DUE_HORIZON_S, HOUR_S, START_MARGIN_S
 
 PFLOP_HOUR = 1000 * HOUR_S
@@ -46,6 +58,15 @@ class Column(NamedTuple):
     z: int
 
 
+class Scratch(NamedTuple):
+    """Of one ask on one group, by start: what all offers of the group cost alike, and which are open."""
+
+    costs: Ints  # [starts] green and carbon, mm x seconds per unit-hour; FAR where too little is renewable
+    waits: Ints  # [starts] at least what waiting costs, likewise
+    shares: Ints  # [starts] ppm x seconds
+    bits: Bits
+
+
 class Wish(NamedTuple):
     """What an ask wants of every offer alike."""
 
@@ -72,23 +93,37 @@ def no_column() -> Column:
 
 
 @compiled
-def new_scratch(facts: Facts) -> Ints:
-    """Room for the hourly costs of one offer and their running sum."""
-    return np.zeros((2, facts.shelf.values.shape[2] + 1), dtype=np.int64)
+def new_scratch(facts: Facts) -> Scratch:
+    """Room for every start on one group."""
+    starts = facts.shelf.values.shape[2] + 1
+    return Scratch(
+        np.zeros(starts, np.int64), np.zeros(starts, np.int64), np.zeros(starts, np.int64),
+        new_bits(facts.shelf.begin, starts),
+    )  # fmt: skip
 
 
 @lean
-def best_column(facts: Facts, ask: int, room: Room, scratch: Ints) -> tuple[Column, int]:
+def best_column(facts: Facts, ask: int, room: Room, scratch: Scratch) -> tuple[Column, int]:
     """The column of `ask` that it likes best among those with units free, and how many offers were examined."""
     lists, kind, wish = facts.lists, facts.asks.kind[ask], wish_of(facts, ask)
-    best, examined, starts = no_column(), 0, starts_of(facts, ask, run_on(facts, ask, 0))
+    best, examined, starts, waits_of = no_column(), 0, starts_of(facts, ask, run_on(facts, ask, 0)), 0
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
         run_s, pf_milli = run_on(facts, ask, lists.offer[lists.first[entry]]), lists.pf_milli[entry]
         if run_s != starts.run_s:
-            starts = starts_of(facts, ask, run_s)
-        if starts.low > starts.high or lists.least[entry] * run_s >= dearest(wish, best, run_s, pf_milli):
+            starts, waits_of = starts_of(facts, ask, run_s), 0
+        most = dearest(wish, best, run_s, pf_milli)
+        if starts.low > starts.high or lists.least[entry] * run_s >= most:
             continue
-        shared = least_shared(lists.shared, lists.share, entry, wish, starts, pf_milli)
+        if waits_of != pf_milli:
+            price_waits(wish, starts, pf_milli, scratch)
+            waits_of = pf_milli
+        shared = price_starts(lists, entry, wish, starts, scratch)
+        if shared == FAR or lists.own[lists.first[entry]] * run_s + shared >= most:
+            continue
+        group = facts.shelf.group[lists.offer[lists.first[entry]]]
+        if not find_open(room, group, wish.units, starts, scratch.bits):
+            continue
+        shared = cheapest_open(starts, words_of(room, group), scratch)
         if shared < FAR:
             best, looked = best_in(facts, wish, entry, shared, starts, room, scratch, best)
             examined += looked
@@ -97,19 +132,20 @@ def best_column(facts: Facts, ask: int, room: Room, scratch: Ints) -> tuple[Colu
 
 @lean
 def best_in(
-    facts: Facts, wish: Wish, entry: int, shared: int, starts: Starts, room: Room, scratch: Ints, best: Column
+    facts: Facts, wish: Wish, entry: int, shared: int, starts: Starts, room: Room, scratch: Scratch, best: Column
 ) -> tuple[Column, int]:
     """`best` or a better column in a group whose hours cost at least `shared`, and how many offers were examined."""
     lists, examined = facts.lists, 0
-    most, need = dearest(wish, best, starts.run_s, lists.pf_milli[entry]), need_of(wish.units, starts)
+    most = dearest(wish, best, starts.run_s, lists.pf_milli[entry])
+    begin = room.begin[facts.shelf.group[lists.offer[lists.first[entry]]]]
     for place in range(lists.first[entry], lists.beyond[entry]):
         if lists.own[place] * starts.run_s + shared >= most:
             break  # as would all behind it
         offer = lists.offer[place]
-        if not may_hold(room, need, offer) or not facts_admit(facts, wish, offer):
+        if not has(scratch.bits.some, 0, offer - begin) or not facts_admit(facts, wish, offer):
             continue
         examined += 1
-        best = best_on(facts.shelf, facts.asks.bounds, wish, offer, starts, room.free, scratch, best, most)
+        best = best_on(facts, wish, offer, starts, room, scratch, best, most)
         most = dearest(wish, best, starts.run_s, lists.pf_milli[entry])
     return best, examined
 
@@ -176,75 +212,107 @@ def starts_of(facts: Facts, ask: int, run_s: int) -> Starts:
 
 
 @lean
-def least_shared(sums: Ints, shares: Ints, entry: int, wish: Wish, starts: Starts, pf_milli: int) -> int:
-    """What green, carbon and waiting cost at least in the hours of a group, mm x seconds, over all starts.
-
-    Starts whose hours are not renewable enough do not count; FAR when none is left.
-    """
-    least, waiting = FAR, wish.waiting_value * pf_milli // 1000 * starts.run_s
-    least_share = wish.least_share * starts.run_s
+def price_waits(wish: Wish, starts: Starts, pf_milli: int, scratch: Scratch) -> None:
+    """Write at least what waiting for each start costs: a division would take longer than all the rest of a scan."""
+    waiting = wish.waiting_value * pf_milli // 1000 * starts.run_s / HOUR_S**2
     for number in range(starts.low, starts.high + 1):
-        first, skipped, stop, rest = span_of(starts, number)
-        if least_share > 0 and _sum(shares, entry, first, skipped, stop, rest) < least_share:
-            continue
-        spent = _sum(sums, entry, first, skipped, stop, rest)
-        if waiting and spent < least:
-            start = start_of(starts, number, wish.first_s)
-            spent += waiting * max(0, start - wish.ready_s) // HOUR_S**2 * HOUR_S
-        least = min(least, spent)
+        late = max(0, start_of(starts, number, wish.first_s) - wish.ready_s)
+        scratch.waits[number - starts.low] = max(0, int(waiting * late) - 1) * HOUR_S
+
+
+@lean
+def price_starts(lists: Lists, entry: int, wish: Wish, starts: Starts, scratch: Scratch) -> int:
+    """Write what green and carbon cost from each start on; the least of that and the waiting already written.
+
+    Starts whose hours are not renewable enough cost FAR; so does the least when none is left.
+    """
+    count, costs = starts.high - starts.low + 1, scratch.costs
+    sum_starts(lists.shared[entry], starts, costs)
+    if wish.least_share > 0:
+        sum_starts(lists.share[entry], starts, scratch.shares)
+        for row in range(count):
+            if scratch.shares[row] < wish.least_share * starts.run_s:
+                costs[row] = FAR
+    least = FAR
+    for row in range(count):
+        least = min(least, costs[row] + scratch.waits[row])
     return least
 
 
 @lean
-def _sum(sums: Ints, entry: int, first: int, skipped: int, stop: int, rest: int) -> int:
-    """Value x seconds from `skipped` seconds into hour `first` to `rest` seconds into hour `stop`."""
-    total = (sums[entry, stop] - sums[entry, first]) * HOUR_S
-    if skipped:
-        total -= (sums[entry, first + 1] - sums[entry, first]) * skipped
-    if rest:
-        total += (sums[entry, stop + 1] - sums[entry, stop]) * rest
-    return total
+def sum_starts(until: Ints, starts: Starts, into: Ints) -> None:
+    """Write value x seconds of the run from each start on; `until` is the running sum of an hourly value."""
+    number, row = starts.low, 0
+    if number == starts.odd:
+        first, stop = starts.odd_first, starts.odd_stop
+        into[0] = (until[stop] - until[first]) * HOUR_S - (until[first + 1] - until[first]) * starts.odd_skipped
+        if starts.odd_rest:
+            into[0] += (until[stop + 1] - until[stop]) * starts.odd_rest
+        number, row = 1, 1
+    count, whole, part = starts.high - number + 1, starts.whole, starts.part
+    if count > 0:
+        after = until[number + whole + (part > 0) :]
+        sum_runs(until[number : number + count], until[number + whole :], after, part, into[row:])
 
 
 @lean
-def price_hours(shelf: Shelf, wish: Wish, offer: int, starts: Starts, scratch: Ints) -> None:
-    """Fill `scratch` with what the ask pays `offer` in every hour that a start can touch, and the running sum."""
-    pf_milli, milliseconds = shelf.facts[PF_MILLI, offer], shelf.latency[wish.place, offer]
-    charged = wish.charged_ms if milliseconds < 0 else max(0, milliseconds - wish.free_ms)
-    latency = wish.latency_value * pf_milli // 1000 * charged
-    green, carbon = wish.green_value * pf_milli // 1000, wish.carbon_price * shelf.facts[WATTS, offer]
-    begin, _, _, _ = span_of(starts, starts.low)
-    _, _, stop, rest = span_of(starts, starts.high)
-    hour_costs(shelf.values, offer, latency, green, carbon, begin, stop + (rest > 0), scratch)
+def sum_runs(before: Ints, whole: Ints, after: Ints, part: int, into: Ints) -> None:
+    """The same for starts an hour apart: the sums before each, after its whole hours, and after the hour begun."""
+    for place in range(before.size):
+        into[place] = (whole[place] - before[place]) * HOUR_S + (after[place] - whole[place]) * part
+
+
+@lean
+def cheapest_open(starts: Starts, words: int, scratch: Scratch) -> int:
+    """The least of what `price_starts` wrote over the starts through which some offer is open; FAR where none is."""
+    least = FAR
+    for row in range(starts.high - starts.low + 1):
+        if scratch.costs[row] + scratch.waits[row] < least:
+            for word in range(words):
+                if scratch.bits.open[row * words + word]:
+                    least = scratch.costs[row] + scratch.waits[row]
+                    break
+    return least
+
+
+@lean
+def own_cost(facts: Facts, wish: Wish, offer: int) -> int:
+    """mm per unit-hour for the way to `offer`."""
+    return latency_cost(facts.shelf, facts.tastes, facts.asks.kind[wish.ask], offer, wish.free_ms)
+
+
+@lean
+def waited(wish: Wish, pf_milli: int, run_s: int, start_s: int) -> int:
+    """mm per unit for the time from when the ask was ready."""
+    return wish.waiting_value * pf_milli // 1000 * run_s * max(0, start_s - wish.ready_s) // HOUR_S**2
 
 
 @lean
 def best_on(
-    shelf: Shelf, bounds: Ints, wish: Wish, offer: int, starts: Starts, free: Ints, scratch: Ints, best: Column,
-    most: int,
-) -> Column:  # fmt: skip
+    facts: Facts, wish: Wish, offer: int, starts: Starts, room: Room, scratch: Scratch, best: Column, most: int
+) -> Column:
     """`best`, or a better column on `offer` that costs less than `most`, has units free and keeps to every bound."""
-    price_hours(shelf, wish, offer, starts, scratch)
-    pf_milli, units, run_s = shelf.facts[PF_MILLI, offer], wish.units, starts.run_s
-    waiting = wish.waiting_value * pf_milli // 1000 * run_s
-    seen, shut = span_of(starts, starts.low)[0], -1  # hours looked at, and the last of them without the units
+    shelf, units, run_s = facts.shelf, wish.units, starts.run_s
+    pf_milli, group = shelf.facts[PF_MILLI, offer], shelf.group[offer]
+    words, place, latency = words_of(room, group), offer - room.begin[group], own_cost(facts, wish, offer) * run_s
     for number in range(starts.low, starts.high + 1):
+        row = number - starts.low
+        if scratch.costs[row] == FAR or not has(scratch.bits.open, row * words, place):
+            continue
         first, skipped, stop, rest = span_of(starts, number)
-        beyond = stop + (rest > 0)
-        while seen < beyond:
-            if free[offer, seen] < units:
-                shut = seen
-            seen += 1
-        spent = scratch[1, stop] - scratch[1, first] + scratch[0, stop] * rest - scratch[0, first] * skipped
-        if shut >= first or spent >= most:
+        spent = span_total(shelf, PRICE, offer, first, skipped, stop, rest) + latency + scratch.costs[row]
+        if spent + scratch.waits[row] >= most:
             continue
         start = start_of(starts, number, wish.first_s)
-        run_cost = spent // HOUR_S + waiting * max(0, start - wish.ready_s) // HOUR_S**2
+        run_cost = spent // HOUR_S + waited(wish, pf_milli, run_s, start)
         z = run_cost * PFLOP_HOUR // (run_s * pf_milli)
         if not better(shelf.rank, wish.by_start, z, start, offer, best):
             continue
+        beyond = stop + (rest > 0)
+        if units > SIZES and not has_units(room.free, offer, first, beyond, units):
+            continue
         if wish.bound & 2 and not hours_fit(
-            shelf, bounds, wish.ask, units, offer, run_s, first, skipped, stop, rest
+            shelf, facts.asks.bounds, wish.ask, units, offer, run_s, first, skipped, stop, rest
         ):  # fmt: skip
             continue
         best = Column(offer, start, run_s, first, beyond, run_cost, z)

@@ -1,6 +1,6 @@
 """A snapshot as the arrays that the compiled rounds read: offers with their hours, asks with their bounds."""
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -28,6 +28,7 @@ FAR = 1 << 62
 BALANCED, NOW = 0, 1
 WAITING_HOURS = 24
 T = TypeVar("T", bound=Hashable)
+Green = tuple[tuple[int, ...], tuple[int, ...]]  # hourly share, ppm, and intensity, mg/kWh
 
 
 class Shelf(NamedTuple):
@@ -42,7 +43,8 @@ class Shelf(NamedTuple):
     began: Ints  # [offers, hours] units free as the round began
     facts: Ints  # [fact, offers]
     latency: Ints  # [places, offers] ms; UNKNOWN where nobody measured it, and in row 0, which is no place
-    group: Ints  # [offers] offers of one zone, hardware class and power
+    group: Ints  # [offers] offers of one zone, hardware class, power and greenness
+    begin: Ints  # [groups + 1] the first offer of each group
     rank: Ints  # [offers] place by id, which breaks ties
 
 
@@ -115,7 +117,8 @@ class Numbering(Generic[T]):
 
 def table_of(snapshot: Snapshot) -> Table:
     """The arrays of `snapshot`. Raises ValueError for an unknown limit."""
-    market = Market(snapshot, by=lambda offer: (*group_of(offer), min(offer.price), offer.id))
+    greens = greens_of(snapshot)
+    market = Market(snapshot, by=lambda offer: (*group_of(offer, greens), min(offer.price), offer.id))
     asks = sorted(snapshot.asks, key=lambda ask: ask.id)
     kinds: Numbering[Hashable] = Numbering()
     firsts: list[Ask] = []
@@ -130,7 +133,7 @@ def table_of(snapshot: Snapshot) -> Table:
         now_s=snapshot.now_s,
         first_hour_s=snapshot.first_hour_s,
         free_ms=snapshot.reference.free_ms,
-        shelf=shelf_of(market, places),
+        shelf=shelf_of(market, places, greens),
         tastes=tastes_of(market, firsts, places, choices),
         asks=_asks(market, asks, firsts, kind),
         masks=masks_of(market, firsts, choices),
@@ -159,10 +162,11 @@ def likeness_of(ask: Ask, now_s: int) -> Hashable:
     )  # fmt: skip
 
 
-def shelf_of(market: Market, places: Iterable[str | None]) -> Shelf:
+def shelf_of(market: Market, places: Iterable[str | None], greens: Mapping[Green, int]) -> Shelf:
     """The offers of `market`, with their latency from each of `places`."""
     series = [market.series(name) for name in SERIES]
     groups: Numbering[Hashable] = Numbering()
+    group = _ints(groups.number(group_of(offer, greens)) for offer in market.offers)
     rank = np.empty(len(market.offers), dtype=np.int64)
     rank[sorted(range(rank.size), key=lambda number: market.offers[number].id)] = np.arange(rank.size)
     return Shelf(
@@ -172,14 +176,22 @@ def shelf_of(market: Market, places: Iterable[str | None]) -> Shelf:
         began=market.free.T.copy(),
         facts=np.array([market.column(name) for name in FACTS]),
         latency=np.array([market.latency(place) for place in places]),
-        group=_ints(groups.number(group_of(offer)) for offer in market.offers),
+        group=group,
+        begin=np.searchsorted(group, np.arange(len(groups) + 1)),
         rank=rank,
     )
 
 
-def group_of(offer: OfferFacts) -> tuple[str, str, int, int]:
+def greens_of(snapshot: Snapshot) -> dict[Green, int]:
+    """A number for each course of share and intensity, by the first offer, in the order of ids, that has it."""
+    offers = sorted(snapshot.offers, key=lambda offer: offer.id)
+    numbers: Numbering[Green] = Numbering((offer.share_ppm, offer.ci_mg) for offer in offers)
+    return {green: number for number, green in enumerate(numbers)}
+
+
+def group_of(offer: OfferFacts, greens: Mapping[Green, int]) -> tuple[str, str, int, int, int]:
     """What offers share that differ in no hour but by their own price and way."""
-    return offer.zone, offer.hardware, offer.pf_milli, offer.watts
+    return offer.zone, offer.hardware, offer.pf_milli, offer.watts, greens[offer.share_ppm, offer.ci_mg]
 
 
 def tastes_of(

@@ -2,26 +2,30 @@
 
 import numpy as np
 
-from scheduler.core.bounds import hours_fit
+from scheduler.core.bounds import hours_fit, span_total
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.market import Ints
-from scheduler.core.room import Room, Starts, may_hold, need_of, span_of, start_of
+from scheduler.core.room import SIZES, Room, Starts, find_open, has, has_units, span_of, start_of, words_of
 from scheduler.core.scan import (
     PFLOP_HOUR,
     Facts,
+    Scratch,
     Wish,
+    cheapest_open,
     facts_admit,
-    least_shared,
-    price_hours,
+    own_cost,
+    price_starts,
+    price_waits,
     run_on,
     starts_of,
+    waited,
     wish_of,
 )  # fmt: skip
-from scheduler.core.tables import FAR, PF_MILLI, Shelf
+from scheduler.core.tables import FAR, PF_MILLI, PRICE
 from scheduler.core.types import HOUR_S
 
-FIELDS = 5
-OFFER, NUMBER, FIRST, BEYOND, UTILITY = range(FIELDS)  # of a row that worth_at writes; NUMBER is that of the start
+FIELDS = 6
+OFFER, NUMBER, FIRST, BEYOND, UTILITY, RUN_COST = range(FIELDS)  # of a row that worth_at writes; NUMBER: of the start
 
 
 @compiled
@@ -41,7 +45,13 @@ def value_of(facts: Facts, ask: int, run_s: int, pf_milli: int) -> int:
 
 
 @lean
-def most_left(facts: Facts, ask: int, prices: Ints, room: Room, scratch: Ints, rows: Ints) -> int:
+def utility_of(value: int, units: int, run_cost: int) -> int:
+    """U of a column whose run costs `run_cost` mm per unit."""
+    return max(1, value - units * run_cost)
+
+
+@lean
+def most_left(facts: Facts, ask: int, prices: Ints, room: Room, scratch: Scratch, rows: Ints) -> int:
     """The most that a column of `ask` leaves of its utility after `prices`, mm; 0 where none leaves anything.
 
     `prices` [offers, hours + 1] is the running sum of mm per unit-hour, never negative: a column leaves at most what it
@@ -54,35 +64,31 @@ def most_left(facts: Facts, ask: int, prices: Ints, room: Room, scratch: Ints, r
         if run_s != starts.run_s:
             starts = starts_of(facts, ask, run_s)
         value = value_of(facts, ask, run_s, pf_milli)
-        if starts.low > starts.high or utility_of(value, wish.units, lists.least[entry] * run_s) <= most:
+        if starts.low > starts.high or utility_of(value, wish.units, lists.least[entry] * run_s // HOUR_S) <= most:
             continue
-        shared = least_shared(lists.shared, lists.share, entry, wish, starts, pf_milli)
-        if shared < FAR:
-            most = left_in(facts, wish, entry, value, shared, starts, prices, room, scratch, rows, most)
+        price_waits(wish, starts, pf_milli, scratch)
+        if price_starts(lists, entry, wish, starts, scratch) < FAR:
+            most = left_in(facts, wish, entry, value, starts, prices, room, scratch, rows, most)
     return most
 
 
 @lean
-def utility_of(value: int, units: int, spent: int) -> int:
-    """U of a column that costs `spent` mm x seconds per unit-hour."""
-    return max(1, value - units * (spent // HOUR_S))
-
-
-@lean
 def left_in(
-    facts: Facts, wish: Wish, entry: int, value: int, shared: int, starts: Starts, prices: Ints, room: Room,
-    scratch: Ints, rows: Ints, most: int,
+    facts: Facts, wish: Wish, entry: int, value: int, starts: Starts, prices: Ints, room: Room, scratch: Scratch,
+    rows: Ints, most: int,
 ) -> int:  # fmt: skip
     """`most`, or more if a column of one group leaves it."""
-    lists, need = facts.lists, need_of(wish.units, starts)
-    for place in range(lists.first[entry], lists.beyond[entry]):
-        if utility_of(value, wish.units, lists.own[place] * starts.run_s + shared) <= most:
+    lists, group = facts.lists, facts.shelf.group[facts.lists.offer[facts.lists.first[entry]]]
+    if not find_open(room, group, wish.units, starts, scratch.bits):
+        return most
+    shared = cheapest_open(starts, words_of(room, group), scratch)
+    for place in range(lists.first[entry], lists.beyond[entry] if shared < FAR else lists.first[entry]):
+        if utility_of(value, wish.units, (lists.own[place] * starts.run_s + shared) // HOUR_S) <= most:
             break  # as would all behind it
         offer = lists.offer[place]
-        if not may_hold(room, need, offer) or not facts_admit(facts, wish, offer):
+        if not has(scratch.bits.some, 0, offer - room.begin[group]) or not facts_admit(facts, wish, offer):
             continue
-        count = worth_at(facts.shelf, facts.asks.bounds, wish, offer, value, starts, room.free, scratch, rows, 0)
-        for row in range(count):
+        for row in range(worth_at(facts, wish, offer, value, starts, room, scratch, rows, 0)):
             paid = prices[offer, rows[row, BEYOND]] - prices[offer, rows[row, FIRST]]
             most = max(most, rows[row, UTILITY] - wish.units * paid)
     return most
@@ -90,31 +96,31 @@ def left_in(
 
 @lean
 def worth_at(
-    shelf: Shelf, bounds: Ints, wish: Wish, offer: int, value: int, starts: Starts, free: Ints, scratch: Ints,
-    rows: Ints, count: int,
+    facts: Facts, wish: Wish, offer: int, value: int, starts: Starts, room: Room, scratch: Scratch, rows: Ints,
+    count: int,
 ) -> int:  # fmt: skip
-    """Add to `rows`, behind the first `count`, a row for every column on `offer` that is open; the new count."""
-    price_hours(shelf, wish, offer, starts, scratch)
-    units, run_s = wish.units, starts.run_s
-    waiting = wish.waiting_value * shelf.facts[PF_MILLI, offer] // 1000 * run_s
-    seen, shut = span_of(starts, starts.low)[0], -1
+    """Add to `rows`, behind the first `count`, a row for every column on `offer` that is open; the new count.
+
+    `scratch` holds what `price_starts` and `find_open` say of the group.
+    """
+    shelf, units, run_s, group = facts.shelf, wish.units, starts.run_s, facts.shelf.group[offer]
+    words, place, pf_milli = words_of(room, group), offer - room.begin[group], shelf.facts[PF_MILLI, offer]
+    latency = own_cost(facts, wish, offer) * run_s
     for number in range(starts.low, starts.high + 1):
+        row = number - starts.low
+        if scratch.costs[row] == FAR or not has(scratch.bits.open, row * words, place):
+            continue
         first, skipped, stop, rest = span_of(starts, number)
         beyond = stop + (rest > 0)
-        while seen < beyond:
-            if free[offer, seen] < units:
-                shut = seen
-            seen += 1
-        if shut >= first:
+        if units > SIZES and not has_units(room.free, offer, first, beyond, units):
             continue
         if wish.bound & 2 and not hours_fit(
-            shelf, bounds, wish.ask, units, offer, run_s, first, skipped, stop, rest
+            shelf, facts.asks.bounds, wish.ask, units, offer, run_s, first, skipped, stop, rest
         ):  # fmt: skip
             continue
-        spent = scratch[1, stop] - scratch[1, first] + scratch[0, stop] * rest - scratch[0, first] * skipped
-        start = start_of(starts, number, wish.first_s)
-        run_cost = spent // HOUR_S + waiting * max(0, start - wish.ready_s) // HOUR_S**2
+        spent = span_total(shelf, PRICE, offer, first, skipped, stop, rest) + latency + scratch.costs[row]
+        run_cost = spent // HOUR_S + waited(wish, pf_milli, run_s, start_of(starts, number, wish.first_s))
         rows[count, OFFER], rows[count, NUMBER], rows[count, FIRST], rows[count, BEYOND] = offer, number, first, beyond
-        rows[count, UTILITY] = max(1, value - units * run_cost)
+        rows[count, UTILITY], rows[count, RUN_COST] = utility_of(value, units, run_cost), run_cost
         count += 1
     return count

@@ -272,11 +272,20 @@ def test_a_thousand_jobs_on_two_hundred_offers_are_placed_soundly():
     assert len(plan.placed) > 500
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_every_placement_among_more_offers_of_a_group_than_a_word_has_bits_is_the_best_that_was_left(seed):
+    assert_best_of_what_was_left(wide_market(seed))
+
+
 @pytest.mark.parametrize("seed", range(1, 7))
 @pytest.mark.parametrize("hours", [72, 169])
 def test_every_placement_of_a_long_market_is_the_best_that_was_left(seed, hours):
-    """Beyond a word of hours and the sizes kept apart, on what the placements before left, against every column."""
-    market = long_market(seed, hours)
+    """Beyond the sizes kept apart, with a week to start in and some hours of every offer taken."""
+    assert_best_of_what_was_left(long_market(seed, hours))
+
+
+def assert_best_of_what_was_left(market):
+    """Every placement against every column that the placements before it left."""
     asks, left = {each.id: each for each in market.asks}, Round(market)
 
     plan = match(market)
@@ -288,6 +297,24 @@ def test_every_placement_of_a_long_market_is_the_best_that_was_left(seed, hours)
         left.take_hours(placement)
     for refusal in plan.unplaced:
         assert ranking.rank_in(left, asks[refusal.ask], with_relax=False).ranked == ()
+
+
+def wide_market(seed):
+    """The offers of a long market, each fifteen times at its own price and mostly taken, in two groups."""
+    market, dice = long_market(seed, 72), random.Random(seed)
+    offers = tuple(
+        replace(
+            each, id=f"{each.id}{copy}",
+            price=tuple(price + 5000 * copy + dice.randrange(9000) for price in each.price),
+            free=tuple(dice.choice((0, 3)) if dice.random() < 0.4 else 3 for _ in each.free),
+            zone="z", hardware=("h", "g")[number % 2], pf_milli=989, share_ppm=market.offers[0].share_ppm,
+            ci_mg=market.offers[0].ci_mg,
+        )
+        for number, each in enumerate(market.offers)
+        for copy in range(15)
+    )  # fmt: skip
+    asks = [replace(each, units=min(each.units, 3), limits={}) for each in market.asks]
+    return replace(market, offers=offers, asks=tuple(asks))
 
 
 def long_market(seed, hours):

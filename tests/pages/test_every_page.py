@@ -67,7 +67,7 @@ def names(market: Instance) -> dict[str, str]:
     example = (CHECKOUT / "docs" / "examples" / "factorize.yaml").read_text()
     headers = {"Content-Type": "application/yaml", "Idempotency-Key": str(uuid.uuid4())}
     job = api.post("/jobs", content=example, headers=headers).json()["id"]
-    market.wait_for(lambda: api.get(f"/jobs/{job}").json()["state"] == "succeeded", "the job succeeds")
+    market.wait_for(lambda: api.get(f"/jobs/{job}").json()["state"] == "succeeded", "the job succeeds", within_s=240)
     mine = next(each["id"] for each in own if each["site"]["name"] == "This machine")
     return {"offer": offers[0]["id"], "own": mine, "job": job}
 
