@@ -7,11 +7,11 @@ FILL = """
     SELECT job.segment, job.buyer_id, today.day, sum(work_decayed(
         (allocation.units * hardware.pf_milli * CASE
             WHEN allocation.live THEN extract(epoch FROM allocation."end" - allocation.start)
-            WHEN attempt.reason IN (
+            WHEN attempt.started_at IS NULL OR attempt.reason IN (
                 'lease_lost', 'node_failed', 'agent_error', 'image_failed', 'input_missing', 'preempted'
             ) THEN 0
-            ELSE coalesce(greatest(0, extract(epoch FROM least(
-                attempt.ended_at - attempt.started_at, allocation."end" - allocation.start))), 0)
+            ELSE greatest(0, extract(epoch FROM least(
+                attempt.ended_at - attempt.started_at, allocation."end" - allocation.start)))
         END)::bigint,
         today.day - (allocation.created_at AT TIME ZONE 'UTC')::date))
     FROM scheduler_allocation AS allocation

@@ -3,8 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from scheduler.core import fairness
-from scheduler.core.fairness import Party, age_mm, overs, patience_s
+from scheduler.core.fairness import Party, age_mm, overs, patience_s, share_mm
 from scheduler.core.matching import match
 from scheduler.core.types import Ask, Placement, Snapshot
 from tests.core.market import HOUR, NOON, REFERENCE, offer
@@ -32,16 +31,22 @@ class Waiting:
 
 @dataclass
 class Exchange:
-    """One offer of `units`, all of them `busy` for so many hours at first; ordered by `now`, unix seconds."""
+    """One offer of `units`, all of them taken for `busy` hours at first.
+
+    Without `with_due` no job ever falls due, without `with_share` everybody counts alike: the controls of the tests.
+    """
 
     units: int
     busy: int = 0
     hours: int = 337
+    weights: dict[str, int] = field(default_factory=dict)
     with_due: bool = True
+    with_share: bool = True
     now: int = NOON
     queue: list[Waiting] = field(default_factory=list)
     known: dict[str, Waiting] = field(default_factory=dict)
     placed: dict[str, Placement] = field(default_factory=dict)
+    decided: dict[str, int] = field(default_factory=dict)
     used: Counter = field(default_factory=Counter)
     promised: Counter = field(default_factory=Counter)
 
@@ -51,7 +56,7 @@ class Exchange:
     def standings(self):
         """How far everybody with use or queued jobs is over its part."""
         names = {name for name, work in self.used.items() if work} | {each.organization for each in self.queue}
-        return overs({name: Party(self.used[name], 1) for name in sorted(names)})
+        return overs({name: Party(self.used[name], self.weights.get(name, 1)) for name in sorted(names)})
 
     def submit(self, name, organization, **fields):
         """Queue a job; when it is due is settled here."""
@@ -66,7 +71,7 @@ class Exchange:
         standings = self.standings()
         asks = [self._ask(each, standings) for each in self.queue]
         for placement in match(self._snapshot(asks)).placed:
-            self.placed[placement.ask] = placement
+            self.placed[placement.ask], self.decided[placement.ask] = placement, self.now
             self.promised.update(dict.fromkeys(placement.hours, placement.units))
             work = placement.units * (placement.end_s - placement.start_s)
             self.used[self.known[placement.ask].organization] += work
@@ -76,10 +81,11 @@ class Exchange:
             self.used = Counter({name: decayed(work, 1) for name, work in self.used.items()})
 
     def _over(self, each):
-        return each.fields.get("finish_by_s", self.now + 2 * HOUR) < self.now + each.fields["run_s"]
+        last = each.fields.get("finish_by_s")
+        return last is not None and last < self.now + each.fields["run_s"]
 
     def _ask(self, each, standings):
-        share = fairness.share_mm(p_mid=REFERENCE.p_mid, over=standings[each.organization])
+        share = share_mm(p_mid=REFERENCE.p_mid, over=standings[each.organization]) if self.with_share else 0
         age = age_mm(p_mid=REFERENCE.p_mid, waited_s=self.now - each.submitted)
         return Ask(
             id=each.id, submitted_s=each.submitted, due_s=each.due if self.with_due else None,
