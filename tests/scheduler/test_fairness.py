@@ -11,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Organization
+from marketplace.booking.hours import hours_by_day
+from marketplace.booking.services import take_hours
 from scheduler import recording
 from scheduler.attempts import end_attempt, mark_running
 from scheduler.core.fairness import WHOLE
 from scheduler.cycle import replay, run_round
 from scheduler.fairness import count_promises, read_overs
 from scheduler.jobfile import parse
-from scheduler.models import Attempt, MatchRound, SegmentUse
+from scheduler.models import Allocation, Attempt, Job, MatchRound, SegmentUse
 from scheduler.services import Actor, cancel_job, submit_job
 from tests.core.exchange import decayed
 from tests.market import NOON, make_organization
@@ -229,6 +231,22 @@ def test_of_two_jobs_alike_the_one_whose_organization_used_less_gets_the_last_un
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.state, second.state) == ("queued", "allocated")
+
+
+def test_a_due_job_of_any_length_gets_week_two_which_other_jobs_leave_alone(buyer):
+    offer = make_cpu_offer(units=1)
+    take_hours(offer=offer, wanted=hours_by_day(NOON, NOON + 200 * HOUR, 1), units=1)
+    due, other = (make_job(now=NOON, buyer=buyer, time_limit_s=36_000) for _ in range(2))
+    Job.objects.update(ask=due.ask | {"run_s": 36_000})
+    Job.objects.filter(pk=due.pk).update(due_at=NOON)
+
+    round_ = run_round(segment="cpu", now=NOON)
+
+    assert replay(MatchRound.objects.get(pk=round_.pk))
+    allocation = Allocation.objects.get()
+    assert (allocation.job, allocation.start) == (due, NOON + 200 * HOUR)
+    other.refresh_from_db()
+    assert (other.state, other.unplaced["code"]) == ("queued", "no_capacity")
 
 
 def test_a_round_asks_the_database_as_often_for_twenty_organizations_as_for_two():
