@@ -51,7 +51,7 @@ if admin.site.is_registered(mfa_admin.Authenticator):
 
 @admin.register(Organization)
 class OrganizationAdmin(ModelAdmin):  # type: ignore[misc]  # the package is untyped
-    list_display = ("name", "public_id", "country", "currency", "sample", "created_at")
+    list_display = ("name", "public_id", "country", "currency", "weight", "sample", "created_at")
     list_filter = ("sample", "country")
     search_fields = ("name", "public_id")
     readonly_fields = ("public_id", "sample", "created_at")

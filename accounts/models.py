@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -20,6 +21,8 @@ from accounts.querysets import (
     UserManager,
 )
 from marketplace.common.ids import PublicIdField
+
+HEAVIEST = 1000
 
 
 class Role(models.TextChoices):
@@ -87,6 +90,12 @@ class Organization(models.Model):
     country = models.CharField(max_length=2, blank=True)
     currency = models.CharField(max_length=3, default="USD")
     sample = models.BooleanField(default=False)
+    weight = models.PositiveSmallIntegerField(
+        _("weight"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(HEAVIEST)],
+        help_text=_("Its part of scarce hours: an organization of weight 2 may use twice as much as one of weight 1."),
+    )
     created_at = models.DateTimeField()
     members = models.ManyToManyField(User, through="Membership", related_name="organizations")
 
@@ -94,6 +103,9 @@ class Organization(models.Model):
 
     class Meta:
         ordering = ["name", "pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(weight__range=(1, HEAVIEST)), name="organization_weight_in_range"),
+        ]
 
     def __str__(self) -> str:
         return self.name

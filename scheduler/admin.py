@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.admin import LookOnly
+from scheduler.core.scoring import PFLOP_HOUR
 from scheduler.core.types import CORE_VERSION
 from scheduler.cycle import replay
-from scheduler.models import Agent, Allocation, Attempt, Job, Lease, MatchRound, SegmentReference
+from scheduler.models import Agent, Allocation, Attempt, Job, Lease, MatchRound, SegmentReference, SegmentUse
 from scheduler.recording import SnapshotGone
 
 
@@ -112,3 +113,21 @@ def told(round_: MatchRound) -> tuple[int, str]:
 class SegmentReferenceAdmin(LookOnly):
     list_display = ("segment", "day", "p_lo", "p_mid", "p_hi", "offers", "created_at")
     list_filter = ("segment", "day")
+
+
+@admin.register(SegmentUse)
+class SegmentUseAdmin(LookOnly):
+    list_display = ("segment", "organization", "weight", "pflop_hours", "day")
+    list_filter = ("segment",)
+    list_select_related = ("organization",)
+    search_fields = ("organization__name", "organization__public_id")
+
+    @admin.display(description=gettext_lazy("weight"), ordering="organization__weight")
+    def weight(self, row: SegmentUse) -> int:
+        """That of the organization, where it is changed."""
+        return row.organization.weight
+
+    @admin.display(description=gettext_lazy("PFLOP-hours"), ordering="work")
+    def pflop_hours(self, row: SegmentUse) -> str:
+        """Work in the unit of the buyers, to a thousandth."""
+        return f"{row.work / PFLOP_HOUR:,.3f}"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.db.models import BigIntegerField, Func, TextField
 from django.db.models.functions import Cast
 
+from scheduler.core.fairness import age_mm, share_mm
 from scheduler.core.types import Ask, LimitValue, Rates
 from scheduler.models import Job
 
@@ -45,9 +46,14 @@ def read_queue(*, segment: str, now: datetime, most: int) -> list[QueuedJob]:
     return list(map(QueuedJob._make, queue.values_list(*QUEUED, *TIMES)[:most]))
 
 
-def asks_of(jobs: Iterable[QueuedJob]) -> list[Ask]:
-    """The jobs as the core sees them; equal asks are read once and share what they state."""
+def asks_of(jobs: Iterable[QueuedJob], *, overs: Mapping[int, int], p_mid: int, now: datetime) -> list[Ask]:
+    """The jobs as the core sees them; equal asks are read once and share what they state.
+
+    `overs` says how far each buyer (its key) is over its part, ppm; `p_mid` is that of the segment's reference.
+    """
     stated: dict[str, dict[str, Any]] = {}
+    shares = {buyer: share_mm(p_mid=p_mid, over=over) for buyer, over in overs.items()}
+    now_s = seconds(now)
     asks = []
     for job in jobs:
         if job.ask_text not in stated:
@@ -60,6 +66,8 @@ def asks_of(jobs: Iterable[QueuedJob]) -> list[Ask]:
                 excluded_sites=tuple(job.excluded_sites),
                 start_after_s=job.start_after_s,
                 finish_by_s=job.finish_by_s,
+                age_mm=age_mm(p_mid=p_mid, waited_s=now_s - max(job.submitted_s, job.start_after_s or 0)),
+                share_mm=shares[job.buyer_id],
                 **stated[job.ask_text],
             )
         )

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from marketplace.booking.services import give_hours_back
 from marketplace.events.services import move
+from scheduler.fairness import give_work_back
 from scheduler.hints import wake
 from scheduler.models import Allocation, Attempt, Job, Lease
 from scheduler.states import ATTEMPT, JOB, RETRIED
@@ -44,7 +45,7 @@ def end_attempt(
     Lease.objects.filter(attempt=attempt, ended_at=None).update(ended_at=now)
     move_attempt(attempt, "ended", now=now, reason=reason, message=message[:400], exit_code=exit_code, ended_at=now)
     _move_on(job, attempt, reason, now)
-    release(attempt.allocation, now)
+    release(attempt, now)
     return job
 
 
@@ -58,13 +59,15 @@ def mark_running(*, attempt: Attempt, now: datetime, since: datetime | None = No
         move_job(attempt.job, "running", now=now, started_at=attempt.job.started_at or started)
 
 
-def release(allocation: Allocation, now: datetime) -> None:
-    """Give the rest of an allocation's hours back, once."""
+def release(attempt: Attempt, now: datetime) -> None:
+    """Give the rest of an ended attempt's hours back, and what it did not use of its buyer's part, once."""
+    allocation = attempt.allocation
     if Allocation.objects.filter(pk=allocation.pk, live=True).update(live=False, released_at=now) == 1:
         give_hours_back(
             offer=allocation.offer, start=allocation.start, end=allocation.end, units=allocation.units, now=now
         )
         bring_forward(allocation.offer.hardware.family, now)
+        give_work_back(attempt=attempt, now=now)
 
 
 def bring_forward(segment: str, now: datetime) -> None:

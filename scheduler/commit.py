@@ -21,6 +21,7 @@ from marketplace.events.services import Mover, move_many
 from scheduler.asks import QueuedJob, moment
 from scheduler.core.types import HOUR_S, Placement, Plan, Unplaced
 from scheduler.explaining import pending_reasons, refusal_as_json
+from scheduler.fairness import count_promises
 from scheduler.hints import wake_explaining
 from scheduler.models import Allocation, Attempt, Job, MatchRound
 from scheduler.snapshot import Shelf
@@ -157,8 +158,15 @@ def _write(grants: Sequence[Grant], round_: MatchRound, told: Mapping[str, dict[
         old="queued", to="allocated", model=Job, table=JOB, now=now,
         fields={"unplaced": None, "next_attempt_at": None},
     )  # fmt: skip
+    count_promises(segment=round_.segment, promised=map(_promised_work, grants), now=now)
     sites = sorted({each.offer.site.public_id for each in grants})
     transaction.on_commit(lambda: publish_many([(site, "work") for site in sites]))
+
+
+def _promised_work(grant: Grant) -> tuple[int, int]:
+    """(buyer's key, work) that a grant keeps from others."""
+    chosen = grant.placement
+    return grant.job.buyer_id, chosen.units * (chosen.end_s - chosen.start_s) * grant.offer.hardware.pf_milli
 
 
 ALLOCATED = (

@@ -19,10 +19,11 @@ from scheduler.commit import Outcome, commit_plan, nothing_new, postpone
 from scheduler.core import canonical, matching
 from scheduler.core.types import CORE_VERSION, Plan, Snapshot
 from scheduler.explaining import Explainer
+from scheduler.fairness import read_overs
 from scheduler.keeping import kept_shelf
 from scheduler.models import MatchRound, SegmentReference
 from scheduler.references import as_core, reference_of
-from scheduler.snapshot import take_snapshot
+from scheduler.snapshot import hours_for, take_snapshot
 
 LOCK_SPACE = 7_411
 BATCH = 1000
@@ -42,13 +43,16 @@ def run_round(*, segment: str, now: datetime, most: int = BATCH) -> MatchRound |
 
 def _round(segment: str, now: datetime, most: int) -> MatchRound | None:
     started = time.perf_counter()
-    queued = read_queue(segment=segment, now=now, most=most)
-    if not queued:
-        return None
-    reference = reference_of(segment, now)
     with transaction.atomic():
-        shelf = kept_shelf(segment=segment, now=now)
-    snapshot = take_snapshot(shelf=shelf, asks=asks_of(queued), reference=as_core(reference), now=now, mode="greedy")
+        queued = read_queue(segment=segment, now=now, most=most)
+        if not queued:
+            return None
+        reference = reference_of(segment, now)
+        overs = read_overs(segment=segment, buyers={job.buyer_id for job in queued}, now=now)
+        hours = hours_for(any_due=queued[0].due_s <= now.timestamp())
+        shelf = kept_shelf(segment=segment, now=now, hours=hours)
+    asks = asks_of(queued, overs=overs, p_mid=reference.p_mid, now=now)
+    snapshot = take_snapshot(shelf=shelf, asks=asks, reference=as_core(reference), now=now, mode="greedy", hours=hours)
     read = time.perf_counter()
     plan = matching.match(snapshot)
     decided = time.perf_counter()

@@ -32,7 +32,7 @@ MARK = """
     FROM catalog_latency AS latency JOIN catalog_place AS place ON place.id = latency.place_id
 """
 Mark = tuple[object, ...]
-_kept: dict[tuple[str, str], "Kept"] = {}
+_kept: dict[tuple[str, str, int], "Kept"] = {}
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Kept:
     reading: Reading
 
 
-def kept_shelf(*, segment: str, now: datetime) -> Shelf:
+def kept_shelf(*, segment: str, now: datetime, hours: int = HORIZON_HOURS) -> Shelf:
     """What `read_shelf` reads of the segment; facts that are as they were are the very same objects as last time."""
-    key = (str(connection.settings_dict["NAME"]), segment)
+    key = (str(connection.settings_dict["NAME"]), segment, hours)
     mark = _mark(segment, now)
     known = _kept.get(key)
-    reading = _again(known.reading, now) if known is not None and known.mark == mark else None
+    reading = _again(known.reading, now, hours) if known is not None and known.mark == mark else None
     if reading is None:
-        reading = read_all(now=now, families=[segment])
+        reading = read_all(now=now, families=[segment], hours=hours)
     _kept[key] = Kept(mark, reading)
     return reading.shelf
 
@@ -61,14 +61,14 @@ def _mark(segment: str, now: datetime) -> Mark:
         return (hour_floor(now), settings.FEE_BP, settings.TAX_BP, *cursor.fetchall())
 
 
-def _again(last: Reading, now: datetime) -> Reading | None:
+def _again(last: Reading, now: datetime, hours: int) -> Reading | None:
     """The last reading with the units of today; None when more than units has changed."""
     offers, first = last.shelf.offers, hour_floor(now)
-    window = hours_of(zones=last.zones, start=first, hours=HORIZON_HOURS, now=now)
+    window = hours_of(zones=last.zones, start=first, hours=hours, now=now)
     served = served_sites(now)
     if window is not last.window or served != last.served:
         return None
-    total, promised = hourly_units(offers=[offer.pk for offer in offers], first=first, hours=HORIZON_HOURS)
+    total, promised = hourly_units(offers=[offer.pk for offer in offers], first=first, hours=hours)
     facts = list(last.shelf.facts)
     for place in np.flatnonzero(_differ(total, last.total) | _differ(promised, last.promised)).tolist():
         free = (total[place] - promised[place]).tolist()

@@ -14,8 +14,10 @@ from marketplace.common.ids import new_id
 from marketplace.events.services import record
 from scheduler.asks import seconds
 from scheduler.attempts import end_attempt, move_job
+from scheduler.core.fairness import patience_s
 from scheduler.core.types import START_MARGIN_S
 from scheduler.errors import NeverFits
+from scheduler.fairness import enter, read_overs
 from scheduler.files import check_path
 from scheduler.hints import wake
 from scheduler.jobfile import JobFile, parse_tree
@@ -24,7 +26,6 @@ from scheduler.planning import never_fits
 from scheduler.requests import StoredAsk, ask_from_file, spec_from_file
 from scheduler.states import JOB
 
-MAX_WAIT = timedelta(hours=6)
 OWN_LIMITS = frozenset({"units", "start_after", "finish_by"})
 
 
@@ -55,18 +56,24 @@ def submit_job(
     refusal = never_fits(ask=ask, now=now, start_after=file.ask.start_after, finish_by=file.ask.finish_by)
     if refusal is not None:
         raise NeverFits(rejected=refusal["rejected"], relax=refusal["relax"])
-    submitted = max(now, file.ask.start_after or now)
     job = Job.objects.create(
         public_id=new_id("job"), buyer=actor.organization, created_by=actor.user, api_key=actor.api_key,
         name=file.name, file=dict(file.tree), spec=spec_from_file(file), ask=ask.as_json(), segment=ask.segment,
         units=ask.units, time_limit_s=ask.run_s, retries=file.ask.retries, start_after=file.ask.start_after,
-        finish_by=file.ask.finish_by, due_at=submitted + MAX_WAIT,
-        next_attempt_at=now, created_at=now,
+        finish_by=file.ask.finish_by, next_attempt_at=now, created_at=now,
+        due_at=_due_at(actor.organization, ask.segment, start_after=file.ask.start_after, now=now),
     )  # fmt: skip
     JobInput.objects.bulk_create(JobInput(job=job, upload=upload, path=path) for path, upload in inputs)
     record("job.queued", object_id=job.public_id, seq=job.version, now=now, state="queued", buyer=job.buyer)
     wake(job.segment)
     return job
+
+
+def _due_at(buyer: Organization, segment: str, *, start_after: datetime | None, now: datetime) -> datetime:
+    """When a job submitted now goes before every bid; it stays so however often the job is queued again."""
+    enter(segment=segment, organization=buyer.pk, now=now)
+    over = read_overs(segment=segment, buyers=[buyer.pk], now=now)[buyer.pk]
+    return max(now, start_after or now) + timedelta(seconds=patience_s(over))
 
 
 def _check_inputs(file: JobFile, inputs: Sequence[tuple[str, Upload]]) -> None:

@@ -17,10 +17,11 @@ from marketplace.catalog.models import HOURS_OF_WEEK, Latency, Offer
 from marketplace.common.clock import hour_floor
 from marketplace.energy.models import GridZone
 from marketplace.energy.services import HourWindow, hours_of
-from scheduler.core.types import Ask, OfferFacts, Reference, Snapshot
+from scheduler.core.types import DUE_HORIZON_S, FREE_HORIZON_S, HOUR_S, Ask, OfferFacts, Reference, Snapshot
 from scheduler.leases import served_sites
 
-HORIZON_HOURS = 169
+HORIZON_HOURS = FREE_HORIZON_S // HOUR_S + 1  # so that the last day is whole
+DUE_HORIZON_HOURS = DUE_HORIZON_S // HOUR_S + 1
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,18 @@ def read_all(*, now: datetime, families: Iterable[str] = (), hours: int = HORIZO
     return Reading(Shelf(offers, facts), total, promised, zones, window, served)
 
 
-def take_snapshot(*, shelf: Shelf, asks: Iterable[Ask], reference: Reference, now: datetime, mode: str) -> Snapshot:
-    """What one round may read."""
+def hours_for(*, any_due: bool) -> int:
+    """How many hours a round reads: week two as well when a job is due, since only such jobs may run in it."""
+    return DUE_HORIZON_HOURS if any_due else HORIZON_HOURS
+
+
+def take_snapshot(
+    *, shelf: Shelf, asks: Iterable[Ask], reference: Reference, now: datetime, mode: str, hours: int = HORIZON_HOURS
+) -> Snapshot:
+    """What one round may read; `hours` are those of the shelf."""
     first = hour_floor(now)
     return Snapshot(
-        now_s=int(now.timestamp()), first_hour_s=int(first.timestamp()), hours=HORIZON_HOURS,
+        now_s=int(now.timestamp()), first_hour_s=int(first.timestamp()), hours=hours,
         offers=shelf.facts, asks=tuple(asks), reference=reference, mode=mode,
     )  # fmt: skip
 

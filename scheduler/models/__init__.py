@@ -1,5 +1,6 @@
 """Jobs and how they came to run: what was asked, what was decided, who ran it, what it left behind."""
 
+from scheduler.models.fairness import SegmentUse
 from scheduler.models.files import Artifact, JobInput, LogChunk, Upload
 from scheduler.models.jobs import Allocation, Attempt, Job
 from scheduler.models.leases import Agent, Lease
@@ -16,5 +17,6 @@ __all__ = [
     "LogChunk",
     "MatchRound",
     "SegmentReference",
+    "SegmentUse",
     "Upload",
 ]

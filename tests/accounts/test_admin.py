@@ -32,7 +32,7 @@ def members_form(organization, **row: str) -> dict[str, str]:
     count = {"TOTAL_FORMS": "1", "INITIAL_FORMS": existing, "MIN_NUM_FORMS": "0", "MAX_NUM_FORMS": "1000"}
     fields = {"organization": str(organization.pk)} | row
     return (
-        {"name": organization.name, "country": "", "currency": "USD"}
+        {"name": organization.name, "country": "", "currency": "USD", "weight": "1"}
         | {f"memberships-{name}": value for name, value in count.items()}
         | {f"memberships-0-{name}": value for name, value in fields.items()}
     )
@@ -96,3 +96,28 @@ def test_the_secrets_of_second_factors_are_no_page(enter):
 
     assert b"mfa" not in operator.get("/admin/").content
     assert operator.get("/admin/mfa/authenticator/").status_code == 404
+
+
+def test_an_operator_gives_an_organization_a_weight_of_at_least_1_and_an_auditor_cannot(enter, buyer):
+    organization, _ = buyer
+    page = f"{PAGES[0]}{organization.pk}/change/"
+    fields = {"name": organization.name, "country": "", "currency": "USD"} | {
+        f"memberships-{name}": count
+        for name, count in {
+            "TOTAL_FORMS": "0",
+            "INITIAL_FORMS": "0",
+            "MIN_NUM_FORMS": "0",
+            "MAX_NUM_FORMS": "9",
+        }.items()
+    }
+
+    def weight_after(browser, weight):
+        browser.post(page, fields | {"weight": weight})
+        organization.refresh_from_db()
+        return organization.weight
+
+    operator = enter(Role.OPERATOR)
+    assert weight_after(operator, "3") == 3
+    assert weight_after(operator, "0") == 3
+    assert weight_after(operator, "1001") == 3
+    assert weight_after(enter(Role.AUDITOR), "5") == 3

@@ -79,7 +79,7 @@ def test_every_model_of_the_market_has_its_page():
         "catalog/offer", "catalog/site", "catalog/hardwareclass", "catalog/place", "catalog/latency",
         "booking/capacityday", "booking/quote", "booking/reservation", "booking/contract", "booking/usagerecord",
         "events/event", "scheduler/job", "scheduler/attempt", "scheduler/allocation", "scheduler/agent",
-        "scheduler/lease", "scheduler/matchround", "scheduler/segmentreference",
+        "scheduler/lease", "scheduler/matchround", "scheduler/segmentreference", "scheduler/segmentuse",
     } == set(PAGES)  # fmt: skip
 
 
