@@ -21,7 +21,8 @@ def attempt():
 
 
 def test_an_attempt_of_now_waits_for_its_agent(attempt):
-    assert attempt_sentence(attempt) == f"Waits for the agent at {attempt.allocation.offer.site.name}."
+    with translation.override("en"):
+        assert attempt_sentence(attempt) == f"Waits for the agent at {attempt.allocation.offer.site.name}."
 
 
 @pytest.mark.parametrize(
