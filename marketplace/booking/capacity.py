@@ -21,6 +21,7 @@ from django.db import connection
 
 from marketplace.booking.hours import HOURS_OF_DAY
 from marketplace.common.clock import HOUR
+from marketplace.common.copying import numbers
 
 Ints = npt.NDArray[np.int64]
 ELEMENT = np.dtype([("length", ">i4"), ("units", ">i4")])
@@ -86,7 +87,7 @@ class Hours:
 
     def _read(self, since: str | None) -> tuple[str | None, int, npt.NDArray[Any]]:
         """(where the next reading may begin, number of rows, those of them written since `since`)."""
-        asked = {"since": since, "offers": self.offers, "first": self.first.date(), "last": self._last}
+        asked = {"since": since, "offers": numbers(self.offers), "first": self.first.date(), "last": self._last}
         with connection.cursor() as cursor:
             cursor.execute(READ, asked)
             begin, count, content = cast("tuple[str | None, int, bytes | None]", cursor.fetchone())
