@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from marketplace.booking.contracts import Booked, freeze_many
 from marketplace.booking.taking import Claim, take_many
 from marketplace.catalog.models import Offer
-from marketplace.common.copying import copy_lines, escaped, reserve_keys
+from marketplace.common.copying import copy_lines, escaped, numbers, reserve_keys
 from marketplace.common.ids import new_ids
 from marketplace.events.hints import publish_many
 from marketplace.events.services import Mover, move_many
@@ -31,11 +31,17 @@ LOOK_AGAIN = timedelta(seconds=15)
 EXPLAINED_AT_ONCE = 32
 Explain = Callable[[Placement], dict[str, Any]]  # called in the order of the plan
 LOCK_JOBS = """
-    SELECT job.id, CASE WHEN job.version = 1 THEN 0
-                        ELSE (SELECT count(*) FROM scheduler_attempt WHERE job_id = job.id) END
-    FROM scheduler_job AS job JOIN unnest(%s::bigint[], %s::int[]) AS seen(id, version) ON seen.id = job.id
-    WHERE job.state = 'queued' AND job.version = seen.version
-    ORDER BY job.id FOR UPDATE OF job SKIP LOCKED
+    WITH standing AS (
+        SELECT job.id, job.version FROM scheduler_job AS job
+        JOIN unnest(%s::bigint[], %s::int[]) AS seen(id, version) ON seen.id = job.id
+        WHERE job.state = 'queued' AND job.version = seen.version
+        ORDER BY job.id FOR UPDATE OF job SKIP LOCKED
+    ), tried AS (
+        SELECT job_id, count(*) AS times FROM scheduler_attempt
+        WHERE job_id IN (SELECT id FROM standing WHERE version > 1) GROUP BY job_id
+    )
+    SELECT string_agg(id::text, ','), string_agg(coalesce(times, 0)::text, ',')
+    FROM standing LEFT JOIN tried ON job_id = id
 """
 REFUSE = """
     UPDATE scheduler_job AS job
@@ -108,8 +114,9 @@ def _lock(jobs: Iterable[QueuedJob]) -> dict[int, int]:
     """{key: attempts made before} of the jobs that are still what the round saw; they are ours until the end."""
     seen = [(job.pk, job.version) for job in jobs]
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_JOBS, [[key for key, _ in seen], [version for _, version in seen]])
-        return dict(cursor.fetchall())
+        cursor.execute(LOCK_JOBS, [numbers(key for key, _ in seen), numbers(version for _, version in seen)])
+        keys, tried = cursor.fetchone()
+    return dict(zip(map(int, keys.split(",")), map(int, tried.split(",")), strict=True)) if keys else {}
 
 
 def _granted(
@@ -231,4 +238,6 @@ def _refuse(refused: Sequence[Unplaced], jobs: Mapping[str, QueuedJob], now: dat
     told = [json.dumps(refusal_as_json(each)) for each in refused]
     turns = [now if free else now + LOOK_AGAIN for free in forgiven]
     with connection.cursor() as cursor:
-        cursor.execute(REFUSE, [[job.pk for job in rows], [job.version for job in rows], told, turns, forgiven, now])
+        cursor.execute(
+            REFUSE, [numbers(job.pk for job in rows), numbers(job.version for job in rows), told, turns, forgiven, now]
+        )

@@ -1,18 +1,16 @@
 """What a worker keeps of a segment's shelf between two rounds, and how it knows that it is still true.
 
-Offers rarely change and their facts are dear to make; hours change in every round and are read in every round. The mark
-of a shelf is taken from the place and the writer (ctid, xmin) of every row it was made of: any change of any of them
-moves it, whoever wrote it and however.
+Offers rarely change and their facts are dear to make; of their hours, those that changed are read in every round
+(`marketplace.booking.capacity`). The mark of a shelf is taken from the place and the writer (ctid, xmin) of every row
+it was made of: any change of any of them moves it, whoever wrote it and however.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import numpy as np
 from django.conf import settings
 from django.db import connection
 
-from marketplace.booking.capacity import Ints, hourly_units
 from marketplace.common.clock import hour_floor
 from marketplace.energy.services import hours_of
 from scheduler.leases import served_sites
@@ -47,7 +45,7 @@ def kept_shelf(*, segment: str, now: datetime, hours: int = HORIZON_HOURS) -> Sh
     """What `read_shelf` reads of the segment; facts that are as they were are the very same objects as last time."""
     key = (str(connection.settings_dict["NAME"]), segment, hours)
     mark = _mark(segment, now)
-    known = _kept.get(key)
+    known = _kept.pop(key, None)  # so that whatever fails from here on has everything read again
     reading = _again(known.reading, now, hours) if known is not None and known.mark == mark else None
     if reading is None:
         reading = read_all(now=now, families=[segment], hours=hours)
@@ -63,19 +61,15 @@ def _mark(segment: str, now: datetime) -> Mark:
 
 def _again(last: Reading, now: datetime, hours: int) -> Reading | None:
     """The last reading with the units of today; None when more than units has changed."""
-    offers, first = last.shelf.offers, hour_floor(now)
-    window = hours_of(zones=last.zones, start=first, hours=hours, now=now)
+    offers = last.shelf.offers
+    window = hours_of(zones=last.zones, start=hour_floor(now), hours=hours, now=now)
     served = served_sites(now)
     if window is not last.window or served != last.served:
         return None
-    total, promised = hourly_units(offers=[offer.pk for offer in offers], first=first, hours=hours)
     facts = list(last.shelf.facts)
-    for place in np.flatnonzero(_differ(total, last.total) | _differ(promised, last.promised)).tolist():
-        free = (total[place] - promised[place]).tolist()
-        facts[place] = replace(facts[place], free=tuple(free), units_total=tuple(total[place].tolist()))
-    return Reading(Shelf(offers, tuple(facts)), total, promised, last.zones, window, served)
-
-
-def _differ(now: Ints, before: Ints) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Which offers have another number in any hour."""
-    return np.asarray((now != before).any(axis=1))
+    touched = last.units.read_again()
+    total, promised = last.units.total[touched], last.units.promised[touched]
+    for place, existing, free in zip(touched, total.tolist(), (total - promised).tolist(), strict=True):
+        if (free, existing) != (list(facts[place].free), list(facts[place].units_total)):
+            facts[place] = replace(facts[place], free=tuple(free), units_total=tuple(existing))
+    return replace(last, shelf=Shelf(offers, tuple(facts)))

@@ -8,9 +8,10 @@ copies every number into a tree first; here the encoder reads the facts where th
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
+from json.encoder import encode_basestring
 from operator import attrgetter
 from typing import Any
 
@@ -58,7 +59,10 @@ def _reader(kind: type) -> Callable[[Any], dict[str, Any]]:
     return lambda row: dict(zip(names, values(row), strict=True))
 
 
-_snapshot, _facts, _ask, _placement = map(_reader, (Snapshot, OfferFacts, Ask, Placement))
+_snapshot, _facts, _ask = map(_reader, (Snapshot, OfferFacts, Ask))
+OWN = ("age_mm", "due_s", "excluded_sites", "finish_by_s", "id", "share_mm", "start_after_s", "submitted_s")
+STATED = [field.name for field in fields(Ask) if field.name not in {*OWN, "limits", "time_limit_by_class"}]
+_own, _stated = attrgetter(*OWN), attrgetter(*STATED)
 _bases: dict[tuple[str, str], Base] = {}
 
 
@@ -128,13 +132,56 @@ def _dump_against(snapshot: Snapshot, base: Base) -> bytes:
 def _parts(snapshot: Snapshot) -> dict[str, str]:
     """The members of the snapshot but for its offers, as JSON."""
     parts = {name: ENCODE(value) for name, value in _snapshot(snapshot).items() if name not in NESTED}
-    asks = (_ask(ask) if ask.rates is None else _ask(ask) | {"rates": asdict(ask.rates)} for ask in snapshot.asks)
-    return parts | {"reference": ENCODE(asdict(snapshot.reference)), "asks": _list(asks)}
+    parts["reference"] = ENCODE(asdict(snapshot.reference))
+    return parts | {"asks": f"[{','.join(_asks(snapshot.asks))}]"}
+
+
+def _asks(asks: Iterable[Ask]) -> Iterator[str]:
+    """Each ask as JSON; what many of them state alike is put into words once."""
+    forms: dict[Hashable, str] = {}
+    for ask in asks:
+        alike = (id(ask.limits), id(ask.time_limit_by_class), *_stated(ask))
+        if alike not in forms:
+            forms[alike] = _form(ask)
+        age, due, excluded, finish_by, name, share, start_after, submitted = _own(ask)
+        yield forms[alike] % (
+            age, _whole(due), ENCODE(excluded) if excluded else "[]", _whole(finish_by), encode_basestring(name), share,
+            _whole(start_after), submitted,
+        )  # fmt: skip
+
+
+def _form(ask: Ask) -> str:
+    """An ask as JSON with a gap for each field in OWN."""
+    stated = _ask(ask) | {"rates": ask.rates and asdict(ask.rates)}
+    members = (
+        f'"{name}":' + ("%s" if name in OWN else ENCODE(value).replace("%", "%%"))
+        for name, value in sorted(stated.items())
+    )
+    return f"{{{','.join(members)}}}"
+
+
+def _whole(number: int | None) -> str:
+    return "null" if number is None else str(number)
 
 
 def dump_plan(plan: Plan) -> bytes:
     """The bytes of `canonical.dump_plan`."""
-    return _object({"placed": _list(map(_placement, plan.placed)), "unplaced": _list(map(asdict, plan.unplaced))})
+    placed = ",".join(_placements(plan.placed))
+    return _object({"placed": f"[{placed}]", "unplaced": _list(map(asdict, plan.unplaced))})
+
+
+def _placements(placed: Iterable[Placement]) -> Iterator[str]:
+    """Each placement as JSON, its members by name."""
+    spans: dict[tuple[int, ...], str] = {}
+    for each in placed:
+        hours = spans.get(each.hours)
+        if hours is None:
+            hours = spans[each.hours] = ",".join(map(str, each.hours))
+        yield (
+            f'{{"ask":{encode_basestring(each.ask)},"end_s":{each.end_s},"hours":[{hours}],'
+            f'"offer":{encode_basestring(each.offer)},"run_cost":{each.run_cost},"start_s":{each.start_s},'
+            f'"u":{each.u},"units":{each.units},"z":{each.z}}}'
+        )
 
 
 def _object(parts: Mapping[str, str]) -> bytes:

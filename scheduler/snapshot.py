@@ -9,7 +9,7 @@ from functools import cache, cached_property
 import numpy as np
 from django.conf import settings
 
-from marketplace.booking.capacity import Ints, hourly_units
+from marketplace.booking.capacity import Hours
 from marketplace.booking.contracts import watts_with_overhead
 from marketplace.booking.hours import hour_of_week
 from marketplace.booking.pricing import all_in_rate_mm, electricity_rate_mm
@@ -26,11 +26,10 @@ DUE_HORIZON_HOURS = DUE_HORIZON_S // HOUR_S + 1
 
 @dataclass(frozen=True)
 class Reading:
-    """A shelf with what its facts were made of: units [offers, hours], and the hours of all zones that were asked."""
+    """A shelf with what its facts were made of: its units, and the hours of all zones that were asked."""
 
     shelf: "Shelf"
-    total: Ints
-    promised: Ints
+    units: Hours
     zones: Sequence[GridZone]
     window: HourWindow
     served: set[str]
@@ -73,18 +72,18 @@ def read_all(*, now: datetime, families: Iterable[str] = (), hours: int = HORIZO
     offers = [offer for offer in offers if window.has(offer.site.zone)]
     latency = _latency()
     served = served_sites(now)
-    total, promised = hourly_units(offers=[offer.pk for offer in offers], first=first, hours=hours)
+    units = Hours(offers=[offer.pk for offer in offers], first=first, hours=hours)
     arrays = zip(
         _shelf_prices(offers, first, hours),
-        map(tuple, (total - promised).tolist()),
-        map(tuple, total.tolist()),
+        map(tuple, (units.total - units.promised).tolist()),
+        map(tuple, units.total.tolist()),
         strict=True,
     )
     facts = tuple(
         _facts(offer, window, latency[offer.site_id], offer.site.public_id in served, *hourly)
         for offer, hourly in zip(offers, arrays, strict=True)
     )
-    return Reading(Shelf(offers, facts), total, promised, zones, window, served)
+    return Reading(Shelf(offers, facts), units, zones, window, served)
 
 
 def hours_for(*, any_due: bool) -> int:

@@ -9,16 +9,23 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
 
+from marketplace.booking.capacity import ARRAY
 from marketplace.booking.hours import HOURS_OF_DAY
+from marketplace.common.copying import numbers
 
 Ints = npt.NDArray[np.int64]
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 LOCK_DAYS = """
-    SELECT day.id, wanted.place, day.units_total, day.units_promised
-    FROM unnest(%s::bigint[], %s::date[]) WITH ORDINALITY AS wanted(offer, day, place)
-    JOIN booking_capacityday AS day ON day.offer_id = wanted.offer AND day.day = wanted.day
-    ORDER BY day.id FOR UPDATE OF day
+    WITH locked AS (
+        SELECT day.id, wanted.place, day.units_total, day.units_promised
+        FROM unnest(%s::bigint[], %s::date[]) WITH ORDINALITY AS wanted(offer, day, place)
+        JOIN booking_capacityday AS day ON day.offer_id = wanted.offer AND day.day = wanted.day
+        ORDER BY day.id FOR UPDATE OF day
+    )
+    SELECT string_agg(int8send(id) || int8send(place) || array_send(units_total) || array_send(units_promised), '')
+    FROM locked
 """
+LOCKED = np.dtype([("key", ">i8"), ("place", ">i8"), ("total", ARRAY), ("promised", ARRAY)])
 PROMISE = """
     UPDATE booking_capacityday AS day SET units_promised = taken.promised::int[]
     FROM unnest(%s::bigint[], %s::text[]) AS taken(id, promised) WHERE day.id = taken.id
@@ -72,9 +79,9 @@ def take_many(claims: Sequence[Claim]) -> list[bool]:
     kept = _yield(claims, demand, free.reshape(demand.hours.shape))
     granted = demand.hours.reshape(free.shape)[rows[places], days[places]]
     changed = np.flatnonzero(granted.any(axis=1))
-    texts = [f"{{{','.join(map(str, hours))}}}" for hours in (promised + granted)[changed].tolist()]
+    texts = list(map(numbers, (promised + granted)[changed].tolist()))
     with connection.cursor() as cursor:
-        cursor.execute(PROMISE, [keys[changed].tolist(), texts])
+        cursor.execute(PROMISE, [numbers(keys[changed].tolist()), texts])
     return kept
 
 
@@ -92,17 +99,14 @@ def _demand(claims: Sequence[Claim]) -> Demand:
 
 def _lock(demand: Demand, rows: Ints, days: Ints) -> tuple[Ints, Ints, Ints, Ints]:
     """(key, place in `rows`, total, promised) of every wanted offer-day that exists, locked in key order."""
-    offers = [demand.offers[row] for row in rows.tolist()]
-    dates = [date.fromordinal(EPOCH_DAY + demand.day + day) for day in days.tolist()]
+    offers = numbers(demand.offers[row] for row in rows.tolist())
+    dates = [date.fromordinal(EPOCH_DAY + demand.day + day).isoformat() for day in range(demand.days)]
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_DAYS, [offers, dates])
-        found = cursor.fetchall()
-    keys = np.array([each[0] for each in found], dtype=np.int64)
-    places = np.array([each[1] - 1 for each in found], dtype=np.int64)
-    total, promised = (
-        np.array([each[column] for each in found], dtype=np.int64).reshape(len(found), HOURS_OF_DAY)
-        for column in (2, 3)
-    )
+        cursor.execute(LOCK_DAYS, [offers, f"{{{','.join(dates[day] for day in days.tolist())}}}"])
+        [content] = cursor.fetchone()
+    found = np.frombuffer(content or b"", dtype=LOCKED)
+    keys, places = found["key"].astype(np.int64), found["place"].astype(np.int64) - 1
+    total, promised = (found[name]["hours"]["units"].astype(np.int64) for name in ("total", "promised"))
     return keys, places, total, promised
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from django.db import connection, models, transaction
 
 from accounts.models import Organization
-from marketplace.common.copying import NULL, column_of, copy_lines
+from marketplace.common.copying import NULL, column_of, copy_lines, numbers
 from marketplace.common.errors import StaleVersion
 from marketplace.common.ids import new_ids
 from marketplace.common.states import StateTable
@@ -93,7 +93,7 @@ def move_many(
         "FROM unnest(%s::bigint[], %s::int[]) AS seen(id, version) "
         "WHERE row.id = seen.id AND row.version = seen.version AND row.state = %s"
     )
-    seen = [[mover.pk for mover in movers], [mover.version for mover in movers]]
+    seen = [numbers(mover.pk for mover in movers), numbers(mover.version for mover in movers)]
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(statement, [to, *beside.values(), *seen, old])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scheduler.core.types import DUE_HORIZON_S, FREE_HORIZON_S, HOUR_S, Ask, OfferFacts, Reference, Snapshot
+from scheduler.core.types import DUE_HORIZON_S, HOUR_S, Ask, OfferFacts, Reference, Snapshot
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -74,9 +74,7 @@ class Market:
 
     def horizon_end(self, ask: Ask) -> int:
         """The second by which `ask` must have ended."""
-        snapshot = self.snapshot
-        ahead = DUE_HORIZON_S if ask.is_due(snapshot.now_s) else FREE_HORIZON_S
-        return min(snapshot.now_s + ahead, snapshot.first_hour_s + HOUR_S * snapshot.hours)
+        return self.snapshot.horizon_end(due=ask.is_due(self.snapshot.now_s))
 
     def run_seconds(self, ask: Ask) -> Ints:
         """How long `ask` runs on every offer; longer than any horizon counts as just that."""

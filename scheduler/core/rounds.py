@@ -1,7 +1,5 @@
 """One round: snapshot → arrays → compiled decision → plan."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from scheduler.core.batch import BATCH, QUALITY, place_batch
@@ -10,7 +8,7 @@ from scheduler.core.market import Ints
 from scheduler.core.refusals import Refusals
 from scheduler.core.survey import Round
 from scheduler.core.tables import Table, table_of
-from scheduler.core.types import HOUR_S, Placement, Plan, Snapshot
+from scheduler.core.types import HOUR_S, Placement, Plan, Snapshot, Unplaced
 
 EFFORTS = {"batch": BATCH, "quality": QUALITY}
 
@@ -20,13 +18,17 @@ def decide(snapshot: Snapshot) -> Plan:
     table = table_of(snapshot)
     decided, free = _decide(Ground.of(table), snapshot)
     placed = placements(table, decided)
-    taken = {placement.ask for placement in placed}
+    return Plan(placed, refusals(snapshot, table, decided, free) if len(placed) < len(snapshot.asks) else ())
+
+
+def refusals(snapshot: Snapshot, table: Table, decided: Decided, free: Ints) -> tuple[Unplaced, ...]:
+    """The asks that were not placed, by id, and why, on the market as the round leaves it: `free` [offers, hours]."""
     round_ = Round(snapshot)
     round_.market.free = free[np.argsort(table.shelf.rank)].T.copy()
     left = Refusals(round_)
-    waiting = [ask for ask in sorted(snapshot.asks, key=lambda ask: ask.id) if ask.id not in taken]
-    alone = dict(zip(table.ask_ids, decided.alone.tolist(), strict=True))
-    return Plan(placed, tuple(left.of(ask, fitted_alone=bool(alone[ask.id])) for ask in waiting))
+    asks = {ask.id: ask for ask in snapshot.asks}
+    waiting = np.flatnonzero(decided.columns[:, OFFER] < 0).tolist()
+    return tuple(left.of(asks[table.ask_ids[ask]], fitted_alone=bool(decided.alone[ask])) for ask in waiting)
 
 
 def _decide(ground: Ground, snapshot: Snapshot) -> tuple[Decided, Ints]:
@@ -39,22 +41,19 @@ def _decide(ground: Ground, snapshot: Snapshot) -> tuple[Decided, Ints]:
 def placements(table: Table, decided: Decided) -> tuple[Placement, ...]:
     """The asks that were placed, in the order of decision."""
     chosen = decided.order[decided.columns[decided.order, OFFER] >= 0]
-    rows = zip(
-        chosen.tolist(), decided.columns[chosen].tolist(), table.asks.units[chosen].tolist(),
-        decided.utility[chosen].tolist(), strict=True,
+    columns = decided.columns[chosen]
+    starts, run_s = columns[:, START_S], columns[:, RUN_S]
+    spans = [columns[:, FIRST].tolist(), columns[:, BEYOND].tolist()]
+    hours = {
+        (first, beyond): tuple(table.first_hour_s + HOUR_S * hour for hour in range(first, beyond))
+        for first, beyond in set(zip(*spans, strict=True))
+    }
+    asks = map(table.ask_ids.__getitem__, chosen.tolist())
+    offers = map(table.offer_ids.__getitem__, columns[:, OFFER].tolist())
+    return tuple(
+        map(
+            Placement, asks, offers, starts.tolist(), (starts + run_s).tolist(), table.asks.units[chosen].tolist(),
+            map(hours.__getitem__, zip(*spans, strict=True)), columns[:, RUN_COST].tolist(), columns[:, Z].tolist(),
+            decided.utility[chosen].tolist(),
+        )
     )  # fmt: skip
-    return tuple(_placement(table, *row) for row in rows)
-
-
-def _placement(table: Table, ask: int, column: Sequence[int], units: int, worth: int) -> Placement:
-    return Placement(
-        ask=table.ask_ids[ask],
-        offer=table.offer_ids[column[OFFER]],
-        start_s=column[START_S],
-        end_s=column[START_S] + column[RUN_S],
-        units=units,
-        hours=tuple(table.first_hour_s + HOUR_S * hour for hour in range(column[FIRST], column[BEYOND])),
-        run_cost=column[RUN_COST],
-        z=column[Z],
-        u=worth,
-    )

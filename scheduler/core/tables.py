@@ -1,25 +1,20 @@
 """A snapshot as the arrays that the compiled rounds read: offers with their hours, asks with their bounds."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from scheduler.core.feasibility import FILTERS, LARGEST, claims_met
-from scheduler.core.market import Bools, Ints, Market
+from scheduler.core.feasibility import FILTERS, LARGEST
+from scheduler.core.market import Bools, Ints
 from scheduler.core.scoring import rates_of
+from scheduler.core.standing import BOUNDS, Standing, standing_of
 from scheduler.core.types import DUE_HORIZON_S, Ask, OfferFacts, Rates, Reference, Snapshot
 
 PRICE, SHARE, MATCHED, CARBON_FREE, CARBON = range(5)
-SERIES = ("price", "share_ppm", "matched_ppm", "carbon_free_ppm", "ci_mg")
 PF_MILLI, WATTS, MEMORY_GB, NOTICE_S, BOOT_S, RELIABILITY_PPM = range(6)
-FACTS = ("pf_milli", "watts", "memory_gb", "notice_s", "boot_s", "reliability_ppm")
-BOUNDS = (  # the order of the columns of Asks.bounds
-    "memory_gb__gte", "notice_s__gte", "boot_s__lte", "reliability__gte", "latency_ms__lte", "free__gte", "price__lte",
-    "price_pflop__lte", "total__lte", "renewable_share__gte", "matched_share__gte", "carbon_free_share__gte",
-    "carbon_g_per_kwh__lte", "carbon_cap_g",
-)  # fmt: skip
 (MEMORY, NOTICE, BOOT, RELIABILITY, LATENCY, FREE, MEAN_PRICE, PFLOP_PRICE, TOTAL, RENEWABLE, MATCHED_SHARE,
  CARBON_FREE_SHARE, INTENSITY, CARBON_CAP) = range(len(BOUNDS))  # fmt: skip
 COLUMN = {name: column for column, name in enumerate(BOUNDS)}
@@ -28,7 +23,10 @@ FAR = 1 << 62
 BALANCED, NOW = 0, 1
 WAITING_HOURS = 24
 T = TypeVar("T", bound=Hashable)
-Green = tuple[tuple[int, ...], tuple[int, ...]]  # hourly share, ppm, and intensity, mg/kWh
+stated = attrgetter(
+    "units", "run_s", "start_s", "when", "near", "weights", "rates", "waiting_value", "carbon_price", "excluded_sites",
+    "reference_pf_milli", "bid_mm",
+)  # fmt: skip
 
 
 class Shelf(NamedTuple):
@@ -117,15 +115,13 @@ class Numbering(Generic[T]):
 
 def table_of(snapshot: Snapshot) -> Table:
     """The arrays of `snapshot`. Raises ValueError for an unknown limit."""
-    greens = greens_of(snapshot)
-    market = Market(snapshot, by=lambda offer: (*group_of(offer, greens), min(offer.price), offer.id))
-    asks = sorted(snapshot.asks, key=lambda ask: ask.id)
+    standing = standing_of(snapshot)
+    asks = sorted(snapshot.asks, key=attrgetter("id"))
+    patterns = patterns_of(asks)
     kinds: Numbering[Hashable] = Numbering()
     firsts: list[Ask] = []
-    kind = []
-    for ask in asks:
-        kind.append(kinds.number(kind_of(ask)))
-        if kind[-1] == len(firsts):
+    for ask in patterns.firsts:
+        if kinds.number(kind_of(ask)) == len(firsts):
             firsts.append(ask)
     places: Numbering[str | None] = Numbering([None, *(ask.near for ask in firsts)])
     choices: Numbering[Hashable] = Numbering(choices_of(ask) for ask in firsts)
@@ -133,13 +129,53 @@ def table_of(snapshot: Snapshot) -> Table:
         now_s=snapshot.now_s,
         first_hour_s=snapshot.first_hour_s,
         free_ms=snapshot.reference.free_ms,
-        shelf=shelf_of(market, places, greens),
-        tastes=tastes_of(market, firsts, places, choices),
-        asks=_asks(market, asks, firsts, kind),
-        masks=masks_of(market, firsts, choices),
+        shelf=shelf_of(standing, places),
+        tastes=tastes_of(snapshot.reference, standing.market.offers, firsts, places, choices),
+        asks=_asks(snapshot, asks, patterns, kinds),
+        masks=masks_of(standing, firsts, choices),
         ask_ids=tuple(ask.id for ask in asks),
-        offer_ids=tuple(offer.id for offer in market.offers),
+        offer_ids=standing.ids,
     )
+
+
+def shelf_of(standing: Standing, places: Iterable[str | None]) -> Shelf:
+    """The offers, with their latency from each of `places`."""
+    return Shelf(
+        values=standing.values, until=standing.until, total=standing.total, began=standing.free, facts=standing.facts,
+        latency=np.array([standing.way(place) for place in places]), group=standing.group, begin=standing.begin,
+        rank=standing.rank,
+    )  # fmt: skip
+
+
+class Patterns(NamedTuple):
+    """Asks alike in all but their window and their standing in the queue: the first of each, and of each ask which."""
+
+    firsts: list[Ask]
+    number: Ints
+
+
+def patterns_of(asks: Iterable[Ask]) -> Patterns:
+    """The patterns of `asks`. Asks that share what they state are told by that; the content decides all the same."""
+    seen: dict[Hashable, int] = {}
+    patterns: Numbering[Hashable] = Numbering()
+    firsts: list[Ask] = []
+    numbers = []
+    for ask in asks:
+        quick = (id(ask.limits), id(ask.time_limit_by_class), *stated(ask))
+        number = seen.get(quick)
+        if number is None:
+            number = seen[quick] = patterns.number(pattern_of(ask))
+            if number == len(firsts):
+                firsts.append(ask)
+        numbers.append(number)
+    return Patterns(firsts, _ints(numbers))
+
+
+def pattern_of(ask: Ask) -> Hashable:
+    """What a pattern is: all that decides but the window, the age and the share."""
+    return (
+        kind_of(ask), ask.units, ask.run_s, ask.start_s, ask.reference_pf_milli, ask.bid_mm, *ask.limits.items(),
+    )  # fmt: skip
 
 
 def kind_of(ask: Ask) -> Hashable:
@@ -162,50 +198,23 @@ def likeness_of(ask: Ask, now_s: int) -> Hashable:
     )  # fmt: skip
 
 
-def shelf_of(market: Market, places: Iterable[str | None], greens: Mapping[Green, int]) -> Shelf:
-    """The offers of `market`, with their latency from each of `places`."""
-    series = [market.series(name) for name in SERIES]
-    groups: Numbering[Hashable] = Numbering()
-    group = _ints(groups.number(group_of(offer, greens)) for offer in market.offers)
-    rank = np.empty(len(market.offers), dtype=np.int64)
-    rank[sorted(range(rank.size), key=lambda number: market.offers[number].id)] = np.arange(rank.size)
-    return Shelf(
-        values=np.array([each.values.T for each in series]),
-        until=np.array([each.until.T for each in series]),
-        total=market.units_total.T.copy(),
-        began=market.free.T.copy(),
-        facts=np.array([market.column(name) for name in FACTS]),
-        latency=np.array([market.latency(place) for place in places]),
-        group=group,
-        begin=np.searchsorted(group, np.arange(len(groups) + 1)),
-        rank=rank,
-    )
-
-
-def greens_of(snapshot: Snapshot) -> dict[Green, int]:
-    """A number for each course of share and intensity, by the first offer, in the order of ids, that has it."""
-    offers = sorted(snapshot.offers, key=lambda offer: offer.id)
-    numbers: Numbering[Green] = Numbering((offer.share_ppm, offer.ci_mg) for offer in offers)
-    return {green: number for number, green in enumerate(numbers)}
-
-
-def group_of(offer: OfferFacts, greens: Mapping[Green, int]) -> tuple[str, str, int, int, int]:
-    """What offers share that differ in no hour but by their own price and way."""
-    return offer.zone, offer.hardware, offer.pf_milli, offer.watts, greens[offer.share_ppm, offer.ci_mg]
-
-
 def tastes_of(
-    market: Market, kinds: Sequence[Ask], places: Numbering[str | None], choices: Numbering[Hashable]
+    reference: Reference,
+    offers: Sequence[OfferFacts],
+    kinds: Sequence[Ask],
+    places: Numbering[str | None],
+    choices: Numbering[Hashable],
 ) -> Tastes:
     """How each kind weighs offers; `kinds` holds one ask of each."""
-    rates = [rates_of(ask, market.reference) for ask in kinds]
+    rates = [rates_of(ask, reference) for ask in kinds]
     overrides: Numbering[tuple[tuple[str, int], ...]] = Numbering([()])
     rows = [overrides.number(tuple(sorted(ask.time_limit_by_class.items()))) for ask in kinds]
-    stated = [[dict(row).get(offer.hardware, 0) for offer in market.offers] for row in overrides]
+    stated = [[dict(row).get(offer.hardware, 0) for offer in offers] if row else [0] * len(offers)
+              for row in overrides]  # fmt: skip
     return Tastes(
         mask=_ints(choices.number(choices_of(ask)) for ask in kinds),
         place=_ints(places.number(ask.near) for ask in kinds),
-        charged_ms=_ints(market.reference.s_l if ask.near is not None else 0 for ask in kinds),
+        charged_ms=_ints(reference.s_l if ask.near is not None else 0 for ask in kinds),
         latency_value=_ints(each.latency_value for each in rates),
         green_value=_ints(each.green_value for each in rates),
         waiting_value=_ints(each.waiting_value for each in rates),
@@ -215,68 +224,54 @@ def tastes_of(
     )
 
 
-def masks_of(market: Market, kinds: Sequence[Ask], choices: Numbering[Hashable]) -> Bools:
+def masks_of(standing: Standing, kinds: Sequence[Ask], choices: Numbering[Hashable]) -> Bools:
     """[masks, offers] what each set of choices admits."""
-    masks = np.zeros((len(choices), len(market.offers)), dtype=np.bool_)
-    known: set[int] = set()
+    masks = np.zeros((len(choices), len(standing.ids)), dtype=np.bool_)
     for ask in kinds:
-        number = choices.number(choices_of(ask))
-        if number not in known:
-            masks[number] = allowed_by(market, ask)
-            known.add(number)
+        masks[choices.number(choices_of(ask))] = standing.admitted(choices_of(ask), ask)
     return masks
 
 
-def allowed_by(market: Market, ask: Ask) -> Bools:
-    """The offers that pass every choice and claim of `ask`, and lie at no excluded site."""
-    admitted = np.ones(len(market.offers), dtype=np.bool_)
-    for name, wanted in ask.limits.items():
-        if name not in FILTERS:
-            raise ValueError(f"{name} is not a limit")
-        if name not in BOUNDS:
-            admitted &= claims_met(market.offers, name, wanted)
-    if ask.excluded_sites:
-        admitted &= np.array([offer.site not in ask.excluded_sites for offer in market.offers], dtype=np.bool_)
-    return admitted
+def _asks(snapshot: Snapshot, asks: Sequence[Ask], patterns: Patterns, kinds: Numbering[Hashable]) -> Asks:
+    reference, firsts, which = snapshot.reference, patterns.firsts, patterns.number
+    bounds = _bounds(firsts)
+    worth = [bid_of(reference, ask) + soft_value(reference, rates_of(ask, reference)) for ask in firsts]
+    start_after = _ints(ask.start_after_s or 0 for ask in asks)
+    finish_by = _ints(FAR if ask.finish_by_s is None else ask.finish_by_s for ask in asks)
+    due = _ints(FAR if ask.due_s is None or ask.due_s > snapshot.now_s else ask.due_s for ask in asks)
+    ends = np.array([snapshot.horizon_end(due=False), snapshot.horizon_end(due=True)])
+    return Asks(
+        kind=_ints(kinds.number(kind_of(ask)) for ask in firsts)[which],
+        alike=_alike(which, np.maximum(start_after, snapshot.now_s), finish_by, due < FAR),
+        units=_ints(ask.units for ask in firsts)[which],
+        run_s=_ints(ask.run_s for ask in firsts)[which],
+        reference_pf=_ints(ask.reference_pf_milli or 0 for ask in firsts)[which],
+        start_after=start_after,
+        finish_by=finish_by,
+        pinned=_ints(-1 if ask.start_s is None else ask.start_s for ask in firsts)[which],
+        horizon=ends[(due < FAR).astype(np.int64)],
+        due=due,
+        when=_ints(NOW if ask.when == "now" else BALANCED for ask in firsts)[which],
+        value=_ints(worth)[which] + _ints(ask.age_mm + ask.share_mm for ask in asks),
+        bound=((bounds[:, :FREE] != NONE).any(axis=1) + 2 * (bounds[:, FREE:] != NONE).any(axis=1))[which],
+        bounds=bounds[which],
+    )
 
 
-def _asks(market: Market, asks: Sequence[Ask], firsts: Sequence[Ask], kind: Sequence[int]) -> Asks:
-    now_s = market.snapshot.now_s
-    soft = [soft_value(market.reference, rates_of(ask, market.reference)) for ask in firsts]
+def _bounds(asks: Sequence[Ask]) -> Ints:
     bounds = np.full((len(asks), len(BOUNDS)), NONE)
     for index, ask in enumerate(asks):
         for name, wanted in ask.limits.items():
             if name in COLUMN:
                 bounds[index, COLUMN[name]] = bound_of(name, wanted)
-    return Asks(
-        kind=_ints(kind),
-        alike=_alike(asks, kind, now_s),
-        units=_ints(ask.units for ask in asks),
-        run_s=_ints(ask.run_s for ask in asks),
-        reference_pf=_ints(ask.reference_pf_milli or 0 for ask in asks),
-        start_after=_ints(ask.start_after_s or 0 for ask in asks),
-        finish_by=_ints(FAR if ask.finish_by_s is None else ask.finish_by_s for ask in asks),
-        pinned=_ints(-1 if ask.start_s is None else ask.start_s for ask in asks),
-        horizon=_ints(market.horizon_end(ask) for ask in asks),
-        due=_ints(ask.due_s if ask.due_s is not None and ask.is_due(now_s) else FAR for ask in asks),
-        when=_ints(NOW if ask.when == "now" else BALANCED for ask in asks),
-        value=_ints(bid_of(market.reference, ask) + soft[k] + ask.age_mm + ask.share_mm
-                    for ask, k in zip(asks, kind, strict=True)),
-        bound=(bounds[:, :FREE] != NONE).any(axis=1) + 2 * (bounds[:, FREE:] != NONE).any(axis=1),
-        bounds=bounds,
-    )  # fmt: skip
+    return bounds
 
 
-def _alike(asks: Sequence[Ask], kind: Sequence[int], now_s: int) -> Ints:
-    """A number for each ask, the same for those that `likeness_of` would call alike; cheaper, since kinds are known."""
+def _alike(pattern: Ints, ready: Ints, finish_by: Ints, due: Bools) -> Ints:
+    """A number for each ask, the same for those that `likeness_of` would call alike; cheaper, as patterns are known."""
     numbers: Numbering[Hashable] = Numbering()
-    return _ints(
-        numbers.number((
-            k, ask.units, ask.run_s, max(ask.start_after_s or 0, now_s), ask.finish_by_s, ask.start_s,
-            ask.reference_pf_milli, ask.is_due(now_s), *ask.limits.items(),
-        ))
-        for ask, k in zip(asks, kind, strict=True)
-    )  # fmt: skip
+    columns = pattern.tolist(), ready.tolist(), finish_by.tolist(), due.tolist()
+    return _ints(map(numbers.number, zip(*columns, strict=True)))
 
 
 def bound_of(name: str, wanted: object) -> int:

@@ -61,7 +61,7 @@ class OfferFacts:
     `price` is all-in mm per unit-hour (rate, fee, tax); `share_ppm` the P50 of blended_share; `matched_ppm` the P10 of
     matched_share; `free` the units still free, `units_total` those free if nothing were promised. `latency_ms` maps a
     place (slug or "lat,lon") to the p95 round trip; an absent place is unknown. `reliability_ppm` None is unknown, as
-    is an empty `carbon_free_ppm`.
+    is an empty `carbon_free_ppm`. Raises ValueError for numbers out of range: once, when the facts are made.
     """
 
     id: str
@@ -98,6 +98,20 @@ class OfferFacts:
     latency_ms: Mapping[str, int] = field(default_factory=dict)
     carbon_free_ppm: tuple[int, ...] = ()
     served: bool = True
+
+    def __post_init__(self) -> None:
+        arrays = (self.price, self.share_ppm, self.matched_ppm, self.ci_mg, self.free, self.units_total)
+        if any(min(array, default=0) < 0 for array in arrays) or max(self.price, default=0) > MAX_RATE_MM:
+            raise ValueError(f"offer {self.id}: no hourly number is negative, no price above {MAX_RATE_MM} mm")
+        if max(self.share_ppm, default=0) > 10**6 or max(self.matched_ppm, default=0) > 10**6:
+            raise ValueError(f"offer {self.id}: a share is at most 1,000,000 ppm")
+        if self.pf_milli < 1:
+            raise ValueError(f"offer {self.id}: pf_milli must be at least 1")
+
+    def lasts(self, hours: int) -> bool:
+        """Whether every hourly array has so many numbers."""
+        arrays = (self.price, self.share_ppm, self.matched_ppm, self.ci_mg, self.free, self.units_total)
+        return set(map(len, arrays)) == {hours} and len(self.carbon_free_ppm) in (0, hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,19 +186,13 @@ class Snapshot:
             if len(set(ids)) != len(ids):
                 raise ValueError(f"{kind} ids must be unique")
         for offer in self.offers:
-            _require_sound(offer, self.hours)
+            if not offer.lasts(self.hours):
+                raise ValueError(f"offer {offer.id}: every hourly array needs {self.hours} numbers")
 
-
-def _require_sound(offer: OfferFacts, hours: int) -> None:
-    arrays = (offer.price, offer.share_ppm, offer.matched_ppm, offer.ci_mg, offer.free, offer.units_total)
-    if any(len(array) != hours for array in arrays) or len(offer.carbon_free_ppm) not in (0, hours):
-        raise ValueError(f"offer {offer.id}: every hourly array needs {hours} numbers")
-    if any(min(array) < 0 for array in arrays) or max(offer.price) > MAX_RATE_MM:
-        raise ValueError(f"offer {offer.id}: hourly numbers must not be negative, nor a price above {MAX_RATE_MM} mm")
-    if max(offer.share_ppm) > 10**6 or max(offer.matched_ppm) > 10**6:
-        raise ValueError(f"offer {offer.id}: a share is at most 1,000,000 ppm")
-    if offer.pf_milli < 1:
-        raise ValueError(f"offer {offer.id}: pf_milli must be at least 1")
+    def horizon_end(self, *, due: bool) -> int:
+        """The second by which an ask must have ended; those that are due may use week two."""
+        ahead = DUE_HORIZON_S if due else FREE_HORIZON_S
+        return min(self.now_s + ahead, self.first_hour_s + HOUR_S * self.hours)
 
 
 @dataclass(frozen=True, slots=True)

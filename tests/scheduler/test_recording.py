@@ -46,6 +46,22 @@ def test_rates_and_refusals_with_their_ways_out_have_the_canonical_bytes():
     assert recording.dump_plan(plan) == canonical.dump_plan(plan)
 
 
+def test_asks_that_share_what_they_state_and_differ_in_all_else_have_the_canonical_bytes():
+    make_cpu_offer(units=2)
+    make_job(now=NOON)
+    snapshot = canonical.load_snapshot(zlib.decompress(run_round(segment="cpu", now=NOON).snapshot))
+    [ask] = snapshot.asks
+    odd = replace(ask, id='a "%s" – name', limits=ask.limits | {"region": ("100%", "%s", 'a"b')}, near="100 %")
+    own = {"age_mm": 5, "share_mm": -7, "due_s": None, "start_after_s": 1, "finish_by_s": 2, "submitted_s": 3}
+    asks = (ask, replace(ask, id="b", units=2), odd, replace(odd, id="c", excluded_sites=('si"t', "%d"), **own))
+    mixed = replace(snapshot, asks=asks)
+    plan = matching.match(replace(snapshot, asks=(ask, replace(ask, id='an "%s" – ask'))))
+
+    assert recording.dump_snapshot(mixed) == canonical.dump_snapshot(mixed)
+    assert len(plan.placed) == 2
+    assert recording.dump_plan(plan) == canonical.dump_plan(plan)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_next_round_stores_only_what_differs_and_is_replayed_all_the_same():
     for _ in range(4):
