@@ -10,7 +10,7 @@ from scheduler.core.market import Ints
 from scheduler.core.refusals import Refusals
 from scheduler.core.survey import Round
 from scheduler.core.tables import Table, table_of
-from scheduler.core.types import HOUR_S, Placement, Plan, Snapshot
+from scheduler.core.types import HOUR_S, INSTANT, Placement, Plan, Snapshot
 
 EFFORTS = {"batch": BATCH, "quality": QUALITY}
 
@@ -20,6 +20,8 @@ def decide(snapshot: Snapshot) -> Plan:
     table = table_of(snapshot)
     decided, free = _decide(Ground.of(table), snapshot)
     placed = placements(table, decided)
+    if snapshot.mode == INSTANT:
+        return Plan(placed, ())
     taken = {placement.ask for placement in placed}
     round_ = Round(snapshot)
     round_.market.free = free[np.argsort(table.shelf.rank)].T.copy()
@@ -30,7 +32,7 @@ def decide(snapshot: Snapshot) -> Plan:
 
 
 def _decide(ground: Ground, snapshot: Snapshot) -> tuple[Decided, Ints]:
-    if snapshot.mode == "greedy":
+    if snapshot.mode in {"greedy", INSTANT}:
         return place_all(ground)
     judged = place_batch(ground, EFFORTS[snapshot.mode], snapshot.seed)
     return judged.decided, judged.free
