@@ -140,14 +140,15 @@ class Product:
         )
 
     def workers(self) -> list[Program]:
-        """The worker, the one that matches as soon as a job is submitted, and the schedule that wakes them."""
+        """The worker, the matcher that places a job as soon as it is submitted, and the schedule that wakes them."""
         celery = (sys.executable, "-m", "celery", "-A", "config", "--quiet")
         quiet = ("--loglevel", "WARNING")
         schedule = self.folder.root / "beat" / "schedule"
         schedule.parent.mkdir(exist_ok=True)
         alone = ("--without-mingle", "--without-gossip")
         worker = ("worker", "--concurrency", "2", *alone)
-        matcher = ("worker", "--pool", "solo", "--hostname", "matcher@%h", "--queues", ",".join(MATCH_QUEUES), *alone)
+        queues = ",".join(MATCH_QUEUES)
+        matcher = ("worker", "--concurrency", "1", "--hostname", "matcher@%h", "--queues", queues, *alone)
         beat = ("beat", "--schedule", str(schedule), "--pidfile", "")
         env = self.env | {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
         return [
