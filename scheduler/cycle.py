@@ -4,26 +4,27 @@ import gc
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
-from django.db import connection, transaction
+import psycopg
+from django.db import OperationalError, connection, transaction
 
 from marketplace.common.copying import reserve_keys
 from scheduler import recording
-from scheduler.asks import asks_of, read_queue
+from scheduler.asks import QueuedJob, asks_of, read_queue
 from scheduler.commit import Outcome, commit_plan, nothing_new, postpone
 from scheduler.core import canonical, matching
-from scheduler.core.types import CORE_VERSION, Plan, Snapshot
+from scheduler.core.types import CORE_VERSION, INSTANT, Plan, Snapshot
 from scheduler.explaining import Explainer
 from scheduler.fairness import read_overs
 from scheduler.keeping import kept_shelf
 from scheduler.models import MatchRound, SegmentReference
 from scheduler.references import as_core, reference_of
-from scheduler.snapshot import hours_for, take_snapshot
+from scheduler.snapshot import Shelf, hours_for, take_snapshot
 
 LOCK_SPACE = 7_411
 BATCH = 10_000  # such a round takes 0.4 GB and, on two busy cores, under ten seconds of the 25 that a task has
@@ -32,31 +33,37 @@ SEGMENTS = ("accelerator", "cpu", "edge", "orbital")
 
 def run_round(*, segment: str, now: datetime, most: int = BATCH) -> MatchRound | None:
     """Allocate up to `most` of what waits in `segment`; None when nothing waits or another worker is at it."""
-    if not _lock(segment):
-        return None
-    try:
-        with _nothing_collected():
-            return _round(segment, now, most)
-    finally:
-        _unlock(segment)
+    with held(segment) as ours:
+        return batch_round(segment, now, most) if ours else None
 
 
-def _round(segment: str, now: datetime, most: int) -> MatchRound | None:
+def batch_round(segment: str, now: datetime, most: int = BATCH) -> MatchRound | None:
+    """The same for who holds the segment already."""
     started = time.perf_counter()
-    with transaction.atomic():
-        queued = read_queue(segment=segment, now=now, most=most)
-        if not queued:
-            return None
-        reference = reference_of(segment, now)
-        overs = read_overs(segment=segment, buyers={job.buyer_id for job in queued}, now=now)
-        hours = hours_for(any_due=queued[0].due_s <= now.timestamp())
-        shelf = kept_shelf(segment=segment, now=now, hours=hours)
-    asks = asks_of(queued, overs=overs, p_mid=reference.p_mid, now=now)
-    snapshot = take_snapshot(shelf=shelf, asks=asks, reference=as_core(reference), now=now, mode="greedy", hours=hours)
+    queued = read_queue(segment=segment, now=now, most=most)
+    if not queued:
+        return None
+    return settle(segment=segment, queued=queued, mode="greedy", now=now, started=started)
+
+
+def settle(*, segment: str, queued: Sequence[QueuedJob], mode: str, now: datetime, started: float) -> MatchRound | None:
+    """Decide the `queued` jobs of a segment that is held, and write the plan; None when nothing new came of it.
+
+    `started` is when reading began, by time.perf_counter().
+    """
+    with _nothing_collected():
+        return _settle(segment, queued, mode, now, started)
+
+
+def _settle(segment: str, queued: Sequence[QueuedJob], mode: str, now: datetime, started: float) -> MatchRound | None:
+    reference = reference_of(segment, now)
+    shelf, snapshot = _look(segment, queued, reference, mode, now)
     read = time.perf_counter()
     plan = matching.match(snapshot)
     decided = time.perf_counter()
     jobs = {job.public_id: job for job in queued}
+    if mode == INSTANT and not plan.placed:
+        return None
     if nothing_new(plan, jobs):
         postpone(jobs.values(), now)
         return None
@@ -71,6 +78,20 @@ def _round(segment: str, now: datetime, most: int) -> MatchRound | None:
         if base is None:
             transaction.on_commit(partial(recording.keep_base, round_, snapshot.offers))
     return round_
+
+
+def _look(
+    segment: str, queued: Sequence[QueuedJob], reference: SegmentReference, mode: str, now: datetime
+) -> tuple[Shelf, Snapshot]:
+    """The market and what the round decides on: with week two when a job is due, since only such jobs may run in it."""
+    hours = hours_for(any_due=any(job.due_s <= now.timestamp() for job in queued))
+    with transaction.atomic():
+        overs = read_overs(segment=segment, buyers={job.buyer_id for job in queued}, now=now)
+        shelf = kept_shelf(segment=segment, now=now, hours=hours)
+    asks = asks_of(queued, overs=overs, p_mid=reference.p_mid, now=now)
+    return shelf, take_snapshot(
+        shelf=shelf, asks=asks, reference=as_core(reference), now=now, mode=mode, hours=hours
+    )  # fmt: skip
 
 
 def _begin(segment: str, reference: SegmentReference, snapshot: Snapshot, plan: Plan, now: datetime) -> MatchRound:
@@ -109,14 +130,36 @@ def replay(round_: MatchRound) -> bool:
     return canonical.dump_plan(again) == zlib.decompress(round_.result)
 
 
-def _lock(segment: str) -> bool:
-    """A session lock, taken before anything is read."""
+@contextmanager
+def held(segment: str, wait_s: int = 0) -> Iterator[bool]:
+    """Whether the segment is ours alone until the end; who has it already is waited for up to `wait_s`.
+
+    A session lock, taken before anything is read.
+    """
+    key = [LOCK_SPACE, SEGMENTS.index(segment)]
+    ours = _try_lock(key) or (wait_s > 0 and _wait_for_lock(key, wait_s))
+    try:
+        yield ours
+    finally:
+        if ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+
+
+def _try_lock(key: Sequence[int]) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, SEGMENTS.index(segment)])
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
         row = cursor.fetchone()
     return bool(row and row[0])
 
 
-def _unlock(segment: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, SEGMENTS.index(segment)])
+def _wait_for_lock(key: Sequence[int], wait_s: int) -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait_s}s"])
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", key)
+    except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+            return False
+        raise
+    return True

@@ -6,13 +6,14 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+QUEUES = "match."  # each segment has a Celery queue of its own, of this name and its own
 LAST = 9  # of Celery's priorities on Redis, where 0 goes first
 log = logging.getLogger(__name__)
 
 
 def wake(segment: str) -> None:
-    """Ask a worker to match `segment` once this transaction is committed."""
-    transaction.on_commit(lambda: _send("match_segment", segment))
+    """Ask the segment's own worker to match it once this transaction is committed."""
+    transaction.on_commit(lambda: _send("match_now", segment, queue=f"{QUEUES}{segment}"))
 
 
 def wake_explaining(round_: str) -> None:
@@ -23,8 +24,8 @@ def wake_explaining(round_: str) -> None:
     transaction.on_commit(lambda: _send("explain_round", round_, priority=LAST))
 
 
-def _send(task: str, about: str, priority: int = 0) -> None:
+def _send(task: str, about: str, priority: int = 0, queue: str | None = None) -> None:
     try:
-        current_app.send_task(task, args=[about], expires=10, retry=False, priority=priority)
+        current_app.send_task(task, args=[about], expires=10, retry=False, priority=priority, queue=queue)
     except (OperationalError, OSError) as error:
         log.warning("no worker was woken to %s: %s", task, error)

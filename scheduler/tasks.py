@@ -8,8 +8,9 @@ from django.db import connection
 from marketplace.booking.services import advance_reservations
 from marketplace.common.clock import utc_now
 from scheduler.cycle import SEGMENTS, run_round
+from scheduler.instant import place_now
 from scheduler.leases import end_expired_leases, withdraw_unstarted
-from scheduler.models import Job
+from scheduler.models import Job, MatchRound
 from scheduler.reasons import explain_pending, wake_unexplained
 from scheduler.services import expire_jobs
 
@@ -17,12 +18,24 @@ log = logging.getLogger(__name__)
 SWEEP_LOCK = (7_412, 0)
 
 
+@shared_task(name="match_now", time_limit=30)
+def match_now(segment: str) -> None:
+    """Place what waits in `segment`, woken by a submission or freed capacity; comes on the segment's own queue."""
+    for round_ in place_now(segment=segment, now=utc_now()):
+        _tell(round_)
+
+
 @shared_task(name="match_segment", time_limit=30)
 def match_segment(segment: str) -> None:
-    """Run one round of `segment`, woken by a submission or freed capacity."""
+    """Run one batch round of `segment`, unless another worker is at it."""
     round_ = run_round(segment=segment, now=utc_now())
-    if round_ is not None and round_.placed:
-        log.info("%s %s: placed %s of %s", round_.public_id, segment, round_.placed, round_.jobs_seen)
+    if round_ is not None:
+        _tell(round_)
+
+
+def _tell(round_: MatchRound) -> None:
+    if round_.placed:
+        log.info("%s %s: placed %s of %s", round_.public_id, round_.segment, round_.placed, round_.jobs_seen)
 
 
 @shared_task(name="explain_round", time_limit=30)

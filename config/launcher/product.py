@@ -22,6 +22,7 @@ SAMPLE_MARKET = {
     "REQUIRE_OPERATOR_MFA": "false",  # the sample operator has no second factor; a notice says so
 }
 SAMPLE_AGENT_UNITS = "64"  # these agents stand in for every sample site, whose units are not this machine's
+MATCH_QUEUES = ("match.accelerator", "match.cpu", "match.edge", "match.orbital")  # one per market segment
 AGENT_KEEPS = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
 SERVERS, WORKERS, AGENTS = 1, 2, 3  # ranks: started in this order, stopped in the other
 
@@ -139,21 +140,28 @@ class Product:
         )
 
     def workers(self) -> list[Program]:
-        """The matcher's worker and the schedule that wakes it."""
+        """The worker, the matcher that places a job as soon as it is submitted, and the schedule that wakes them."""
         celery = (sys.executable, "-m", "celery", "-A", "config", "--quiet")
         quiet = ("--loglevel", "WARNING")
         schedule = self.folder.root / "beat" / "schedule"
         schedule.parent.mkdir(exist_ok=True)
-        worker = ("worker", "--concurrency", "2", "--without-mingle", "--without-gossip")
+        alone = ("--without-mingle", "--without-gossip")
+        worker = ("worker", "--concurrency", "2", *alone)
+        queues = ",".join(MATCH_QUEUES)
+        matcher = ("worker", "--concurrency", "1", "--hostname", "matcher@%h", "--queues", queues, *alone)
         beat = ("beat", "--schedule", str(schedule), "--pidfile", "")
+        env = self.env | {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
         return [
-            Program(
-                name="worker",
-                argv=(*celery, *worker, *quiet),
-                env=self.env | {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"},
-                rank=WORKERS,
-                ready_line=b"takes tasks",
-                chatter=(b"Warm shutdown",),
+            *(
+                Program(
+                    name=name,
+                    argv=(*celery, *argv, *quiet),
+                    env=env,
+                    rank=WORKERS,
+                    ready_line=b"takes tasks",
+                    chatter=(b"Warm shutdown",),
+                )
+                for name, argv in (("worker", worker), ("matcher", matcher))
             ),
             Program(name="beat", argv=(*celery, *beat, *quiet), env=self.env, rank=WORKERS),
         ]

@@ -1,13 +1,14 @@
 """Jobs over HTTP."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -25,8 +26,11 @@ from scheduler.logs import read_log
 from scheduler.models import Job
 from scheduler.planning import plan_of
 from scheduler.querysets import JobQuerySet
+from scheduler.waiting import wait_while_queued
 from scheduler.whyview import why_of
 
+LONGEST_WAIT_S = 20
+PREFERRED_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.ASCII | re.IGNORECASE)
 SCOPES = {"GET": "jobs:read", "POST": "jobs:write"}
 
 
@@ -52,6 +56,12 @@ def show(request: Request, job: str) -> dict[str, Any]:
     return job_as_json(mine(request).by_public_id(job), utc_now())
 
 
+def preferred_wait(request: Request) -> int:
+    """The seconds of `Prefer: wait=…` (RFC 7240, section 4.3), at most 20; 0 without one that can be read."""
+    found = PREFERRED_WAIT.search(request.headers.get("Prefer", ""))
+    return min(int(found[1]), LONGEST_WAIT_S) if found else 0
+
+
 class JobsView(APIView):
     """List and submit jobs."""
 
@@ -73,11 +83,27 @@ class JobsView(APIView):
 
     @extend_schema(
         tags=["jobs"], request={"application/json": dict, "application/yaml": str}, responses={201: dict},
-        parameters=[OpenApiParameter("dry_run", bool)],
+        parameters=[
+            OpenApiParameter("dry_run", bool),
+            OpenApiParameter("Prefer", str, "header", description="`wait=20`: seconds to wait for the allocation."),
+        ],
     )  # fmt: skip
-    @idempotent(required=True)
     def post(self, request: Request) -> Response:
-        """Submit a job file; `dry_run=true` answers the plan and stores nothing."""
+        """Submit a job file; `dry_run=true` answers the plan and stores nothing.
+
+        `Prefer: wait=20` (RFC 7240) lets the answer wait until the job is allocated, at most 20 s.
+        """
+        answer = self.submit(request)
+        wait_s = preferred_wait(request)
+        if wait_s and answer.status_code == status.HTTP_201_CREATED:
+            if wait_while_queued(job=answer.data["id"], seconds=wait_s):
+                answer.data = answer.data | show(request, answer.data["id"])
+            answer["Preference-Applied"] = f"wait={wait_s}"
+        return answer
+
+    @idempotent(required=True)
+    def submit(self, request: Request) -> Response:
+        """Store the job with its idempotency key, or answer its plan."""
         now = utc_now()
         file, named = job_from(request.data)
         actor = actor_of(request)

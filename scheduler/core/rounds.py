@@ -8,7 +8,7 @@ from scheduler.core.market import Ints
 from scheduler.core.refusals import Refusals
 from scheduler.core.survey import Round
 from scheduler.core.tables import Table, table_of
-from scheduler.core.types import HOUR_S, Placement, Plan, Snapshot, Unplaced
+from scheduler.core.types import HOUR_S, INSTANT, Placement, Plan, Snapshot, Unplaced
 
 EFFORTS = {"batch": BATCH, "quality": QUALITY}
 
@@ -18,7 +18,9 @@ def decide(snapshot: Snapshot) -> Plan:
     table = table_of(snapshot)
     decided, free = _decide(Ground.of(table), snapshot)
     placed = placements(table, decided)
-    return Plan(placed, refusals(snapshot, table, decided, free) if len(placed) < len(snapshot.asks) else ())
+    if snapshot.mode == INSTANT or len(placed) == len(snapshot.asks):
+        return Plan(placed, ())
+    return Plan(placed, refusals(snapshot, table, decided, free))
 
 
 def refusals(snapshot: Snapshot, table: Table, decided: Decided, free: Ints) -> tuple[Unplaced, ...]:
@@ -32,7 +34,7 @@ def refusals(snapshot: Snapshot, table: Table, decided: Decided, free: Ints) -> 
 
 
 def _decide(ground: Ground, snapshot: Snapshot) -> tuple[Decided, Ints]:
-    if snapshot.mode == "greedy":
+    if snapshot.mode in {"greedy", INSTANT}:
         return place_all(ground)
     judged = place_batch(ground, EFFORTS[snapshot.mode], snapshot.seed)
     return judged.decided, judged.free

@@ -15,7 +15,7 @@ from config.launcher.folders import CHECKOUT
 from config.launcher.instance import Instance, free_port_pair
 
 pytestmark = pytest.mark.running
-PROGRAMS = {"postgres", "valkey", "web", "streams", "worker", "beat", "agent-1", "agent-2"}
+PROGRAMS = {"postgres", "valkey", "web", "streams", "worker", "matcher", "beat", "agent-1", "agent-2"}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_the_command_works_without_a_login(product: Instance) -> None:
     assert said.returncode == 0, said.stderr
 
 
-@pytest.mark.parametrize("name", ["worker", "beat", "agent-1", "web", "streams", "valkey", "postgres"])
+@pytest.mark.parametrize("name", ["worker", "matcher", "beat", "agent-1", "web", "streams", "valkey", "postgres"])
 def test_a_killed_program_comes_back_and_the_product_answers(product: Instance, name: str) -> None:
     before = {other: pid for other, pid in product.status()["processes"].items() if other != name}
 

@@ -37,7 +37,7 @@ def instance(place: Path) -> Iterator[Instance]:
 def test_the_product_runs_on_given_servers_and_starts_none_of_its_own(instance: Instance) -> None:
     running = instance.status()["processes"]
 
-    assert {"web", "streams", "worker", "beat"} <= set(running)
+    assert {"web", "streams", "worker", "matcher", "beat"} <= set(running)
     assert not {"postgres", "valkey"} & set(running)
     assert not instance.folder.postgres.exists()
     assert httpx.get(f"{instance.url}/health").json() == {"status": "ok"}

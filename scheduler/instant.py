@@ -1,0 +1,33 @@
+"""The instant path: what has just been submitted to a quiet segment is placed at once, without waiting for a batch."""
+
+import time
+from datetime import datetime
+
+from scheduler.asks import read_queue, seconds
+from scheduler.core.types import INSTANT
+from scheduler.cycle import batch_round, held, settle
+from scheduler.models import MatchRound
+
+MOST = 32  # more than these are better placed together
+PATIENCE_S = 5  # a round that runs already ends before
+
+
+def place_now(*, segment: str, now: datetime) -> list[MatchRound]:
+    """Place the jobs of `segment` whose turn has come; the rounds that did, none when another worker keeps it.
+
+    Up to 32 of which none is due take their best columns at once. What they leave, and more than 32, or jobs that are
+    due, are one batch round's: it decides them together with all others, and says why a job waits.
+    """
+    with held(segment, wait_s=PATIENCE_S) as ours:
+        if not ours:
+            return []
+        started = time.perf_counter()
+        queued = read_queue(segment=segment, now=now, most=MOST + 1)
+        if not queued:
+            return []
+        rounds: list[MatchRound | None] = []
+        if len(queued) <= MOST and all(job.due_s > seconds(now) for job in queued):
+            rounds.append(settle(segment=segment, queued=queued, mode=INSTANT, now=now, started=started))
+        if sum(each.placed for each in rounds if each) < len(queued):
+            rounds.append(batch_round(segment, now))
+        return [each for each in rounds if each]
