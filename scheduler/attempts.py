@@ -71,9 +71,12 @@ def release(attempt: Attempt, now: datetime) -> None:
 
 
 def bring_forward(segment: str, now: datetime) -> None:
-    """Units are free again: jobs that were refused are looked at now. Those that wait out a grace keep it."""
+    """Units are free again: jobs that were refused are looked at now. Those that wait out a grace keep it.
+
+    Hours are locked here, and a round locks its jobs before hours: to wait for such a job would be a deadlock.
+    """
     refused = Job.objects.filter(state="queued", segment=segment, unplaced__isnull=False)
-    if refused.update(next_attempt_at=now):
+    if refused.unless_locked().update(next_attempt_at=now) or refused.exists():
         wake(segment)
 
 

@@ -220,7 +220,8 @@ def nothing_new(plan: Plan, jobs: Mapping[str, QueuedJob]) -> bool:
 def postpone(jobs: Iterable[QueuedJob], now: datetime) -> None:
     """Look at these waiting jobs again a little later; units given back bring them forward."""
     told = Job.objects.filter(pk__in=[job.pk for job in jobs], state="queued", unplaced__isnull=False)
-    told.filter(next_attempt_at__lte=now).update(next_attempt_at=now + LOOK_AGAIN)
+    with transaction.atomic():
+        told.filter(next_attempt_at__lte=now).unless_locked().update(next_attempt_at=now + LOOK_AGAIN)
 
 
 def _refuse(refused: Sequence[Unplaced], jobs: Mapping[str, QueuedJob], now: datetime) -> None:

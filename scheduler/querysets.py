@@ -30,6 +30,11 @@ class JobQuerySet(PublicQuerySet["Job"]):
         """Jobs whose turn has come, those due first."""
         return self.filter(state="queued", segment=segment, next_attempt_at__lte=now).order_by("due_at", "pk")
 
+    def unless_locked(self) -> Self:
+        """Those that no transaction has locked; they stay locked until the end of this one."""
+        free = self.order_by("pk").select_for_update(skip_locked=True, of=("self",))
+        return type(self)(self.model).filter(pk__in=free.values("pk"))
+
     def window_over(self, now: datetime) -> Self:
         """Waiting jobs that could not finish in their window any more."""
         run = ExpressionWrapper(F("time_limit_s") * Value(timedelta(seconds=1)), output_field=models.DurationField())
