@@ -51,6 +51,7 @@ class Work:
     files: dict[str, bytes] = field(default_factory=dict)
     finish: dict[str, Any] | None = None
     finishes: int = 0
+    unheard: int = 0
     cancel: dict[str, Any] | None = None
     fenced: bool = False
     refusals: int = 0
@@ -90,7 +91,6 @@ class Marketplace:
         self.inputs: dict[str, bytes] = {}
         self.registrations: list[dict[str, Any]] = []
         self.cut = False
-        self.fail_next_finishes = 0
         self.lose_next_leases = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("HandlerOfOne", (Handler,), {"market": self}))
         self._server.daemon_threads = True
@@ -101,8 +101,8 @@ class Marketplace:
         self._server.shutdown()
         self._server.server_close()
 
-    def offer(self, run: str, *, inputs: dict[str, bytes] | None = None, **given: Any) -> Work:
-        """Queue work; `given` are fields of the spec, of the limits, or of the lease."""
+    def offer(self, run: str, *, inputs: dict[str, bytes] | None = None, unheard: int = 0, **given: Any) -> Work:
+        """Queue work, its first `unheard` finishes to fail; `given` are fields of the spec, the limits or the lease."""
         number = len(self.works) + 1
         spec = {**SPEC, "run": run}
         rows = []
@@ -133,7 +133,7 @@ class Marketplace:
         for name, value in given.items():
             target = spec if name in spec else body["limits"] if name in LIMITS else body
             target[name] = value
-        work = Work(body=body)
+        work = Work(body=body, unheard=unheard)
         with self.changed:
             self.works[work.id] = work
             self.changed.notify_all()
@@ -207,8 +207,7 @@ class Marketplace:
 
     def end(self, work: Work, body: dict[str, Any]) -> dict[str, Any]:
         work.finishes += 1
-        if self.fail_next_finishes:
-            self.fail_next_finishes -= 1
+        if work.finishes <= work.unheard:
             raise Refusal(503, "unavailable")
         if work.finish is None:
             self._verify(body)

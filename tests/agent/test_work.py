@@ -172,8 +172,7 @@ def test_an_image_is_refused_by_an_agent_that_has_none(hall: Marketplace) -> Non
 
 
 def test_a_finish_that_is_not_heard_is_told_again(hall: Marketplace) -> None:
-    hall.fail_next_finishes = 2
-    work = hall.offer("true")
+    work = hall.offer("true", unheard=2)
 
     assert hall.until_ended(work)["reason"] == "succeeded"
 
