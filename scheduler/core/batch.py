@@ -21,8 +21,8 @@ from scheduler.core.greedy import (
     utilities,
 )  # fmt: skip
 from scheduler.core.market import Bools, Ints
-from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, Pool, pool_of
-from scheduler.core.prices import price_hours_of, proven_by
+from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, Pool, pool_of, sort_by_left
+from scheduler.core.prices import paid_hours, price_hours_of, proven_by, running
 from scheduler.core.room import open_room, start_of
 from scheduler.core.scan import PFLOP_HOUR, Facts, best_column, new_scratch, run_on, starts_of
 from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, improve
@@ -30,6 +30,7 @@ from scheduler.core.tables import FAR, PF_MILLI
 from scheduler.core.types import HOUR_S
 
 MOST_COLUMNS = 512  # kept per ask
+MOST_STEPS, LOOKS = 300, 60_000_000
 HEAT_PART = 4  # a plan may at first get worse by the mean utility of an ask divided by this
 
 
@@ -57,14 +58,14 @@ class Judged(NamedTuple):
 def place_batch(ground: Ground, effort: Effort, seed: int) -> Judged:
     """Place the asks of a market. Due asks stay where greedy put them: they go before all others."""
     table, facts = ground.table, ground.facts
-    greedy, _ = place_all(ground)
+    greedy, left = place_all(ground)
     due = table.asks.due < FAR
     free = _free_after(table.shelf.began, greedy.columns, table.asks.units, due)
     room, units = open_room(free, table.shelf.begin), table.asks.units
-    pool = pool_of(facts, room, reach_of(facts, due), MOST_COLUMNS)
-    of_greedy = int(greedy.utility[~due].sum())
-    priced = price_hours_of(units, free, pool, of_greedy, effort.steps, np.zeros(free.shape))
-    prices = priced.prices
+    paid, usual = paid_hours(greedy.columns, greedy.utility, units, left)
+    pool = pool_of(facts, room, reach_of(facts, due), MOST_COLUMNS, running(np.rint(paid).astype(np.int64)))
+    prices = price_hours_of(units, free, pool, usual, steps_on(pool, effort), paid).prices
+    sort_by_left(pool, units, running(prices))
     state = empty_state(units.size, free)
     fill(state, pool, units, by_what_is_left(pool, units, prices), prices)
     moves = min(effort.moves_per_ask * units.size, effort.most_moves)
@@ -77,6 +78,11 @@ def place_batch(ground: Ground, effort: Effort, seed: int) -> Judged:
     chosen = better if better.utility.sum() > greedy.utility.sum() else greedy
     everyone = np.ones(units.size, dtype=np.bool_)
     return Judged(chosen, _free_after(table.shelf.began, chosen.columns, units, everyone), bound, prices, moves)
+
+
+def steps_on(pool: Pool, effort: Effort) -> int:
+    """More price steps where they cost little: up to MOST_STEPS as long as all of them look at LOOKS columns."""
+    return max(effort.steps, min(MOST_STEPS, LOOKS // max(1, int(pool.begin[-1]))))
 
 
 @compiled

@@ -27,7 +27,7 @@ Halves = npt.NDArray[np.int32]
 
 
 class Pool(NamedTuple):
-    """Ask `a` has the columns [begin[a], begin[a+1]); what was left out is worth at most `dropped[a]`."""
+    """Ask `a` has the columns [begin[a], begin[a+1])."""
 
     begin: Ints
     offer: Halves
@@ -36,34 +36,43 @@ class Pool(NamedTuple):
     beyond: Shorts
     utility: Ints
     run_cost: Ints
-    dropped: Ints
 
 
 NO_START, NOW_ALONE, ANY_START = range(3)
+NOTHING = -(1 << 62)
 
 
 @compiled
-def pool_of(facts: Facts, room: Room, reach: Ints, most: int) -> Pool:
-    """Up to `most` columns per ask that keep to every limit and fit what `room` has free, by utility.
+def pool_of(facts: Facts, room: Room, reach: Ints, most: int, prices: Ints) -> Pool:
+    """Up to `most` columns per ask that keep to every limit and fit what `room` has free: those that leave most.
 
-    `reach` says for each ask whether it has columns at all, and whether one that does not start now is one.
+    `reach` says for each ask whether it has columns at all, and whether one that does not start now is one; `prices`
+    [offers, hours + 1] is the running sum of what the hours cost.
     """
     asks, width = facts.asks.units.size, widest(facts)
     size = asks * min(most, width)
     pool = Pool(
         np.zeros(asks + 1, np.int64), np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.int16),
-        np.empty(size, np.int16), np.empty(size, np.int64), np.empty(size, np.int64), np.zeros(asks, np.int64),
+        np.empty(size, np.int16), np.empty(size, np.int64), np.empty(size, np.int64),
     )  # fmt: skip
-    found, scratch = np.empty((width, FIELDS), dtype=np.int64), new_scratch(facts)
+    found, left, scratch = np.empty((width, FIELDS), dtype=np.int64), np.empty(width, np.int64), new_scratch(facts)
     for ask in range(asks):
-        count = 0
+        count, threshold = 0, NOTHING
         if reach[ask] != NO_START:
             count = find_all(facts, ask, room, reach[ask] == NOW_ALONE, scratch, found)
-        threshold = -1
+        leave(found, count, facts.asks.units[ask], prices, left)
         if count > most:
-            threshold = np.partition(found[:count, UTILITY], count - most)[count - most]
-        pool.begin[ask + 1] = keep(pool, pool.begin[ask], ask, found, count, threshold, most)
+            threshold = np.partition(left[:count], count - most)[count - most]
+        pool.begin[ask + 1] = keep(pool, pool.begin[ask], found, left, count, threshold, most)
     return pool
+
+
+@lean
+def leave(found: Ints, count: int, units: int, prices: Ints, left: Ints) -> None:
+    """Write what each of the first `count` columns leaves of its utility after `prices`, mm."""
+    for row in range(count):
+        offer = found[row, OFFER]
+        left[row] = found[row, UTILITY] - units * (prices[offer, found[row, BEYOND]] - prices[offer, found[row, FIRST]])
 
 
 @lean
@@ -104,14 +113,32 @@ def find_all(facts: Facts, ask: int, room: Room, at_once: bool, scratch: Scratch
 
 
 @lean
-def keep(pool: Pool, at: int, ask: int, found: Ints, count: int, threshold: int, most: int) -> int:
-    """Copy what is worth `threshold` or more, at most `most`; where the next ask begins."""
+def keep(pool: Pool, at: int, found: Ints, left: Ints, count: int, threshold: int, most: int) -> int:
+    """Copy what leaves `threshold` or more, at most `most`; where the next ask begins."""
     begin = at
     for row in range(count):
-        if found[row, UTILITY] < threshold or at - begin == most:
-            pool.dropped[ask] = max(pool.dropped[ask], found[row, UTILITY])
+        if left[row] < threshold or at - begin == most:
             continue
         pool.offer[at], pool.number[at], pool.utility[at] = found[row, OFFER], found[row, NUMBER], found[row, UTILITY]
         pool.first[at], pool.beyond[at], pool.run_cost[at] = found[row, FIRST], found[row, BEYOND], found[row, RUN_COST]
         at += 1
     return at
+
+
+@compiled
+def sort_by_left(pool: Pool, units: Ints, prices: Ints) -> None:
+    """Put the columns of each ask in the order of what they leave after `prices`, most first.
+
+    `prices` [offers, hours + 1] is the running sum of mm per unit-hour.
+    """
+    for ask in range(units.size):
+        begin, beyond = pool.begin[ask], pool.begin[ask + 1]
+        left = np.empty(beyond - begin, np.int64)
+        for place in range(begin, beyond):
+            offer = pool.offer[place]
+            paid = prices[offer, pool.beyond[place]] - prices[offer, pool.first[place]]
+            left[place - begin] = pool.utility[place] - units[ask] * paid
+        order = begin + np.argsort(-left, kind="mergesort")
+        pool.offer[begin:beyond], pool.number[begin:beyond] = pool.offer[order], pool.number[order]
+        pool.first[begin:beyond], pool.beyond[begin:beyond] = pool.first[order], pool.beyond[order]
+        pool.utility[begin:beyond], pool.run_cost[begin:beyond] = pool.utility[order], pool.run_cost[order]

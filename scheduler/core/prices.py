@@ -1,9 +1,9 @@
 """What an hour of an offer is worth: prices from the Lagrangian dual, and the bound they prove.
 
 For prices p >= 0 per (offer, hour), `sum(p*free) + sum_j max(0, max_c(U - units*sum(p)))` is at least the utility of
-every plan (Geoffrion 1974). The prices come from a subgradient method with Polyak's step and deflection (Held, Wolfe,
-Crowder 1974; Camerini, Fratta, Maffioli 1975) on the columns found so far; a full look adds the best of all columns, as
-in column generation, and proves the bound.
+every plan (Geoffrion 1974). The prices start at what greedy got for its hours and follow the subgradient in steps that
+shrink geometrically (Goffin 1977). Every hour's excess counts in parts of its own units, and at most MOST_EXCESS of
+them: the hours that everybody wants at first would otherwise leave no length of step to all others.
 """
 
 from typing import NamedTuple
@@ -14,13 +14,14 @@ import numpy.typing as npt
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.market import Bools, Ints
 from scheduler.core.pool import Pool
-from scheduler.core.room import Room
+from scheduler.core.room import SIZES, Room
 from scheduler.core.scan import Facts, new_scratch
 from scheduler.core.worth import most_left, new_rows
 
 Floats = npt.NDArray[np.float64]
-KEEP_DIRECTION = 0.7
-STALLS, SHORTEN = 6, 0.6
+FIRST_STEP, LAST_STEP = 0.1, 0.004  # in parts of the usual worth of a unit-hour
+MOST_EXCESS = 10
+START = 0.6  # of what greedy got: an hour is worth what the last who gets it gives, not the mean
 
 
 class Priced(NamedTuple):
@@ -31,34 +32,42 @@ class Priced(NamedTuple):
 
 
 @compiled
-def price_hours_of(units: Ints, free: Ints, pool: Pool, floor: int, steps: int, prices: Floats) -> Priced:
-    """Prices for the units `free` by `steps` looks at the pool, from `prices` on; `floor` is what some plan is worth.
+def price_hours_of(units: Ints, free: Ints, pool: Pool, usual: float, steps: int, prices: Floats) -> Priced:
+    """Prices for the units `free` by `steps` looks at the pool, from `prices` on; the bound is that of the pool.
 
-    The bound is that of the pool, what was dropped from it counted at no price.
+    `usual` is what a unit-hour is worth to those who got one, mm.
     """
-    offers, hours = free.shape
-    best, whole = np.zeros((offers, hours), dtype=np.int64), np.rint(prices).astype(np.int64)
-    direction, slack = np.zeros((offers, hours)), np.zeros((offers, hours))
-    bound, factor, stalled = -1, 1.0, 0
-    for _ in range(steps):
+    best, whole, slack = np.zeros(free.shape, np.int64), np.rint(prices).astype(np.int64), np.zeros(free.shape)
+    bound = -1
+    for step in range(steps):
         value = look_at_pool(units, free, pool, running(whole), slack) + (whole * free).sum()
-        stalled += 1
         if bound < 0 or value < bound:
-            bound, stalled = value, 0
+            bound = value
             best[:] = whole
-        if stalled == STALLS:
-            factor, stalled = factor * SHORTEN, 0
-            prices[:] = best
-            direction[:] = 0
-        norm = turn(direction, slack, prices)
-        if norm == 0.0:
-            break
-        length = factor * max(value - floor, 1e-4 * value) / norm
-        for offer in range(offers):
-            for hour in range(hours):
-                prices[offer, hour] = max(0.0, prices[offer, hour] - length * direction[offer, hour])
-                whole[offer, hour] = round(prices[offer, hour])
+        length = usual * FIRST_STEP * (LAST_STEP / FIRST_STEP) ** (step / steps)
+        for offer in range(free.shape[0]):
+            for hour in range(free.shape[1]):
+                if free[offer, hour] > 0:
+                    excess = max(-1.0, min(MOST_EXCESS, -slack[offer, hour] / free[offer, hour]))
+                    prices[offer, hour] = max(0.0, prices[offer, hour] + length * excess)
+                    whole[offer, hour] = round(prices[offer, hour])
     return Priced(bound, best)
+
+
+@compiled
+def paid_hours(columns: Ints, utility: Ints, units: Ints, left: Ints) -> tuple[Floats, float]:
+    """(mm per unit-hour that those who hold an hour get of it, 0 where many units are `left`; the usual worth).
+
+    `columns` [asks, fields] begins with the fields of Column, offer -1 where there is none.
+    """
+    worth, held = np.zeros(left.shape), np.zeros(left.shape)
+    for ask in range(units.size):
+        if columns[ask, 0] >= 0:
+            offer, first, beyond = columns[ask, 0], columns[ask, 3], columns[ask, 4]
+            worth[offer, first:beyond] += utility[ask] / (beyond - first)
+            held[offer, first:beyond] += units[ask]
+    usual = worth.sum() / max(1.0, held.sum())
+    return START * worth / np.maximum(held, 1.0) * (left < SIZES), usual
 
 
 @lean
@@ -76,23 +85,11 @@ def look_at_pool(units: Ints, free: Ints, pool: Pool, sums: Ints, slack: Floats)
             left = pool.utility[column] - units[ask] * paid
             if left > most:
                 most, chosen = left, column
-        bound += max(most, pool.dropped[ask])
+        bound += most
         if chosen >= 0:
             for hour in range(pool.first[chosen], pool.beyond[chosen]):
                 slack[pool.offer[chosen], hour] -= units[ask]
     return bound
-
-
-@lean
-def turn(direction: Floats, slack: Floats, prices: Floats) -> float:
-    """Turn `direction` towards `slack`, not below a price of 0; the square of its length."""
-    norm = 0.0
-    for offer in range(direction.shape[0]):
-        for hour in range(direction.shape[1]):
-            step = KEEP_DIRECTION * direction[offer, hour] + (1 - KEEP_DIRECTION) * slack[offer, hour]
-            direction[offer, hour] = 0.0 if step > 0 and prices[offer, hour] <= 0.0 else step
-            norm += direction[offer, hour] ** 2
-    return norm
 
 
 @compiled

@@ -18,7 +18,8 @@ NOBODY = -1
 WORST = -(1 << 61)
 MOST_HELD = 256  # asks on one offer
 MOST_DISPLACED = 12
-TRIED = 6  # columns drawn, of which a move takes the best
+HEAD = 20  # columns of an ask that moves draw from, those that leave most
+TRIED = 3  # columns drawn, of which a move takes the best
 
 
 class State(NamedTuple):
@@ -145,7 +146,7 @@ def improve(state: State, pool: Pool, units: Ints, prices: Ints, moves: int, see
 @lean
 def choose(state: State, pool: Pool, ask: int, units: int, sums: Ints, random: Words) -> int:
     """Of TRIED columns drawn at random, other than its own, the one that leaves `ask` most."""
-    begin, count = pool.begin[ask], pool.begin[ask + 1] - pool.begin[ask]
+    begin, count = pool.begin[ask], min(HEAD, pool.begin[ask + 1] - pool.begin[ask])
     best, most = NOBODY, WORST
     tries = min(count, TRIED)
     for _ in range(tries):
