@@ -159,6 +159,19 @@ def facts_admit(facts: Facts, wish: Wish, offer: int) -> bool:
 
 
 @lean
+def hours_admit(facts: Facts, wish: Wish, offer: int, starts: Starts, number: int, free: Ints) -> bool:
+    """Whether a start on `offer` has its units where the bits cannot tell, and keeps to the bounds on its hours."""
+    first, skipped, stop, rest = span_of(starts, number)
+    if wish.units > SIZES and not has_units(free, offer, first, stop + (rest > 0), wish.units):
+        return False
+    if not wish.bound & 2:
+        return True
+    return hours_fit(
+        facts.shelf, facts.asks.bounds, wish.ask, wish.units, offer, starts.run_s, first, skipped, stop, rest
+    )  # fmt: skip
+
+
+@lean
 def wish_of(facts: Facts, ask: int) -> Wish:
     """The wish of `ask`."""
     asks, tastes, kind = facts.asks, facts.tastes, facts.asks.kind[ask]
@@ -292,7 +305,7 @@ def best_on(
     facts: Facts, wish: Wish, offer: int, starts: Starts, room: Room, scratch: Scratch, best: Column, most: int
 ) -> Column:
     """`best`, or a better column on `offer` that costs less than `most`, has units free and keeps to every bound."""
-    shelf, units, run_s = facts.shelf, wish.units, starts.run_s
+    shelf, run_s = facts.shelf, starts.run_s
     pf_milli, group = shelf.facts[PF_MILLI, offer], shelf.group[offer]
     words, place, latency = words_of(room, group), offer - room.begin[group], own_cost(facts, wish, offer) * run_s
     for number in range(starts.low, starts.high + 1):
@@ -308,14 +321,9 @@ def best_on(
         z = run_cost * PFLOP_HOUR // (run_s * pf_milli)
         if not better(shelf.rank, wish.by_start, z, start, offer, best):
             continue
-        beyond = stop + (rest > 0)
-        if units > SIZES and not has_units(room.free, offer, first, beyond, units):
+        if not hours_admit(facts, wish, offer, starts, number, room.free):
             continue
-        if wish.bound & 2 and not hours_fit(
-            shelf, facts.asks.bounds, wish.ask, units, offer, run_s, first, skipped, stop, rest
-        ):  # fmt: skip
-            continue
-        best = Column(offer, start, run_s, first, beyond, run_cost, z)
+        best = Column(offer, start, run_s, first, stop + (rest > 0), run_cost, z)
         most = dearest(wish, best, run_s, pf_milli)
     return best
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from scheduler.core.bounds import hours_fit, span_total
+from scheduler.core.bounds import span_total
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.market import Ints
-from scheduler.core.room import SIZES, Room, Starts, find_open, has, has_units, span_of, start_of, words_of
+from scheduler.core.room import Room, Starts, find_open, has, span_of, start_of, words_of
 from scheduler.core.scan import (
     PFLOP_HOUR,
     Facts,
@@ -13,6 +13,7 @@ from scheduler.core.scan import (
     Wish,
     cheapest_open,
     facts_admit,
+    hours_admit,
     own_cost,
     price_starts,
     price_waits,
@@ -103,24 +104,21 @@ def worth_at(
 
     `scratch` holds what `price_starts` and `find_open` say of the group.
     """
-    shelf, units, run_s, group = facts.shelf, wish.units, starts.run_s, facts.shelf.group[offer]
+    shelf, run_s, group = facts.shelf, starts.run_s, facts.shelf.group[offer]
     words, place, pf_milli = words_of(room, group), offer - room.begin[group], shelf.facts[PF_MILLI, offer]
     latency = own_cost(facts, wish, offer) * run_s
     for number in range(starts.low, starts.high + 1):
         row = number - starts.low
         if scratch.costs[row] == FAR or not has(scratch.bits.open, row * words, place):
             continue
+        if not hours_admit(facts, wish, offer, starts, number, room.free):
+            continue
         first, skipped, stop, rest = span_of(starts, number)
-        beyond = stop + (rest > 0)
-        if units > SIZES and not has_units(room.free, offer, first, beyond, units):
-            continue
-        if wish.bound & 2 and not hours_fit(
-            shelf, facts.asks.bounds, wish.ask, units, offer, run_s, first, skipped, stop, rest
-        ):  # fmt: skip
-            continue
         spent = span_total(shelf, PRICE, offer, first, skipped, stop, rest) + latency + scratch.costs[row]
         run_cost = spent // HOUR_S + waited(wish, pf_milli, run_s, start_of(starts, number, wish.first_s))
-        rows[count, OFFER], rows[count, NUMBER], rows[count, FIRST], rows[count, BEYOND] = offer, number, first, beyond
-        rows[count, UTILITY], rows[count, RUN_COST] = utility_of(value, units, run_cost), run_cost
+        rows[count, OFFER], rows[count, NUMBER], rows[count, FIRST], rows[count, BEYOND] = (
+            offer, number, first, stop + (rest > 0)
+        )  # fmt: skip
+        rows[count, UTILITY], rows[count, RUN_COST] = utility_of(value, wish.units, run_cost), run_cost
         count += 1
     return count

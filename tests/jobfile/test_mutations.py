@@ -82,7 +82,7 @@ def changed(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
     return tree
 
 
-def outcome(read: Any, given: Any) -> None:
+def assert_whole_outcome(read: Any, given: Any) -> None:
     """Read it; a refusal must be complete, an accepted file must stay itself when read again."""
     try:
         file = read(given)
@@ -101,7 +101,7 @@ def outcome(read: Any, given: Any) -> None:
 @quick
 @given(place=st.sampled_from(places(TREE)), value=values)
 def test_any_value_in_any_place_gives_a_job_or_problems(place, value):
-    outcome(parse_tree, changed(TREE, place, value))
+    assert_whole_outcome(parse_tree, changed(TREE, place, value))
 
 
 @quick
@@ -122,7 +122,7 @@ def test_any_damage_to_the_text_gives_a_job_or_problems(cuts):
     for start, length, instead in cuts:
         text = text[:start] + instead + text[start + length :]
 
-    outcome(parse, text)
+    assert_whole_outcome(parse, text)
 
 
 def test_the_file_that_is_damaged_is_whole_before():

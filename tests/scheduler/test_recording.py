@@ -62,12 +62,17 @@ def test_asks_that_share_what_they_state_and_differ_in_all_else_have_the_canonic
     assert recording.dump_plan(plan) == canonical.dump_plan(plan)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_next_round_stores_only_what_differs_and_is_replayed_all_the_same():
+def first_round():
+    """Four offers, one job and the round that places it."""
     for _ in range(4):
         make_cpu_offer(units=3)
     make_job(now=NOON)
-    whole = run_round(segment="cpu", now=NOON)
+    return run_round(segment="cpu", now=NOON)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_next_round_stores_only_what_differs_and_is_replayed_all_the_same():
+    whole = first_round()
     make_job(now=NOON)
 
     small = MatchRound.objects.select_related("base").get(pk=run_round(segment="cpu", now=NOON).pk)
@@ -92,10 +97,7 @@ def read_shelf_before(round_):
 
 @pytest.mark.django_db(transaction=True)
 def test_ten_minutes_later_the_whole_snapshot_is_stored_again():
-    for _ in range(4):
-        make_cpu_offer(units=3)
-    make_job(now=NOON)
-    run_round(segment="cpu", now=NOON)
+    first_round()
     later = NOON + recording.BASE_FOR
     make_job(now=later)
 
@@ -104,10 +106,7 @@ def test_ten_minutes_later_the_whole_snapshot_is_stored_again():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_round_whose_base_is_gone_or_another_is_not_replayed():
-    for _ in range(4):
-        make_cpu_offer(units=3)
-    make_job(now=NOON)
-    whole = run_round(segment="cpu", now=NOON)
+    whole = first_round()
     make_job(now=NOON)
     small = run_round(segment="cpu", now=NOON)
     assert small.base_id == whole.pk
