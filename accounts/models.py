@@ -20,6 +20,7 @@ from accounts.querysets import (
     OrganizationQuerySet,
     UserManager,
 )
+from marketplace.common import references
 from marketplace.common.ids import PublicIdField
 
 HEAVIEST = 1000
@@ -106,6 +107,7 @@ class Organization(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(weight__range=(1, HEAVIEST)), name="organization_weight_in_range"),
         ]
+        triggers = [references.stays("organization_stays")]
 
     def __str__(self) -> str:
         return self.name

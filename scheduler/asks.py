@@ -1,77 +1,137 @@
 """Rows → asks: what the core needs to know of a job or a quote request, in integers."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
-from django.db.models import BigIntegerField, Func, TextField
-from django.db.models.functions import Cast
+import numpy as np
+import numpy.typing as npt
+from django.db import connection
 
 from scheduler.core.fairness import age_mm, share_mm
 from scheduler.core.types import Ask, LimitValue, Rates
-from scheduler.models import Job
 
-QUEUED = ("pk", "public_id", "version", "buyer_id", "ask_text", "excluded_sites", "unplaced")
-TIMES = {"start_after_s": "start_after", "finish_by_s": "finish_by", "due_s": "due_at", "submitted_s": "created_at"}
-
-
-class UnixSeconds(Func):
-    """A moment as unix seconds, rounded down: a number is read ten times as fast as a moment."""
-
-    template = "floor(extract(epoch FROM %(expressions)s))::bigint"
-    output_field = BigIntegerField()
-
-
-class QueuedJob(NamedTuple):
-    """A waiting job as a round reads it; `ask_text` is its ask as JSON."""
-
-    pk: int
-    public_id: str
-    version: int
-    buyer_id: int
-    ask_text: str
-    excluded_sites: list[str]
-    unplaced: dict[str, Any] | None
-    start_after_s: int | None
-    finish_by_s: int | None
-    due_s: int
-    submitted_s: int
+Ints = npt.NDArray[np.int64]
+NEVER = -1
+COLUMNS = ("place", "pk", "version", "buyer", "start_after", "finish_by", "due", "submitted")
+EPOCH_S, MICRO = 946_684_800, 10**6  # PostgreSQL counts microseconds from 2000
+READ = """
+    WITH turn AS (
+        SELECT row_number() OVER (ORDER BY due_at, id) - 1 AS place, id, public_id, version, buyer_id, ask,
+               excluded_sites, unplaced, start_after, finish_by, due_at, created_at
+        FROM scheduler_job
+        WHERE state = 'queued' AND segment = %s AND next_attempt_at <= %s ORDER BY due_at, id LIMIT %s
+    )
+    SELECT ask::text, array_to_json(excluded_sites)::text,
+           string_agg(int8send(place) || int8send(id) || int8send(version) || int8send(buyer_id)
+                      || coalesce(timestamptz_send(start_after), int8send(%s))
+                      || coalesce(timestamptz_send(finish_by), int8send(%s))
+                      || timestamptz_send(due_at) || timestamptz_send(created_at), ''),
+           string_agg(public_id, ','),
+           (jsonb_object_agg(place, unplaced) FILTER (WHERE unplaced IS NOT NULL))::text
+    FROM turn GROUP BY ask, excluded_sites
+"""
 
 
-def read_queue(*, segment: str, now: datetime, most: int) -> list[QueuedJob]:
-    """Up to `most` jobs of `segment` whose turn has come, those due first."""
-    times = {name: UnixSeconds(field) for name, field in TIMES.items()}
-    queue = Job.objects.queue(segment, now).annotate(ask_text=Cast("ask", TextField()), **times)
-    return list(map(QueuedJob._make, queue.values_list(*QUEUED, *TIMES)[:most]))
+@dataclass(frozen=True)
+class Form:
+    """What equal jobs ask for: the stored ask in the core's types, and the sites they are kept away from."""
+
+    stated: Mapping[str, Any]
+    excluded_sites: tuple[str, ...]
 
 
-def asks_of(jobs: Iterable[QueuedJob], *, overs: Mapping[int, int], p_mid: int, now: datetime) -> list[Ask]:
-    """The jobs as the core sees them; equal asks are read once and share what they state.
+@dataclass(frozen=True)
+class Queue:
+    """Waiting jobs as columns, those due first. `form` is an index into `forms`; times in unix seconds, NEVER is none.
+
+    `told` is what jobs were told when they were last refused, by place.
+    """
+
+    forms: Sequence[Form]
+    form: Ints
+    public_id: npt.NDArray[np.bytes_]
+    pk: Ints
+    version: Ints
+    buyer: Ints
+    start_after_s: Ints
+    finish_by_s: Ints
+    due_s: Ints
+    submitted_s: Ints
+    told: Mapping[int, dict[str, Any]]
+
+    def __len__(self) -> int:
+        return self.pk.size
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The public ids as text."""
+        return [each.decode() for each in self.public_id.tolist()]
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Where each job stands, by its public id."""
+        return dict(zip(self.ids, range(len(self)), strict=True))
+
+    def places(self, public_ids: Iterator[str]) -> Ints:
+        """Where these jobs stand."""
+        return np.fromiter(map(self.place.__getitem__, public_ids), dtype=np.int64)
+
+
+def read_queue(*, segment: str, now: datetime, most: int) -> Queue:
+    """Up to `most` jobs of `segment` whose turn has come, those due first. What equal jobs ask for is read once."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ, [segment, now, most, NEVER, NEVER])
+        groups = cursor.fetchall()
+    content = b"".join(rows for _, _, rows, _, _ in groups)
+    found = np.frombuffer(content, dtype=">i8").reshape(-1, len(COLUMNS)).astype(np.int64)
+    sizes = [len(rows) // (8 * len(COLUMNS)) for _, _, rows, _, _ in groups]
+    ids = ",".join(ids for _, _, _, ids, _ in groups).split(",") if groups else []
+    order = np.argsort(found[:, 0])
+    columns = dict(zip(COLUMNS, found[order].T, strict=True))
+    return Queue(
+        forms=[Form(ask_fields(json.loads(ask)), tuple(json.loads(sites))) for ask, sites, *_ in groups],
+        form=np.repeat(np.arange(len(groups)), sizes)[order],
+        public_id=np.array(ids, dtype=np.bytes_)[order],
+        pk=columns["pk"], version=columns["version"], buyer=columns["buyer"],
+        start_after_s=_seconds(columns["start_after"]), finish_by_s=_seconds(columns["finish_by"]),
+        due_s=_seconds(columns["due"]), submitted_s=_seconds(columns["submitted"]),
+        told={int(place): why for *_, told in groups if told for place, why in json.loads(told).items()},
+    )  # fmt: skip
+
+
+def _seconds(moments: Ints) -> Ints:
+    """Unix seconds, rounded down."""
+    return np.where(moments == NEVER, NEVER, moments // MICRO + EPOCH_S)
+
+
+def asks_of(queue: Queue, *, overs: Mapping[int, int], p_mid: int, now: datetime) -> list[Ask]:
+    """The jobs as the core sees them.
 
     `overs` says how far each buyer (its key) is over its part, ppm; `p_mid` is that of the segment's reference.
     """
-    stated: dict[str, dict[str, Any]] = {}
     shares = {buyer: share_mm(p_mid=p_mid, over=over) for buyer, over in overs.items()}
     now_s = seconds(now)
-    asks = []
-    for job in jobs:
-        if job.ask_text not in stated:
-            stated[job.ask_text] = ask_fields(json.loads(job.ask_text))
-        asks.append(
-            Ask(
-                id=job.public_id,
-                submitted_s=job.submitted_s,
-                due_s=job.due_s,
-                excluded_sites=tuple(job.excluded_sites),
-                start_after_s=job.start_after_s,
-                finish_by_s=job.finish_by_s,
-                age_mm=age_mm(p_mid=p_mid, waited_s=now_s - max(job.submitted_s, job.start_after_s or 0)),
-                share_mm=shares[job.buyer_id],
-                **stated[job.ask_text],
-            )
+    columns = queue.form, queue.buyer, queue.submitted_s, queue.due_s, queue.start_after_s, queue.finish_by_s
+    return [
+        Ask(
+            id=public_id,
+            submitted_s=submitted_s,
+            due_s=due_s,
+            excluded_sites=queue.forms[form].excluded_sites,
+            start_after_s=None if start_after_s == NEVER else start_after_s,
+            finish_by_s=None if finish_by_s == NEVER else finish_by_s,
+            age_mm=age_mm(p_mid=p_mid, waited_s=now_s - max(submitted_s, start_after_s)),
+            share_mm=shares[buyer],
+            **queue.forms[form].stated,
         )
-    return asks
+        for public_id, form, buyer, submitted_s, due_s, start_after_s, finish_by_s in zip(
+            queue.ids, *(column.tolist() for column in columns), strict=True
+        )
+    ]
 
 
 def ask_fields(stored: Mapping[str, Any]) -> dict[str, Any]:

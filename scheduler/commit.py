@@ -4,21 +4,24 @@ Every placement is checked again under the locks of its job and its hours. Lock 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from itertools import compress
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from django.db import connection, transaction
 
-from marketplace.booking.contracts import Booked, freeze_many
-from marketplace.booking.taking import Claim, take_many
+from marketplace.booking.freezing import Promises, freeze_many
+from marketplace.booking.taking import Claims, take_many
 from marketplace.catalog.models import Offer
-from marketplace.common.copying import copy_lines, escaped, numbers, reserve_keys
+from marketplace.common.copying import copy_columns, numbers, reserve_keys
 from marketplace.common.ids import new_ids
 from marketplace.events.hints import publish_many
-from marketplace.events.services import Mover, move_many
-from scheduler.asks import QueuedJob, moment
+from marketplace.events.services import Movers, move_many
+from scheduler.asks import Queue
 from scheduler.core.types import HOUR_S, Placement, Plan, Unplaced
 from scheduler.explaining import pending_reasons, refusal_as_json
 from scheduler.fairness import count_promises
@@ -27,8 +30,11 @@ from scheduler.models import Allocation, Attempt, Job, MatchRound
 from scheduler.snapshot import Shelf
 from scheduler.states import JOB
 
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 LOOK_AGAIN = timedelta(seconds=15)
 EXPLAINED_AT_ONCE = 32
+CHANGED = -1
 Explain = Callable[[Placement], dict[str, Any]]  # called in the order of the plan
 LOCK_JOBS = """
     WITH standing AS (
@@ -40,8 +46,7 @@ LOCK_JOBS = """
         SELECT job_id, count(*) AS times FROM scheduler_attempt
         WHERE job_id IN (SELECT id FROM standing WHERE version > 1) GROUP BY job_id
     )
-    SELECT string_agg(id::text, ','), string_agg(coalesce(times, 0)::text, ',')
-    FROM standing LEFT JOIN tried ON job_id = id
+    SELECT string_agg(int8send(id) || int8send(coalesce(times, 0)), '') FROM standing LEFT JOIN tried ON job_id = id
 """
 REFUSE = """
     UPDATE scheduler_job AS job
@@ -60,185 +65,192 @@ class Outcome:
     placed: int = 0
     conflicts: int = 0
     explained: bool = True  # False: the allocations wait for their reasons
-    reasons: dict[str, int] = field(default_factory=dict)
 
 
-class Grant(NamedTuple):
-    """One placement that still stands, with the rows it is about; `tried` counts the attempts before."""
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """Placements that still stand, as columns: where the job stands in the queue, how many attempts it had, the index
+    of its offer in `offers`, times in unix seconds."""
 
-    placement: Placement
-    job: QueuedJob
-    tried: int
-    offer: Offer
-    start: datetime
-    end: datetime
-    public_id: str
+    placed: Sequence[Placement]
+    place: Ints
+    tried: Ints
+    offers: Sequence[Offer]
+    offer: Ints
+    units: Ints
+    start_s: Ints
+    end_s: Ints
+
+    def __len__(self) -> int:
+        return len(self.placed)
+
+    def of_offers(self, values: Sequence[Any]) -> npt.NDArray[Any]:
+        """For each grant that of `values`, one for each offer, which is its offer's."""
+        return np.array(values)[self.offer]
 
 
 def commit_plan(
     *,
     plan: Plan,
-    jobs: Mapping[str, QueuedJob],
+    queue: Queue,
     shelf: Shelf,
     round_: MatchRound,
     explain: Callable[[], Explain],
+    write_round: Callable[[Outcome], None],
     now: datetime,
 ) -> Outcome:
     """Write allocations and refusals, all or nothing.
 
     A job that changed meanwhile or is being changed, or hours that went, are conflicts: nothing of them is written and
     they wait. `explain` makes what explains the placements; the reasons of more than 32 are written later, by
-    `explain_round`.
+    `explain_round`. `write_round` writes the round's row, to which the allocations refer, once it is known what becomes
+    of the plan.
     """
     at_once = len(plan.placed) <= EXPLAINED_AT_ONCE
     told = _reasons(plan.placed, explain()) if at_once and plan.placed else {}
     with transaction.atomic():
-        standing = _lock([jobs[each.ask] for each in plan.placed] + [jobs[each.ask] for each in plan.unplaced])
-        _refuse([each for each in plan.unplaced if jobs[each.ask].pk in standing], jobs, now)
-        grants = _granted(plan.placed, jobs, standing, shelf)
+        placed, refused = (queue.places(each.ask for each in part) for part in (plan.placed, plan.unplaced))
+        tried = _lock(queue, np.concatenate([placed, refused]))
+        stand = (tried[refused] != CHANGED).tolist()
+        _refuse(list(compress(plan.unplaced, stand)), queue, now)
+        grants = _granted(plan.placed, placed, tried, shelf)
+        outcome = Outcome(len(grants), len(plan.placed) - len(grants), explained=at_once or not grants)
+        public_ids = new_ids("alc", len(grants))
+        contracts = _freeze(grants, queue, public_ids, now)
+        write_round(outcome)
         if grants:
-            _write(grants, round_, told, now)
-        if grants and not at_once:
+            keys = reserve_keys(Allocation, len(grants))
+            _allocate(grants, queue, round_, {"id": keys, "public_id": public_ids, "contract": contracts}, told, now)
+            _attempt(grants, queue, keys, now)
+            _move(grants, queue, round_.segment, now)
+        if not outcome.explained:
             wake_explaining(round_.public_id)
-    outcome = Outcome(len(grants), len(plan.placed) - len(grants), explained=at_once or not grants)
-    for refusal in plan.unplaced:
-        outcome.reasons[refusal.code] = outcome.reasons.get(refusal.code, 0) + 1
     return outcome
 
 
-def _reasons(placed: Sequence[Placement], explain: Explain) -> dict[str, dict[str, Any]]:
-    return {each.ask: explain(each) for each in placed}
+def _reasons(placed: Sequence[Placement], explain: Explain) -> dict[str, str]:
+    return {each.ask: json.dumps(explain(each)) for each in placed}
 
 
-def _lock(jobs: Iterable[QueuedJob]) -> dict[int, int]:
-    """{key: attempts made before} of the jobs that are still what the round saw; they are ours until the end."""
-    seen = [(job.pk, job.version) for job in jobs]
+def _lock(queue: Queue, places: Ints) -> Ints:
+    """By place, how many attempts were made of a job that is still what the round saw; it is ours until the end.
+
+    CHANGED of the others.
+    """
+    pk, version = queue.pk[places], queue.version[places]
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_JOBS, [numbers(key for key, _ in seen), numbers(version for _, version in seen)])
-        keys, tried = cursor.fetchone()
-    return dict(zip(map(int, keys.split(",")), map(int, tried.split(",")), strict=True)) if keys else {}
+        cursor.execute(LOCK_JOBS, [numbers(pk.tolist()), numbers(version.tolist())])
+        [content] = cursor.fetchone()
+    found = np.frombuffer(content or b"", dtype=">i8").reshape(-1, 2)
+    tried = np.full(len(queue), CHANGED)
+    order = np.argsort(pk)
+    tried[places[order[np.searchsorted(pk, found[:, 0], sorter=order)]]] = found[:, 1]
+    return tried
 
 
-def _granted(
-    placed: Sequence[Placement], jobs: Mapping[str, QueuedJob], standing: Mapping[int, int], shelf: Shelf
-) -> list[Grant]:
+def _granted(placed: Sequence[Placement], places: Ints, tried: Ints, shelf: Shelf) -> Grants:
     """The placements whose job stands and whose hours could be promised; the hours are promised now."""
-    moments: dict[int, datetime] = {}
-    for each in placed:
-        for second in (each.start_s, each.end_s):
-            moments.setdefault(second, moment(second))
-    grants = [
-        Grant(
-            each, jobs[each.ask], standing[jobs[each.ask].pk], shelf.offer(each.offer),
-            moments[each.start_s], moments[each.end_s], public_id,
-        )
-        for each, public_id in zip(placed, new_ids("alc", len(placed)), strict=True)
-        if jobs[each.ask].pk in standing
-    ]  # fmt: skip
-    taken = take_many(
-        [
-            Claim(each.offer.pk, chosen.start_s // HOUR_S, -(-chosen.end_s // HOUR_S), chosen.units, chosen.u)
-            for each in grants
-            for chosen in (each.placement,)
-        ]
-    )
-    return [grant for grant, got in zip(grants, taken, strict=True) if got]
+    facts = [(shelf.place[each.offer], each.units, each.start_s, each.end_s, each.u) for each in placed]
+    offer, units, start_s, end_s, worth = np.array(facts, dtype=np.int64).reshape(-1, 5).T
+    stands = tried[places] != CHANGED
+    keys = np.array([each.pk for each in shelf.offers], dtype=np.int64)
+    claims = Claims(keys[offer], start_s // HOUR_S, -(-end_s // HOUR_S), units, worth)
+    stands[stands] = take_many(claims.only(stands))
+    used, row = np.unique(offer[stands], return_inverse=True)
+    return Grants(
+        list(compress(placed, stands.tolist())),
+        places[stands], tried[places[stands]], [shelf.offers[each] for each in used.tolist()], row,
+        units[stands], start_s[stands], end_s[stands],
+    )  # fmt: skip
 
 
-def _write(grants: Sequence[Grant], round_: MatchRound, told: Mapping[str, dict[str, Any]], now: datetime) -> None:
-    """Contracts, allocations, attempts, the moves of the jobs with their events; hints once it is committed."""
-    contracts = freeze_many(
-        booked=[
-            Booked(each.public_id, each.job.buyer_id, each.offer, each.placement.units, each.start, each.end)
-            for each in grants
-        ],
+def _freeze(grants: Grants, queue: Queue, public_ids: npt.NDArray[np.bytes_], now: datetime) -> Ints:
+    """The keys of the contracts."""
+    return freeze_many(
+        promises=Promises(
+            public_ids, queue.buyer[grants.place], grants.offers, grants.offer, grants.units, grants.start_s,
+            grants.end_s,
+        ),
         now=now,
-    )
-    keys = reserve_keys(Allocation, len(grants))
-    copy_lines(Allocation, ALLOCATED, _allocations(grants, keys, contracts, round_, told, now))
-    copy_lines(Attempt, ATTEMPTED, _attempts(grants, keys, now))
+    )  # fmt: skip
+
+
+def _allocate(
+    grants: Grants, queue: Queue, round_: MatchRound, keys: Mapping[str, Any], told: Mapping[str, str], now: datetime
+) -> None:
+    pending = pending_reasons(round_)
+    titles = [grants.offers[each].title for each in grants.offer.tolist()]
+    columns: dict[str, Any] = {
+        "job": queue.pk[grants.place],
+        "offer": grants.of_offers([each.pk for each in grants.offers]),
+        "round": round_.pk,
+        "units": grants.units,
+        "start": grants.start_s.astype("datetime64[s]"),
+        "end": grants.end_s.astype("datetime64[s]"),
+        "why": [told.get(each.ask) or pending(each, title) for each, title in zip(grants.placed, titles, strict=True)],
+        "live": True,
+        "created_at": now,
+    }
+    copy_columns(Allocation, len(grants), {**keys, **columns})
+
+
+def _attempt(grants: Grants, queue: Queue, allocations: Ints, now: datetime) -> None:
+    columns: dict[str, Any] = {
+        "public_id": new_ids("att", len(grants)), "job": queue.pk[grants.place], "allocation": allocations,
+        "number": grants.tried + 1, "state": "pending", "reason": "", "message": "", "cpu_ms": 0,
+        "peak_memory_bytes": 0, "log_bytes": 0, "version": 1, "created_at": now,
+    }  # fmt: skip
+    copy_columns(Attempt, len(grants), columns)
+
+
+def _move(grants: Grants, queue: Queue, segment: str, now: datetime) -> None:
+    """The jobs are allocated, with their events; hints to the sites once it is committed."""
+    buyer = queue.buyer[grants.place]
+    provider = grants.of_offers([each.site.provider_id for each in grants.offers])
     move_many(
-        [
-            Mover(each.job.pk, each.job.public_id, each.job.version, each.job.buyer_id, each.offer.site.provider_id)
-            for each in grants
-        ],
+        Movers(queue.pk[grants.place], queue.public_id[grants.place], queue.version[grants.place], buyer, provider),
         old="queued", to="allocated", model=Job, table=JOB, now=now,
         fields={"unplaced": None, "next_attempt_at": None},
     )  # fmt: skip
-    count_promises(segment=round_.segment, promised=map(_promised_work, grants), now=now)
-    sites = sorted({each.offer.site.public_id for each in grants})
+    speed = grants.of_offers([each.hardware.pf_milli for each in grants.offers])
+    work = grants.units * (grants.end_s - grants.start_s) * speed  # what is kept from others
+    count_promises(segment=segment, promised=zip(buyer.tolist(), work.tolist(), strict=True), now=now)
+    sites = sorted({each.site.public_id for each in grants.offers})
     transaction.on_commit(lambda: publish_many([(site, "work") for site in sites]))
 
 
-def _promised_work(grant: Grant) -> tuple[int, int]:
-    """(buyer's key, work) that a grant keeps from others."""
-    chosen = grant.placement
-    return grant.job.buyer_id, chosen.units * (chosen.end_s - chosen.start_s) * grant.offer.hardware.pf_milli
-
-
-ALLOCATED = (
-    "id", "public_id", "job", "offer", "contract", "round", "units", "start", "end", "why", "live", "created_at",
-)  # fmt: skip
-ATTEMPTED = (
-    "public_id", "job", "allocation", "number", "state", "reason", "message", "cpu_ms", "peak_memory_bytes",
-    "log_bytes", "version", "created_at",
-)  # fmt: skip
-
-
-def _allocations(
-    grants: Sequence[Grant],
-    keys: Sequence[int],
-    contracts: Sequence[int],
-    round_: MatchRound,
-    told: Mapping[str, dict[str, Any]],
-    now: datetime,
-) -> Iterator[str]:
-    made, times = now.isoformat(), {each: each.isoformat() for grant in grants for each in (grant.start, grant.end)}
-    pending = pending_reasons(round_)
-    for key, contract, each in zip(keys, contracts, grants, strict=True):
-        chosen = each.placement
-        why = json.dumps(told[chosen.ask]) if told else pending(chosen, each.offer.title)
-        yield (
-            f"{key}\t{each.public_id}\t{each.job.pk}\t{each.offer.pk}\t{contract}\t{round_.pk}\t{chosen.units}"
-            f"\t{times[each.start]}\t{times[each.end]}\t{escaped(why)}\tt\t{made}\n"
-        )
-
-
-def _attempts(grants: Sequence[Grant], allocations: Sequence[int], now: datetime) -> Iterator[str]:
-    rest = f"pending\t\t\t0\t0\t0\t1\t{now.isoformat()}\n"
-    for allocation, public_id, each in zip(allocations, new_ids("att", len(grants)), grants, strict=True):
-        yield f"{public_id}\t{each.job.pk}\t{allocation}\t{each.tried + 1}\t{rest}"
-
-
-def nothing_new(plan: Plan, jobs: Mapping[str, QueuedJob]) -> bool:
+def nothing_new(plan: Plan, queue: Queue) -> bool:
     """Whether the plan only repeats what every job was told before."""
-    return not plan.placed and all(
-        jobs[each.ask].unplaced == refusal_as_json(each) and not jobs[each.ask].excluded_sites for each in plan.unplaced
+    if plan.placed:
+        return False
+    places = (queue.place[each.ask] for each in plan.unplaced)
+    return all(
+        queue.told.get(place) == refusal_as_json(each) and not queue.forms[queue.form[place]].excluded_sites
+        for place, each in zip(places, plan.unplaced, strict=True)
     )
 
 
-def postpone(jobs: Iterable[QueuedJob], now: datetime) -> None:
+def postpone(queue: Queue, now: datetime) -> None:
     """Look at these waiting jobs again a little later; units given back bring them forward."""
-    told = Job.objects.filter(pk__in=[job.pk for job in jobs], state="queued", unplaced__isnull=False)
+    told = Job.objects.filter(pk__in=queue.pk.tolist(), state="queued", unplaced__isnull=False)
     with transaction.atomic():
         told.filter(next_attempt_at__lte=now).unless_locked().update(next_attempt_at=now + LOOK_AGAIN)
 
 
-def _refuse(refused: Sequence[Unplaced], jobs: Mapping[str, QueuedJob], now: datetime) -> None:
+def _refuse(refused: Sequence[Unplaced], queue: Queue, now: datetime) -> None:
     """Keep the jobs queued and say why. Sites they were kept away from are allowed again when nothing else fits.
 
     Units given back meanwhile have set a later turn, which stays.
     """
     if not refused:
         return
-    rows = [jobs[each.ask] for each in refused]
+    places = queue.places(each.ask for each in refused)
     forgiven = [
-        each.code in {"no_offer_fits", "never_fits"} and bool(job.excluded_sites)
-        for each, job in zip(refused, rows, strict=True)
+        each.code in {"no_offer_fits", "never_fits"} and bool(queue.forms[form].excluded_sites)
+        for each, form in zip(refused, queue.form[places].tolist(), strict=True)
     ]
     told = [json.dumps(refusal_as_json(each)) for each in refused]
     turns = [now if free else now + LOOK_AGAIN for free in forgiven]
+    keys, versions = numbers(queue.pk[places].tolist()), numbers(queue.version[places].tolist())
     with connection.cursor() as cursor:
-        cursor.execute(
-            REFUSE, [numbers(job.pk for job in rows), numbers(job.version for job in rows), told, turns, forgiven, now]
-        )
+        cursor.execute(REFUSE, [keys, versions, told, turns, forgiven, now])

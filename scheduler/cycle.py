@@ -15,7 +15,7 @@ from django.db import OperationalError, connection, transaction
 
 from marketplace.common.copying import reserve_keys
 from scheduler import recording
-from scheduler.asks import QueuedJob, asks_of, read_queue
+from scheduler.asks import Queue, asks_of, read_queue
 from scheduler.commit import Outcome, commit_plan, nothing_new, postpone
 from scheduler.core import canonical, matching
 from scheduler.core.types import CORE_VERSION, INSTANT, Plan, Snapshot
@@ -41,12 +41,12 @@ def batch_round(segment: str, now: datetime, most: int = BATCH) -> MatchRound | 
     """The same for who holds the segment already."""
     started = time.perf_counter()
     queued = read_queue(segment=segment, now=now, most=most)
-    if not queued:
+    if not len(queued):
         return None
     return settle(segment=segment, queued=queued, mode="greedy", now=now, started=started)
 
 
-def settle(*, segment: str, queued: Sequence[QueuedJob], mode: str, now: datetime, started: float) -> MatchRound | None:
+def settle(*, segment: str, queued: Queue, mode: str, now: datetime, started: float) -> MatchRound | None:
     """Decide the `queued` jobs of a segment that is held, and write the plan; None when nothing new came of it.
 
     `started` is when reading began, by time.perf_counter().
@@ -55,17 +55,16 @@ def settle(*, segment: str, queued: Sequence[QueuedJob], mode: str, now: datetim
         return _settle(segment, queued, mode, now, started)
 
 
-def _settle(segment: str, queued: Sequence[QueuedJob], mode: str, now: datetime, started: float) -> MatchRound | None:
+def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: float) -> MatchRound | None:
     reference = reference_of(segment, now)
     shelf, snapshot = _look(segment, queued, reference, mode, now)
     read = time.perf_counter()
     plan = matching.match(snapshot)
     decided = time.perf_counter()
-    jobs = {job.public_id: job for job in queued}
     if mode == INSTANT and not plan.placed:
         return None
-    if nothing_new(plan, jobs):
-        postpone(jobs.values(), now)
+    if nothing_new(plan, queued):
+        postpone(queued, now)
         return None
     round_ = _begin(segment, reference, snapshot, plan, now)
     round_.ms_read, round_.ms_core = round((read - started) * 1000), round((decided - read) * 1000)
@@ -73,20 +72,21 @@ def _settle(segment: str, queued: Sequence[QueuedJob], mode: str, now: datetime,
     base = recording.base_for(snapshot, segment=segment, now=now)
     with ThreadPoolExecutor(1) as aside, transaction.atomic():
         record = aside.submit(recording.record, snapshot, plan, base)  # put into words while the database writes
-        outcome = commit_plan(plan=plan, jobs=jobs, shelf=shelf, round_=round_, explain=explain, now=now)
-        _close(round_, record.result(), outcome, decided)
+        commit_plan(
+            plan=plan, queue=queued, shelf=shelf, round_=round_, explain=explain, now=now,
+            write_round=lambda outcome: _write_round(round_, record.result(), outcome),
+        )  # fmt: skip
+        _close(round_, decided)
         if base is None:
             transaction.on_commit(partial(recording.keep_base, round_, snapshot.offers))
     return round_
 
 
-def _look(
-    segment: str, queued: Sequence[QueuedJob], reference: SegmentReference, mode: str, now: datetime
-) -> tuple[Shelf, Snapshot]:
+def _look(segment: str, queued: Queue, reference: SegmentReference, mode: str, now: datetime) -> tuple[Shelf, Snapshot]:
     """The market and what the round decides on: with week two when a job is due, since only such jobs may run in it."""
-    hours = hours_for(any_due=any(job.due_s <= now.timestamp() for job in queued))
+    hours = hours_for(any_due=bool((queued.due_s <= now.timestamp()).any()))
     with transaction.atomic():
-        overs = read_overs(segment=segment, buyers={job.buyer_id for job in queued}, now=now)
+        overs = read_overs(segment=segment, buyers=set(queued.buyer.tolist()), now=now)
         shelf = kept_shelf(segment=segment, now=now, hours=hours)
     asks = asks_of(queued, overs=overs, p_mid=reference.p_mid, now=now)
     return shelf, take_snapshot(
@@ -97,19 +97,23 @@ def _look(
 def _begin(segment: str, reference: SegmentReference, snapshot: Snapshot, plan: Plan, now: datetime) -> MatchRound:
     """The round's row, with its key but not yet written: the plan that refers to it is in the same transaction."""
     return MatchRound(
-        pk=reserve_keys(MatchRound, 1)[0], segment=segment, mode=snapshot.mode, core_version=CORE_VERSION,
+        pk=int(reserve_keys(MatchRound, 1)[0]), segment=segment, mode=snapshot.mode, core_version=CORE_VERSION,
         reference=reference, now=now, jobs_seen=len(snapshot.asks), utility=plan.utility,
         unplaced_reasons=dict(Counter(each.code for each in plan.unplaced)),
     )  # fmt: skip
 
 
-def _close(round_: MatchRound, record: recording.Record, outcome: Outcome, decided: float) -> None:
-    """Write the round; `ms_write` is all from the decision to here, without the COMMIT itself."""
+def _write_round(round_: MatchRound, record: recording.Record, outcome: Outcome) -> None:
     round_.base_id, round_.snapshot, round_.snapshot_sha256 = record.base, record.snapshot, record.snapshot_sha256
     round_.result, round_.result_sha256 = record.result, record.result_sha256
     round_.placed, round_.conflicts, round_.explained = outcome.placed, outcome.conflicts, outcome.explained
-    round_.ms_write = round((time.perf_counter() - decided) * 1000)
     round_.save(force_insert=True)
+
+
+def _close(round_: MatchRound, decided: float) -> None:
+    """Put down how long writing took: all from the decision to here, without the COMMIT itself."""
+    round_.ms_write = round((time.perf_counter() - decided) * 1000)
+    MatchRound.objects.filter(pk=round_.pk).update(ms_write=round_.ms_write)
 
 
 @contextmanager

@@ -23,10 +23,10 @@ def place_now(*, segment: str, now: datetime) -> list[MatchRound]:
             return []
         started = time.perf_counter()
         queued = read_queue(segment=segment, now=now, most=MOST + 1)
-        if not queued:
+        if not len(queued):
             return []
         rounds: list[MatchRound | None] = []
-        if len(queued) <= MOST and all(job.due_s > seconds(now) for job in queued):
+        if len(queued) <= MOST and (queued.due_s > seconds(now)).all():
             rounds.append(settle(segment=segment, queued=queued, mode=INSTANT, now=now, started=started))
         if sum(each.placed for each in rounds if each) < len(queued):
             rounds.append(batch_round(segment, now))

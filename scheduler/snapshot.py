@@ -43,13 +43,13 @@ class Shelf:
     facts: tuple[OfferFacts, ...]
 
     @cached_property
-    def by_id(self) -> dict[str, Offer]:
-        """The rows by their public ids."""
-        return {offer.public_id: offer for offer in self.offers}
+    def place(self) -> dict[str, int]:
+        """Where each offer stands, by its public id."""
+        return {offer.public_id: place for place, offer in enumerate(self.offers)}
 
     def offer(self, public_id: str) -> Offer:
         """The row behind a fact."""
-        return self.by_id[public_id]
+        return self.offers[self.place[public_id]]
 
 
 def read_shelf(*, now: datetime, families: Iterable[str] = (), hours: int = HORIZON_HOURS) -> Shelf:

@@ -1,4 +1,4 @@
-"""E1, A1, A3: the journal, one effect per key, secrets as hashes only."""
+"""E1, R1, A1, A3: the journal, references checked in sets, one effect per key, secrets as hashes only."""
 # ruff: noqa: S608  # the queries are put together from words of this module, nothing typed by anybody
 
 from config.invariants.check import Check
@@ -34,6 +34,36 @@ E1 = Check(
     rows="SELECT " + " + ".join(f"(SELECT count(*) FROM {table})" for table, _ in STATEFUL),
     queries=tuple(_last_event(table, born) for table, born in STATEFUL),
     corrupt=("UPDATE events_event SET state = 'lost' WHERE id = (SELECT max(id) FROM events_event WHERE state <> '')",),
+)
+
+# What no foreign key watches (marketplace.common.references): (table, column, table it names).
+REFERENCES = (
+    ("booking_contract", "buyer_id", "accounts_organization"),
+    ("booking_contract", "provider_id", "accounts_organization"),
+    ("booking_contract", "offer_id", "catalog_offer"),
+    ("scheduler_allocation", "job_id", "scheduler_job"),
+    ("scheduler_allocation", "offer_id", "catalog_offer"),
+    ("scheduler_allocation", "contract_id", "booking_contract"),
+    ("scheduler_allocation", "round_id", "scheduler_matchround"),
+    ("scheduler_attempt", "job_id", "scheduler_job"),
+    ("scheduler_attempt", "allocation_id", "scheduler_allocation"),
+    ("events_event", "buyer_id", "accounts_organization"),
+    ("events_event", "provider_id", "accounts_organization"),
+)
+
+R1 = Check(
+    id="R1",
+    promise="whatever a contract, allocation, attempt or event refers to is there",
+    rows="SELECT " + " + ".join(f"(SELECT count(*) FROM {table})" for table in sorted({row[0] for row in REFERENCES})),
+    queries=tuple(
+        f"""
+        SELECT t.public_id, 'a row of {named}', '{column} ' || t.{column}
+        FROM {table} t LEFT JOIN {named} n ON n.id = t.{column}
+        WHERE t.{column} IS NOT NULL AND n.id IS NULL ORDER BY t.id
+        """
+        for table, column, named in REFERENCES
+    ),
+    corrupt=("UPDATE scheduler_attempt SET job_id = -1 WHERE id = (SELECT min(id) FROM scheduler_attempt)",),
 )
 
 A1 = Check(
@@ -82,4 +112,4 @@ A3 = Check(
     ),
 )
 
-CHECKS = (E1, A1, A3)
+CHECKS = (E1, R1, A1, A3)

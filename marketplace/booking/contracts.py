@@ -1,9 +1,8 @@
-"""The terms of a promise, frozen when it is made: one by one, or many in one COPY."""
+"""The terms of a promise, frozen when it is made."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings
 
@@ -13,20 +12,7 @@ from marketplace.booking.models import Contract
 from marketplace.booking.pricing import PriceLine, Rates, electricity_rate_mm, price_lines, total_minor
 from marketplace.catalog.models import HOURS_OF_WEEK, Offer
 from marketplace.common.clock import hour_floor
-from marketplace.common.copying import copy_lines, escaped, reserve_keys
-from marketplace.common.ids import new_ids
 from marketplace.common.units import PPM
-
-
-class Booked(NamedTuple):
-    """A promise whose contract is to be frozen: `subject` is its public id, `buyer` the buyer's key."""
-
-    subject: str
-    buyer: int
-    offer: Offer
-    units: int
-    start: datetime
-    end: datetime
 
 
 def watts_with_overhead(offer: Offer) -> int:
@@ -87,43 +73,3 @@ def freeze_terms(
         price_lines=[line.as_dict() for line in lines], total_minor=total_minor(lines),
         terms=terms_of(offer), created_at=now,
     )  # fmt: skip
-
-
-FROZEN = (
-    "id", "public_id", "subject", "buyer", "provider", "offer", "units", "start", "end", "currency", "rate_mm",
-    "seconds", "electricity_mm", "fee_bp", "tax_bp", "price_lines", "total_minor", "terms", "created_at",
-)  # fmt: skip
-
-
-def freeze_many(*, booked: Sequence[Booked], now: datetime) -> list[int]:
-    """Write the contract of each promise by COPY, as `freeze_terms` would; their keys, in the same order."""
-    keys = reserve_keys(Contract, len(booked))
-    copy_lines(Contract, FROZEN, _lines(booked, keys, now))
-    return keys
-
-
-def _lines(booked: Sequence[Booked], keys: Sequence[int], now: datetime) -> Iterator[str]:
-    """One line of COPY per contract; what equal promises share is put into words once."""
-    known: dict[tuple[int, int, datetime, datetime], str] = {}
-    terms: dict[int, str] = {}
-    made = f"{now.isoformat()}\n"
-    for each, key, public_id in zip(booked, keys, new_ids("ctr", len(booked)), strict=True):
-        promise = (each.offer.pk, each.units, each.start, each.end)
-        if promise not in known:
-            if each.offer.pk not in terms:
-                terms[each.offer.pk] = escaped(json.dumps(terms_of(each.offer)))
-            known[promise] = f"{_promise(each)}\t{terms[each.offer.pk]}"
-        yield f"{key}\t{public_id}\t{each.subject}\t{each.buyer}\t{known[promise]}\t{made}"
-
-
-def _promise(each: Booked) -> str:
-    """The values from `provider` to `total_minor`."""
-    offer = each.offer
-    rates, seconds = rates_for(offer, each.start, each.end)
-    lines = price_lines(rates, seconds, each.units)
-    told = ", ".join([f'{{"code": "{line.code}", "amount_minor": {line.amount_minor}}}' for line in lines])
-    return (
-        f"{offer.site.provider_id}\t{offer.pk}\t{each.units}\t{each.start.isoformat()}\t{each.end.isoformat()}"
-        f"\t{offer.currency}\t{{{','.join(map(str, rates.compute_mm))}}}\t{{{','.join(map(str, seconds))}}}"
-        f"\t{rates.electricity_mm}\t{rates.fee_bp}\t{rates.tax_bp}\t[{told}]\t{total_minor(lines)}"
-    )

@@ -11,6 +11,7 @@ from accounts.models import Organization
 from marketplace.booking.querysets import CapacityDayQuerySet, QuoteQuerySet, ReservationQuerySet, UsageQuerySet
 from marketplace.booking.states import RESERVATION
 from marketplace.catalog.models import Offer
+from marketplace.common import references
 from marketplace.common.ids import PublicIdField
 from marketplace.common.sql import HoursFit
 
@@ -77,9 +78,15 @@ class Contract(models.Model):
 
     public_id = PublicIdField("ctr")
     subject = models.CharField(max_length=40, unique=True)
-    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
-    provider = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
-    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="contracts", db_index=False)
+    buyer = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    provider = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    offer = models.ForeignKey(
+        Offer, on_delete=models.PROTECT, related_name="contracts", db_index=False, db_constraint=False
+    )
     units = models.PositiveIntegerField()
     start = models.DateTimeField()
     end = models.DateTimeField()
@@ -101,7 +108,13 @@ class Contract(models.Model):
             models.CheckConstraint(condition=Q(units__gte=1), name="contract_has_units"),
             models.CheckConstraint(condition=Q(total_minor__gte=0), name="contract_total_not_negative"),
         ]
-        triggers = [pgtrigger.Protect(name="contract_is_frozen", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="contract_is_frozen", operation=pgtrigger.Update | pgtrigger.Delete),
+            references.exist(
+                "contract_parties_exist", buyer_id="accounts_organization", provider_id="accounts_organization",
+                offer_id="catalog_offer",
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.public_id

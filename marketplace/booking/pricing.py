@@ -13,7 +13,9 @@ import numpy.typing as npt
 MM_PER_MINOR = 1000
 SECONDS_PER_HOUR = 3600
 BASIS = 10_000
+LINES = ("compute", "electricity", "platform_fee", "tax")
 Rate = TypeVar("Rate", int, npt.NDArray[np.int64])
+Amount = TypeVar("Amount", int, npt.NDArray[np.object_])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,23 @@ def all_in_rate_mm(compute_mm: Rate, electricity_mm: Rate, fee_bp: int, tax_bp: 
 
 def price_lines(rates: Rates, seconds: Sequence[int], units: int) -> list[PriceLine]:
     """The lines of `units` running `seconds[h]` in each hour touched; they sum to the total."""
-    per = MM_PER_MINOR * SECONDS_PER_HOUR
-    compute = sum(rate * used for rate, used in zip(rates.compute_mm, seconds, strict=True)) * units // per
-    electricity = rates.electricity_mm * sum(seconds) * units // per
-    fee = (compute + electricity) * rates.fee_bp // BASIS
-    tax = (compute + electricity + fee) * rates.tax_bp // BASIS
-    lines = (("compute", compute), ("electricity", electricity), ("platform_fee", fee), ("tax", tax))
+    compute = sum(rate * used for rate, used in zip(rates.compute_mm, seconds, strict=True)) * units
+    electricity = rates.electricity_mm * sum(seconds) * units
+    amounts = amounts_minor(compute, electricity, rates.fee_bp, rates.tax_bp)
+    lines = zip(LINES, amounts, strict=True)
     return [PriceLine(code, amount) for code, amount in lines if amount or code == "compute"]
+
+
+def amounts_minor(compute: Amount, electricity: Amount, fee_bp: int, tax_bp: int) -> tuple[Amount, ...]:
+    """The amounts of LINES in minor units, of the mm x seconds that compute and electricity come to.
+
+    Of whole arrays of Python's integers at once too: mm x seconds x units may be more than 64 bits hold.
+    """
+    per = MM_PER_MINOR * SECONDS_PER_HOUR
+    compute, electricity = compute // per, electricity // per
+    fee = (compute + electricity) * fee_bp // BASIS
+    tax = (compute + electricity + fee) * tax_bp // BASIS
+    return compute, electricity, fee, tax
 
 
 def total_minor(lines: Sequence[PriceLine]) -> int:

@@ -1,9 +1,7 @@
 """Many promises at once: their hours summed, the rows of capacity locked in key order, one UPDATE for all."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,14 +30,22 @@ PROMISE = """
 """
 
 
-class Claim(NamedTuple):
-    """`units` of an offer (its key) in each of the hours [first, beyond) since 1970, worth `worth` when hours lack."""
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Claims as columns: `units` of an offer (its key) in each of the hours [first, beyond) since 1970.
 
-    offer: int
-    first: int
-    beyond: int
-    units: int
-    worth: int
+    What a claim is `worth` counts when hours lack.
+    """
+
+    offer: Ints
+    first: Ints
+    beyond: Ints
+    units: Ints
+    worth: Ints
+
+    def only(self, wanted: npt.NDArray[np.bool_]) -> "Claims":
+        """The claims that are `wanted`."""
+        return Claims(*(column[wanted] for column in (self.offer, self.first, self.beyond, self.units, self.worth)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +70,13 @@ class Demand:
 
 
 @transaction.atomic
-def take_many(claims: Sequence[Claim]) -> list[bool]:
+def take_many(claims: Claims) -> npt.NDArray[np.bool_]:
     """Promise the hours of as many claims as fit, each wholly or not at all; for each claim whether it got them.
 
     Where an offer's hours lack, the claims on them of least `worth` yield (of equal ones the later) until they fit.
     """
-    if not claims:
-        return []
+    if not claims.units.size:
+        return np.zeros(0, dtype=np.bool_)
     demand = _demand(claims)
     rows, days = demand.wanted_days()
     keys, places, total, promised = _lock(demand, rows, days)
@@ -85,15 +91,14 @@ def take_many(claims: Sequence[Claim]) -> list[bool]:
     return kept
 
 
-def _demand(claims: Sequence[Claim]) -> Demand:
-    offer, first, beyond, units = np.array([claim[:4] for claim in claims], dtype=np.int64).T
-    offers, row = np.unique(offer, return_inverse=True)
-    day = int(first.min()) // HOURS_OF_DAY
-    days = -(-int(beyond.max()) // HOURS_OF_DAY) - day
-    first, beyond = first - day * HOURS_OF_DAY, beyond - day * HOURS_OF_DAY
+def _demand(claims: Claims) -> Demand:
+    offers, row = np.unique(claims.offer, return_inverse=True)
+    day = int(claims.first.min()) // HOURS_OF_DAY
+    days = -(-int(claims.beyond.max()) // HOURS_OF_DAY) - day
+    first, beyond = claims.first - day * HOURS_OF_DAY, claims.beyond - day * HOURS_OF_DAY
     steps = np.zeros((offers.size, days * HOURS_OF_DAY + 1), dtype=np.int64)
-    np.add.at(steps, (row, first), units)
-    np.subtract.at(steps, (row, beyond), units)
+    np.add.at(steps, (row, first), claims.units)
+    np.subtract.at(steps, (row, beyond), claims.units)
     return Demand(offers.tolist(), day, np.cumsum(steps, axis=1)[:, :-1].copy(), row, first, beyond)
 
 
@@ -110,16 +115,15 @@ def _lock(demand: Demand, rows: Ints, days: Ints) -> tuple[Ints, Ints, Ints, Int
     return keys, places, total, promised
 
 
-def _yield(claims: Sequence[Claim], demand: Demand, free: Ints) -> list[bool]:
+def _yield(claims: Claims, demand: Demand, free: Ints) -> npt.NDArray[np.bool_]:
     """Take claims out of `demand.hours` until every hour fits `free`; for each claim whether it stays."""
-    kept = [True] * len(claims)
+    kept = np.ones(claims.units.size, dtype=np.bool_)
     short = demand.hours > free
     crowded = np.flatnonzero(short.any(axis=1))
-    for index in sorted(
-        np.flatnonzero(np.isin(demand.row, crowded)).tolist(), key=lambda each: (claims[each].worth, -each)
-    ):
+    doubtful = np.flatnonzero(np.isin(demand.row, crowded))
+    for index in doubtful[np.lexsort((-doubtful, claims.worth[doubtful]))].tolist():
         row, span = demand.row[index], slice(demand.first[index], demand.beyond[index])
         if (demand.hours[row, span] > free[row, span]).any():
-            demand.hours[row, span] -= claims[index].units
+            demand.hours[row, span] -= claims.units[index]
             kept[index] = False
     return kept

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from accounts.models import Organization
 from marketplace.catalog.querysets import OfferQuerySet, SiteQuerySet
 from marketplace.catalog.states import OFFER
+from marketplace.common import references
 from marketplace.common.ids import PublicIdField
 from marketplace.common.sql import ArrayWithin
 from marketplace.energy.models import GridZone
@@ -174,7 +175,7 @@ class Offer(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["state", "id"], name="offer_by_state")]
-        triggers = [OFFER.trigger()]
+        triggers = [OFFER.trigger(), references.stays("offer_stays")]
 
     def __str__(self) -> str:
         return self.title

@@ -29,8 +29,9 @@ def publish(channel: str, message: str) -> None:
 def publish_many(hints: Iterable[tuple[str, str]]) -> None:
     """Tell each (channel, message), in two round trips: who is followed at all, and to those the hints."""
     try:
-        followed = set(connection().pubsub_channels("jm:*"))
-        heard = [(channel, message) for channel, message in hints if f"jm:{channel}".encode() in followed]
+        names = connection().pubsub_channels("jm:*")
+        followed = {(name.decode() if isinstance(name, bytes) else name).removeprefix("jm:") for name in names}
+        heard = [(channel, message) for channel, message in hints if channel in followed]
         if heard:
             with connection().pipeline(transaction=False) as pipeline:
                 for channel, message in heard:

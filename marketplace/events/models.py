@@ -4,6 +4,7 @@ import pgtrigger
 from django.db import models
 
 from accounts.models import Organization
+from marketplace.common import references
 from marketplace.common.ids import PublicIdField
 from marketplace.events.querysets import EventQuerySet
 
@@ -19,8 +20,12 @@ class Event(models.Model):
     state = models.CharField(max_length=20, blank=True)
     reason = models.CharField(max_length=40, blank=True)
     facts = models.JSONField(default=dict)
-    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
-    provider = models.ForeignKey(Organization, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    buyer = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    provider = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
 
     objects = EventQuerySet.as_manager()
 
@@ -36,6 +41,9 @@ class Event(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="event_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            references.exist(
+                "event_parties_exist", buyer_id="accounts_organization", provider_id="accounts_organization"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,19 +1,24 @@
 """The one door for state changes, one row or a set of rows at a time, and the journal behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 
+import numpy as np
+import numpy.typing as npt
 from django.db import connection, models, transaction
 
 from accounts.models import Organization
-from marketplace.common.copying import NULL, column_of, copy_lines, numbers
+from marketplace.common.copying import column_of, copy_columns, numbers
 from marketplace.common.errors import StaleVersion
 from marketplace.common.ids import new_ids
 from marketplace.common.states import StateTable
 from marketplace.events.hints import publish, publish_many
 from marketplace.events.models import Event
+
+Ints = npt.NDArray[np.int64]
 
 
 class Stateful(Protocol):
@@ -57,18 +62,22 @@ def move(
         )  # fmt: skip
 
 
-class Mover(NamedTuple):
-    """One of many rows about to move: its keys, the version it was seen at, and the keys of whom its event is for."""
+@dataclass(frozen=True, slots=True)
+class Movers:
+    """Rows about to move, as columns: their keys, the versions they were seen at, and the keys of whom events are for.
 
-    pk: int
-    public_id: str
-    version: int
-    buyer: int | None = None
-    provider: int | None = None
+    `public_id` is ASCII; without a buyer or provider the events are for none.
+    """
+
+    pk: Ints
+    public_id: npt.NDArray[np.bytes_]
+    version: Ints
+    buyer: Ints | None = None
+    provider: Ints | None = None
 
 
 def move_many(
-    movers: Sequence[Mover],
+    movers: Movers,
     *,
     old: str,
     to: str,
@@ -83,7 +92,7 @@ def move_many(
     written in either case.
     """
     table.check(old, to)
-    if not movers:
+    if not movers.pk.size:
         return
     quote = connection.ops.quote_name
     beside = {column_of(model, name): value for name, value in (fields or {}).items()}
@@ -93,31 +102,25 @@ def move_many(
         "FROM unnest(%s::bigint[], %s::int[]) AS seen(id, version) "
         "WHERE row.id = seen.id AND row.version = seen.version AND row.state = %s"
     )
-    seen = [numbers(mover.pk for mover in movers), numbers(mover.version for mover in movers)]
+    seen = [numbers(movers.pk.tolist()), numbers(movers.version.tolist())]
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(statement, [to, *beside.values(), *seen, old])
-            if cursor.rowcount != len(movers):
-                raise StaleVersion(f"{len(movers) - cursor.rowcount} of {len(movers)} were changed meanwhile")
+            if cursor.rowcount != movers.pk.size:
+                raise StaleVersion(f"{movers.pk.size - cursor.rowcount} of {movers.pk.size} were changed meanwhile")
         _record_many(f"{table.kind}.{to}", movers, state=to, now=now)
 
 
-JOURNAL = ("public_id", "type", "at", "object_id", "object_seq", "state", "reason", "facts", "buyer", "provider")
-
-
-def _record_many(kind: str, movers: Sequence[Mover], *, state: str, now: datetime) -> None:
+def _record_many(kind: str, movers: Movers, *, state: str, now: datetime) -> None:
     """The events of rows that have just moved, as `record` would write them one by one."""
-    at = now.isoformat()
-    copy_lines(
-        Event,
-        JOURNAL,
-        (
-            f"{public_id}\t{kind}\t{at}\t{mover.public_id}\t{mover.version + 1}\t{state}\t\t{{}}"
-            f"\t{NULL if mover.buyer is None else mover.buyer}\t{NULL if mover.provider is None else mover.provider}\n"
-            for public_id, mover in zip(new_ids("evt", len(movers)), movers, strict=True)
-        ),
-    )
-    told = [(mover.public_id, kind) for mover in movers]
+    count = movers.pk.size
+    columns: dict[str, Any] = {
+        "public_id": new_ids("evt", count), "type": kind, "at": now, "object_id": movers.public_id,
+        "object_seq": movers.version + 1, "state": state, "reason": "", "facts": "{}",
+        "buyer": movers.buyer, "provider": movers.provider,
+    }  # fmt: skip
+    copy_columns(Event, count, columns)
+    told = [(public_id, kind) for public_id in map(bytes.decode, movers.public_id.tolist())]
     transaction.on_commit(lambda: publish_many([*told, ("journal", kind)]))
 
 

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from accounts.models import ApiKey, Organization, User
 from marketplace.booking.models import Contract
 from marketplace.catalog.models import Offer
+from marketplace.common import references
 from marketplace.common.ids import PublicIdField
 from scheduler.querysets import AllocationQuerySet, AttemptQuerySet, JobQuerySet
 from scheduler.states import ATTEMPT, END_REASONS, JOB
@@ -69,7 +70,7 @@ class Job(models.Model):
             models.Index(fields=["due_at", "id"], condition=Q(state="queued"), name="job_queue"),
             models.Index(fields=["buyer", "-id"], name="job_by_buyer"),
         ]
-        triggers = [JOB.trigger()]
+        triggers = [JOB.trigger(), references.stays("job_stays")]
 
     def __str__(self) -> str:
         return self.public_id
@@ -79,10 +80,16 @@ class Allocation(models.Model):
     """Units of one offer given to one job for whole hours, at a frozen price, and why."""
 
     public_id = PublicIdField("alc")
-    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="allocations", db_index=False)
-    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="allocations")
-    contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="allocation")
-    round = models.ForeignKey("scheduler.MatchRound", on_delete=models.PROTECT, related_name="allocations")
+    job = models.ForeignKey(
+        Job, on_delete=models.PROTECT, related_name="allocations", db_index=False, db_constraint=False
+    )
+    offer = models.ForeignKey(
+        Offer, on_delete=models.PROTECT, related_name="allocations", db_index=False, db_constraint=False
+    )
+    contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="allocation", db_constraint=False)
+    round = models.ForeignKey(
+        "scheduler.MatchRound", on_delete=models.PROTECT, related_name="allocations", db_constraint=False
+    )
     units = models.PositiveIntegerField()
     start = models.DateTimeField()
     end = models.DateTimeField()
@@ -104,6 +111,14 @@ class Allocation(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["offer", "start"], condition=Q(live=True), name="allocation_live_by_offer")]
+        triggers = [
+            references.stays("allocation_stays"),
+            references.keeps("allocation_keeps_its_parts", "job", "offer", "contract", "round"),
+            references.exist(
+                "allocation_parts_exist", job_id="scheduler_job", offer_id="catalog_offer",
+                contract_id="booking_contract", round_id="scheduler_matchround",
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.public_id
@@ -113,8 +128,8 @@ class Attempt(models.Model):
     """One try at a job on its allocation; how it ended decides whether there is another."""
 
     public_id = PublicIdField("att")
-    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="attempts", db_index=False)
-    allocation = models.OneToOneField(Allocation, on_delete=models.PROTECT, related_name="attempt")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="attempts", db_index=False, db_constraint=False)
+    allocation = models.OneToOneField(Allocation, on_delete=models.PROTECT, related_name="attempt", db_constraint=False)
     number = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=10, default="pending")
     reason = models.CharField(max_length=20, blank=True)
@@ -143,7 +158,11 @@ class Attempt(models.Model):
                 name="attempt_ends_with_a_reason",
             ),
         ]
-        triggers = [ATTEMPT.trigger()]
+        triggers = [
+            ATTEMPT.trigger(),
+            references.keeps("attempt_keeps_its_parts", "job", "allocation"),
+            references.exist("attempt_parts_exist", job_id="scheduler_job", allocation_id="scheduler_allocation"),
+        ]
 
     def __str__(self) -> str:
         return self.public_id

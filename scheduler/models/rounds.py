@@ -4,6 +4,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
+from marketplace.common import references
 from marketplace.common.ids import PublicIdField
 
 
@@ -62,6 +63,7 @@ class MatchRound(models.Model):
             models.CheckConstraint(condition=Q(placed__lte=F("jobs_seen")), name="round_places_what_it_saw"),
         ]
         indexes = [models.Index(fields=["id"], condition=Q(explained=False), name="round_to_explain")]
+        triggers = [references.stays("round_stays")]
 
     def __str__(self) -> str:
         return self.public_id

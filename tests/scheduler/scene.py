@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from marketplace.booking.hours import touched_hours
 from marketplace.catalog.models import Offer
 from marketplace.energy.models import GridHour, GridZone
-from scheduler.asks import QueuedJob, read_queue, seconds
+from scheduler.asks import Queue, read_queue, seconds
 from scheduler.commit import commit_plan
 from scheduler.core.types import Placement, Plan
 from scheduler.leases import claim_leases, register_agent
@@ -67,9 +67,9 @@ def make_round(now: datetime) -> MatchRound:
     )  # fmt: skip
 
 
-def queued(now: datetime) -> dict[str, QueuedJob]:
-    """Every waiting job of the segment as a round reads it, by its public id."""
-    return {job.public_id: job for job in read_queue(segment="cpu", now=now, most=100_000)}
+def queued(now: datetime) -> Queue:
+    """Every waiting job of the segment as a round reads it."""
+    return read_queue(segment="cpu", now=now, most=100_000)
 
 
 def allocated(offer: Offer, *, now: datetime, run_s: int = 600, **fields: Any) -> Attempt:
@@ -78,8 +78,8 @@ def allocated(offer: Offer, *, now: datetime, run_s: int = 600, **fields: Any) -
     start = seconds(now)
     placement = Placement(job.public_id, offer.public_id, start, start + run_s, job.units, (), 1, 1, 1)
     outcome = commit_plan(
-        plan=Plan((placement,), ()), jobs=queued(now), shelf=Shelf([offer], ()), round_=make_round(now),
-        explain=lambda: lambda _: {"sentence": "It fits."}, now=now,
+        plan=Plan((placement,), ()), queue=queued(now), shelf=Shelf([offer], ()), round_=make_round(now),
+        explain=lambda: lambda _: {"sentence": "It fits."}, write_round=lambda _: None, now=now,
     )  # fmt: skip
     assert outcome.placed == 1
     return Attempt.objects.select_related("job", "allocation__offer__site").get(job=job)

@@ -3,17 +3,20 @@
 import threading
 from datetime import timedelta
 
+import numpy as np
+import pgtrigger
 import pytest
 from django.db import connection, transaction
 from django.db.utils import IntegrityError
 from django.test.utils import CaptureQueriesContext
 
 from marketplace.booking import taking
-from marketplace.booking.contracts import Booked, freeze_many, freeze_terms
+from marketplace.booking.contracts import freeze_terms
+from marketplace.booking.freezing import Promises, freeze_many
 from marketplace.booking.models import CapacityDay, Contract
 from marketplace.common.errors import IllegalState, StaleVersion
 from marketplace.events.models import Event
-from marketplace.events.services import Mover, move_many
+from marketplace.events.services import Movers, move_many
 from scheduler.asks import seconds
 from scheduler.commit import commit_plan
 from scheduler.core.types import Placement, Plan
@@ -21,7 +24,7 @@ from scheduler.models import Allocation, Attempt, Job
 from scheduler.snapshot import Shelf
 from scheduler.states import JOB
 from tests.market import MONDAY, NOON, make_organization
-from tests.scheduler.scene import make_cpu_offer, make_job, make_round, queued
+from tests.scheduler.scene import allocated, make_cpu_offer, make_job, make_round, queued
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -33,10 +36,10 @@ def placement(job, offer, *, start=NOON, hours=1, worth=1):
     )
 
 
-def commit(*placements, offers, jobs=None):
+def commit(*placements, offers, queue=None):
     return commit_plan(
-        plan=Plan(placements, ()), jobs=jobs or queued(NOON), shelf=Shelf(offers, ()), round_=make_round(NOON),
-        explain=lambda: lambda _: {"sentence": "It fits."}, now=NOON,
+        plan=Plan(placements, ()), queue=queue or queued(NOON), shelf=Shelf(offers, ()), round_=make_round(NOON),
+        explain=lambda: lambda _: {"sentence": "It fits."}, write_round=lambda _: None, now=NOON,
     )  # fmt: skip
 
 
@@ -97,20 +100,23 @@ def test_contracts_frozen_as_a_set_equal_those_frozen_one_by_one():
     buyer = make_organization()
     spans = [
         (NOON, NOON + 600 * timedelta(seconds=1)),
-        (NOON + timedelta(minutes=40, milliseconds=7), NOON + timedelta(hours=3, minutes=5)),
+        (NOON + timedelta(minutes=40, seconds=7), NOON + timedelta(hours=3, minutes=5)),
         (MONDAY + timedelta(days=6, hours=22), MONDAY + timedelta(days=7, hours=3)),
         (NOON, NOON + timedelta(hours=168)),
         (NOON + timedelta(minutes=59), NOON + timedelta(minutes=61)),
     ]
 
+    starts, ends = np.array([[seconds(moment) for moment in span] for span in spans]).T
+    numbers = np.arange(len(spans))
+    subjects = np.array([f"set-{n}".encode() for n in numbers])
     keys = freeze_many(
-        booked=[Booked(f"set-{n}", buyer.pk, offer, 1 + n, *span) for n, span in enumerate(spans)], now=NOON
+        promises=Promises(subjects, buyer.pk + 0 * numbers, [offer], 0 * numbers, 1 + numbers, starts, ends), now=NOON
     )
     for n, (start, end) in enumerate(spans):
         freeze_terms(subject=f"one-{n}", buyer=buyer, offer=offer, units=1 + n, start=start, end=end, now=NOON)
 
     own = {"id", "public_id", "subject"}
-    for n, key in enumerate(keys):
+    for n, key in enumerate(keys.tolist()):
         one, many = Contract.objects.values().get(subject=f"one-{n}"), Contract.objects.values().get(pk=key)
         assert many["subject"] == f"set-{n}"
         assert {name: many[name] for name in many.keys() - own} == {name: one[name] for name in one.keys() - own}
@@ -183,7 +189,9 @@ def test_the_next_attempt_of_a_job_that_was_queued_again_gets_the_next_number():
 
 def test_many_move_only_where_the_table_allows_it_and_only_as_they_were_seen():
     jobs = [make_job(now=NOON, name=str(number)) for number in range(3)]
-    movers = [Mover(job.pk, job.public_id, job.version) for job in jobs]
+    movers = Movers(
+        np.array([job.pk for job in jobs]), np.array([job.public_id.encode() for job in jobs]), np.array([1, 1, 1])
+    )
 
     with pytest.raises(IllegalState):
         move_many(movers, old="queued", to="running", model=Job, table=JOB, now=NOON)
@@ -198,10 +206,27 @@ def test_many_move_only_where_the_table_allows_it_and_only_as_they_were_seen():
 def test_the_database_refuses_to_oversell_even_a_plan_that_counted_wrongly(monkeypatch):
     offer = make_cpu_offer(units=2)
     jobs = [make_job(now=NOON, name=str(number)) for number in range(3)]
-    monkeypatch.setattr(taking, "_yield", lambda claims, demand, free: [True] * len(claims))
+    monkeypatch.setattr(taking, "_yield", lambda claims, demand, free: np.ones(claims.units.size, dtype=np.bool_))
 
     with pytest.raises(IntegrityError, match="capacity_never_oversold"), transaction.atomic():
         commit(*(placement(job, offer) for job in jobs), offers=[offer])
 
     assert promised(offer) == {}
     assert set(Job.objects.values_list("state", flat=True)) == {"queued"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "name"), [(Allocation, "allocation_live_once_per_job"), (Attempt, "attempt_live_once_per_job")]
+)
+def test_the_database_refuses_a_second_live_one_of_a_job(rows, name):
+    first, second = (allocated(make_cpu_offer(), now=NOON) for _ in range(2))
+    row = second if rows is Attempt else second.allocation
+
+    with (
+        pgtrigger.ignore(
+            "scheduler.Allocation:allocation_keeps_its_parts", "scheduler.Attempt:attempt_keeps_its_parts"
+        ),
+        pytest.raises(IntegrityError, match=name),
+        transaction.atomic(),
+    ):
+        rows.objects.filter(pk=row.pk).update(job=first.job, **({"number": 2} if rows is Attempt else {}))

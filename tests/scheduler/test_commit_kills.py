@@ -4,10 +4,8 @@ import psycopg
 import pytest
 from django.db import InterfaceError, OperationalError, connection
 
-from marketplace.booking import contracts
 from marketplace.booking.models import CapacityDay, Contract
 from marketplace.events.models import Event
-from scheduler import commit
 from scheduler.cycle import run_round
 from scheduler.models import Allocation, Attempt, Job, MatchRound
 from tests.market import NOON
@@ -81,23 +79,25 @@ def test_killed_before_each_of_its_statements_a_round_leaves_nothing_half_done()
     assert found == ALL  # the last one killed died after its COMMIT, giving back the segment's lock
 
 
-@pytest.mark.parametrize(
-    ("module", "lines"), [(contracts, "_lines"), (commit, "_allocations"), (commit, "_attempts")]
-)  # fmt: skip
-def test_killed_in_the_middle_of_a_copy_a_round_leaves_nothing_half_done(monkeypatch, module, lines):
+@pytest.mark.parametrize("number", range(4), ids=["contracts", "allocations", "attempts", "events"])
+def test_killed_in_the_middle_of_a_copy_a_round_leaves_nothing_half_done(monkeypatch, number):
     queue_jobs()
-    whole = getattr(module, lines)
+    whole, copies = psycopg.Copy.write, []
 
-    def half(*args):
-        for number, line in enumerate(whole(*args)):
-            if number == JOBS // 2:
-                kill_backend()
-            yield line
+    def half(self, content):
+        copies.append(content)
+        if len(copies) <= number:
+            whole(self, content)
+            return
+        whole(self, content[: len(content) // 2])
+        kill_backend()
+        whole(self, content[len(content) // 2 :])
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, lines, half)
+        patch.setattr(psycopg.Copy, "write", half)
         with pytest.raises((OperationalError, InterfaceError)):
             run_round(segment="cpu", now=NOON)
+    assert len(copies) == number + 1
     assert what_is_there() == NOTHING
 
     run_round(segment="cpu", now=NOON)

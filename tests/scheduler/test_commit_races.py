@@ -3,6 +3,7 @@
 import multiprocessing
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.db import connection, connections
 from django.db.utils import IntegrityError
@@ -32,13 +33,13 @@ def commit_in_process(prepare, turn, shared, offers, database, meet, results):
     connections.close_all()
     connections["default"].settings_dict["NAME"] = database
     prepare(meet)
-    jobs = queued(NOON)
+    queue = queued(NOON)
     placed = [
         Placement(
-            job.public_id, offers[(number + turn) % OFFERS].public_id, seconds(NOON),
+            public_id, offers[(number + turn) % OFFERS].public_id, seconds(NOON),
             seconds(NOON + timedelta(hours=14)), 1, (), 1, 1, 1 + number,
         )
-        for number, job in enumerate(jobs.values())
+        for number, public_id in enumerate(queue.ids)
         if shared or number % PROCESSES == turn
     ]  # fmt: skip
     round_ = make_round(NOON)
@@ -46,10 +47,11 @@ def commit_in_process(prepare, turn, shared, offers, database, meet, results):
     try:
         outcome = commit.commit_plan(
             plan=Plan(tuple(placed), ()),
-            jobs=jobs,
+            queue=queue,
             shelf=Shelf(offers, ()),
             round_=round_,
             explain=lambda: lambda _: {"sentence": "It fits."},
+            write_round=lambda _: None,
             now=NOON,
         )
         results.put(outcome.placed)
@@ -106,7 +108,7 @@ def without_locked_hours(meet):
 
 def without_locked_jobs(_):
     """The control: every job counts as standing, whatever became of it."""
-    commit._lock = lambda jobs: {job.pk: 0 for job in jobs}
+    commit._lock = lambda queue, places: np.zeros(len(queue), dtype=np.int64)
 
 
 def test_committers_of_overlapping_plans_never_oversell_nor_place_a_job_twice():

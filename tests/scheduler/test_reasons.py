@@ -10,6 +10,7 @@ from scheduler.cycle import run_round
 from scheduler.jobview import job_as_json
 from scheduler.models import Allocation, Job, MatchRound
 from scheduler.reasons import explain_pending
+from scheduler.services import cancel_job
 from scheduler.whyview import why_of
 from tests.market import NOON
 from tests.scheduler.scene import make_cpu_offer, make_job
@@ -130,5 +131,5 @@ def test_new_jobs_go_before_reasons():
 
     assert explain_pending(public_id=round_.public_id) == 0
 
-    job.delete()
+    cancel_job(job=job, now=NOON)
     assert explain_pending(public_id=round_.public_id) == JOBS

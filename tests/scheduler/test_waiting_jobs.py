@@ -50,10 +50,10 @@ def test_units_given_back_bring_forward_all_but_the_jobs_of_a_round_under_way(re
 
 
 def test_jobs_are_put_off_without_waiting_for_one_that_is_locked(refused):
-    jobs = queued(NOON)
+    queue = queued(NOON)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '2s'")
-        postpone(jobs.values(), NOON)
+        postpone(queue, NOON)
 
     first, second = turns(refused)
     assert first == NOON

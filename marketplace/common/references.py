@@ -1,0 +1,46 @@
+"""References checked once per statement instead of once per row, for history that is written by thousands of rows.
+
+A foreign key asks for every row by itself, in COMMIT: eleven times for one placement, a fifth of the time of a round.
+Where the rows that are referred to never go (`stays`) and those that refer never turn to others (`keeps`), it is enough
+to look once, when rows are added (`exist`): nothing can make a reference wrong afterwards, and nothing need be locked.
+"""
+
+import pgtrigger
+
+FIND = """
+    SELECT asked.id INTO missing FROM (SELECT DISTINCT {column} AS id FROM added) AS asked
+    WHERE asked.id IS NOT NULL AND (SELECT there.id FROM {table} AS there WHERE there.id = asked.id) IS NULL LIMIT 1;
+    IF FOUND THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('"%s" refuses a row: {table} has no row %s', '{name}', missing),
+            CONSTRAINT = '{name}', TABLE = TG_TABLE_NAME, COLUMN = '{column}';
+    END IF;
+"""
+
+
+def exist(name: str, **tables: str) -> pgtrigger.Trigger:
+    """Refuses added rows whose column (`tables` names them) is the id of no row of its table.
+
+    The inner query is a scalar one so that it always looks into the index: a join would be planned once, for as many
+    rows as happened to come first.
+    """
+    steps = "".join(FIND.format(name=name, column=column, table=table) for column, table in tables.items())
+    return pgtrigger.Trigger(
+        name=name,
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        referencing=pgtrigger.Referencing(new="added"),  # type: ignore[no-untyped-call]  # the library has no types here
+        declare=[("missing", "bigint")],
+        func=f"{steps} RETURN NULL;",
+    )
+
+
+def stays(name: str) -> pgtrigger.Trigger:
+    """Refuses to delete a row or to give it another id."""
+    return pgtrigger.Protect(name=name, operation=pgtrigger.Delete | pgtrigger.UpdateOf("id"))  # type: ignore[no-untyped-call]
+
+
+def keeps(name: str, *fields: str) -> pgtrigger.Trigger:
+    """Refuses to let `fields` of a row refer to anything else than they did when it was added."""
+    return pgtrigger.Protect(name=name, operation=pgtrigger.Update, condition=pgtrigger.AnyChange(*fields))

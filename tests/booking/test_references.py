@@ -1,0 +1,100 @@
+"""References that are checked once per statement: they refuse what a foreign key refuses, by name."""
+
+import pytest
+from django.db import connection, transaction
+from django.db.utils import IntegrityError, InternalError, ProgrammingError
+
+from marketplace.booking.models import Contract
+from marketplace.events.models import Event
+from marketplace.events.services import record
+from scheduler.models import Allocation, Attempt
+from tests.market import NOON
+from tests.scheduler.scene import allocated, make_cpu_offer
+
+pytestmark = pytest.mark.django_db
+NOBODY = 2**40
+REFERENCES = [
+    (Contract, "buyer_id", "contract_parties_exist"),
+    (Contract, "provider_id", "contract_parties_exist"),
+    (Contract, "offer_id", "contract_parties_exist"),
+    (Allocation, "job_id", "allocation_parts_exist"),
+    (Allocation, "offer_id", "allocation_parts_exist"),
+    (Allocation, "contract_id", "allocation_parts_exist"),
+    (Allocation, "round_id", "allocation_parts_exist"),
+    (Attempt, "job_id", "attempt_parts_exist"),
+    (Attempt, "allocation_id", "attempt_parts_exist"),
+    (Event, "buyer_id", "event_parties_exist"),
+    (Event, "provider_id", "event_parties_exist"),
+]
+REFERRED = ["accounts_organization", "catalog_offer", "scheduler_job", "scheduler_matchround", "scheduler_allocation"]
+
+
+def sql(statement, *values):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.rowcount
+
+
+def copy_of(row, **changes):
+    """The row once more, not written, under a key of its own and with `changes`."""
+    values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    return type(row)(**values | {"id": None, "public_id": f"{row.public_id}2"} | changes)
+
+
+def another(model):
+    """A second row beside the only one of `model`, not written: it could be, if it were not for a wrong reference."""
+    row = model.objects.get()
+    if model is Contract:
+        return copy_of(row, subject="another")
+    if model is Event:
+        return copy_of(row, object_seq=99)
+    before = another(Contract if model is Allocation else Allocation)
+    before.save(force_insert=True)
+    if model is Allocation:
+        return copy_of(row, contract_id=before.pk, live=False, released_at=NOON)
+    return copy_of(row, allocation_id=before.pk, number=2, state="ended", reason="node_failed", ended_at=NOON)
+
+
+@pytest.mark.parametrize(("model", "column", "name"), REFERENCES, ids=lambda each: getattr(each, "__name__", each))
+def test_a_row_that_refers_to_nothing_is_refused_with_all_rows_of_its_statement(model, column, name):
+    allocated(make_cpu_offer(), now=NOON)
+    row = another(model)
+    setattr(row, column, NOBODY)
+
+    with pytest.raises(IntegrityError, match=f'"{name}".*{NOBODY}') as refusal, transaction.atomic():
+        model.objects.bulk_create([row])
+
+    assert refusal.value.__cause__.diag.constraint_name == name
+    assert refusal.value.__cause__.diag.column_name == column
+    assert model.objects.filter(public_id=row.public_id).count() == 0
+
+
+def test_an_event_of_nobody_is_written():
+    event = record("journal.started", object_id="any", seq=1, now=NOON)
+
+    assert Event.objects.get(pk=event.pk).buyer is None
+
+
+@pytest.mark.parametrize("table", REFERRED)
+def test_what_history_refers_to_stays_and_keeps_its_id(table):
+    allocated(make_cpu_offer(), now=NOON)
+
+    for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET id = id + 1000"):
+        with pytest.raises((InternalError, ProgrammingError), match=r"Cannot (delete|update)"), transaction.atomic():
+            sql(statement)
+
+
+@pytest.mark.parametrize("column", ["job_id", "offer_id", "contract_id", "round_id"])
+def test_an_allocation_never_turns_to_something_else(column):
+    allocated(make_cpu_offer(), now=NOON)
+
+    with pytest.raises((InternalError, ProgrammingError), match="Cannot update"), transaction.atomic():
+        sql(f"UPDATE scheduler_allocation SET {column} = %s", NOBODY)
+
+
+@pytest.mark.parametrize("column", ["job_id", "allocation_id"])
+def test_an_attempt_never_turns_to_something_else(column):
+    allocated(make_cpu_offer(), now=NOON)
+
+    with pytest.raises((InternalError, ProgrammingError), match="Cannot update"), transaction.atomic():
+        sql(f"UPDATE scheduler_attempt SET {column} = %s", NOBODY)
