@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
+from scheduler.core.asks import NEVER, AskColumns
 from scheduler.core.fairness import age_mm, share_mm
 from scheduler.core.types import Ask, LimitValue, Rates
 
 Ints = npt.NDArray[np.int64]
-NEVER = -1
 COLUMNS = ("place", "pk", "version", "buyer", "start_after", "finish_by", "due", "submitted")
 EPOCH_S, MICRO = 946_684_800, 10**6  # PostgreSQL counts microseconds from 2000
 READ = """
@@ -108,30 +108,25 @@ def _seconds(moments: Ints) -> Ints:
     return np.where(moments == NEVER, NEVER, moments // MICRO + EPOCH_S)
 
 
-def asks_of(queue: Queue, *, overs: Mapping[int, int], p_mid: int, now: datetime) -> list[Ask]:
+def asks_of(queue: Queue, *, overs: Mapping[int, int], p_mid: int, now: datetime) -> AskColumns:
     """The jobs as the core sees them.
 
     `overs` says how far each buyer (its key) is over its part, ppm; `p_mid` is that of the segment's reference.
     """
     shares = {buyer: share_mm(p_mid=p_mid, over=over) for buyer, over in overs.items()}
-    now_s = seconds(now)
-    columns = queue.form, queue.buyer, queue.submitted_s, queue.due_s, queue.start_after_s, queue.finish_by_s
-    return [
-        Ask(
-            id=public_id,
-            submitted_s=submitted_s,
-            due_s=due_s,
-            excluded_sites=queue.forms[form].excluded_sites,
-            start_after_s=None if start_after_s == NEVER else start_after_s,
-            finish_by_s=None if finish_by_s == NEVER else finish_by_s,
-            age_mm=age_mm(p_mid=p_mid, waited_s=now_s - max(submitted_s, start_after_s)),
-            share_mm=shares[buyer],
-            **queue.forms[form].stated,
-        )
-        for public_id, form, buyer, submitted_s, due_s, start_after_s, finish_by_s in zip(
-            queue.ids, *(column.tolist() for column in columns), strict=True
-        )
-    ]
+    waited_s = seconds(now) - np.maximum(queue.submitted_s, queue.start_after_s)
+    return AskColumns(
+        forms=[Ask(id="", excluded_sites=form.excluded_sites, **form.stated) for form in queue.forms],
+        form=queue.form, ids=queue.ids,
+        own={
+            "submitted_s": queue.submitted_s,
+            "due_s": queue.due_s,
+            "start_after_s": queue.start_after_s,
+            "finish_by_s": queue.finish_by_s,
+            "age_mm": age_mm(p_mid=p_mid, waited_s=waited_s),
+            "share_mm": np.array([shares[buyer] for buyer in queue.buyer.tolist()], dtype=np.int64),
+        },
+    )  # fmt: skip
 
 
 def ask_fields(stored: Mapping[str, Any]) -> dict[str, Any]:

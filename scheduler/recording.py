@@ -8,7 +8,7 @@ copies every number into a tree first; here the encoder reads the facts where th
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from json.encoder import encode_basestring
@@ -18,7 +18,7 @@ from typing import Any
 from django.db import connection
 
 from scheduler.core import canonical
-from scheduler.core.types import Ask, OfferFacts, Placement, Plan, Snapshot
+from scheduler.core.types import OfferFacts, Placement, Plan, Snapshot
 from scheduler.models import MatchRound
 
 BASE_FOR = timedelta(minutes=10)
@@ -59,10 +59,7 @@ def _reader(kind: type) -> Callable[[Any], dict[str, Any]]:
     return lambda row: dict(zip(names, values(row), strict=True))
 
 
-_snapshot, _facts, _ask = map(_reader, (Snapshot, OfferFacts, Ask))
-OWN = ("age_mm", "due_s", "excluded_sites", "finish_by_s", "id", "share_mm", "start_after_s", "submitted_s")
-STATED = [field.name for field in fields(Ask) if field.name not in {*OWN, "limits", "time_limit_by_class"}]
-_own, _stated = attrgetter(*OWN), attrgetter(*STATED)
+_snapshot, _facts = map(_reader, (Snapshot, OfferFacts))
 _bases: dict[tuple[str, str], Base] = {}
 
 
@@ -105,7 +102,7 @@ def snapshot_of(round_: MatchRound) -> Snapshot:
             raise ValueError(f"{round_.public_id} was stored against other bytes than {round_.base.public_id} has")
         changes = tree.pop("changes")
         tree["offers"] = [facts | changes.get(facts["id"], {}) for facts in json.loads(whole)["offers"]]
-    return canonical.load_snapshot(canonical.dump(tree))
+    return canonical.snapshot_from(tree)
 
 
 def _content(round_: MatchRound) -> bytes:
@@ -133,35 +130,7 @@ def _parts(snapshot: Snapshot) -> dict[str, str]:
     """The members of the snapshot but for its offers, as JSON."""
     parts = {name: ENCODE(value) for name, value in _snapshot(snapshot).items() if name not in NESTED}
     parts["reference"] = ENCODE(asdict(snapshot.reference))
-    return parts | {"asks": f"[{','.join(_asks(snapshot.asks))}]"}
-
-
-def _asks(asks: Iterable[Ask]) -> Iterator[str]:
-    """Each ask as JSON; what many of them state alike is put into words once."""
-    forms: dict[Hashable, str] = {}
-    for ask in asks:
-        alike = (id(ask.limits), id(ask.time_limit_by_class), *_stated(ask))
-        if alike not in forms:
-            forms[alike] = _form(ask)
-        age, due, excluded, finish_by, name, share, start_after, submitted = _own(ask)
-        yield forms[alike] % (
-            age, _whole(due), ENCODE(excluded) if excluded else "[]", _whole(finish_by), encode_basestring(name), share,
-            _whole(start_after), submitted,
-        )  # fmt: skip
-
-
-def _form(ask: Ask) -> str:
-    """An ask as JSON with a gap for each field in OWN."""
-    stated = _ask(ask) | {"rates": ask.rates and asdict(ask.rates)}
-    members = (
-        f'"{name}":' + ("%s" if name in OWN else ENCODE(value).replace("%", "%%"))
-        for name, value in sorted(stated.items())
-    )
-    return f"{{{','.join(members)}}}"
-
-
-def _whole(number: int | None) -> str:
-    return "null" if number is None else str(number)
+    return parts | {"asks": ENCODE(canonical.tree_of_asks(snapshot.asks))}
 
 
 def dump_plan(plan: Plan) -> bytes:

@@ -2,9 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+
+from scheduler.core.asks import OWN, AskColumns, columns_of
 from scheduler.core.types import Ask, OfferFacts, Placement, Plan, Rates, Reference, Relax, Snapshot, Unplaced
 
 HOURLY = ("price", "share_ppm", "matched_ppm", "ci_mg", "free", "units_total", "carbon_free_ppm")
@@ -22,17 +26,34 @@ def dump(content: Any) -> bytes:
 
 def dump_snapshot(snapshot: Snapshot) -> bytes:
     """Everything the round read."""
-    return dump(asdict(snapshot))
+    return dump(asdict(replace(snapshot, asks=())) | {"asks": tree_of_asks(snapshot.asks)})
 
 
 def load_snapshot(content: bytes) -> Snapshot:
     """The snapshot of `dump_snapshot`'s bytes; raises ValueError or TypeError when they are none."""
-    tree = json.loads(content)
+    return snapshot_from(json.loads(content))
+
+
+def snapshot_from(tree: dict[str, Any]) -> Snapshot:
+    """The snapshot of parsed bytes, which are used up."""
     offers = tuple(
         OfferFacts(**{**each, **{name: tuple(each[name]) for name in HOURLY}}) for each in tree.pop("offers")
     )
-    asks = tuple(_ask(each) for each in tree.pop("asks"))
+    asks = _columns(tree.pop("asks"))
     return Snapshot(offers=offers, asks=asks, reference=Reference(**tree.pop("reference")), **tree)
+
+
+def tree_of_asks(asks: Sequence[Ask]) -> dict[str, Any]:
+    """Asks as columns of JSON: what many state alike is told once."""
+    columns = columns_of(asks)
+    own = {name: column.tolist() for name, column in columns.own.items()}
+    return {"forms": [asdict(form) for form in columns.forms], "form": columns.form.tolist(), "ids": columns.ids, **own}
+
+
+def _columns(tree: dict[str, Any]) -> AskColumns:
+    own = {name: np.array(tree[name], dtype=np.int64) for name in OWN}
+    form = np.array(tree["form"], dtype=np.int64)
+    return AskColumns(forms=list(map(_ask, tree["forms"])), form=form, ids=tree["ids"], own=own)
 
 
 def _ask(tree: dict[str, Any]) -> Ask:

@@ -7,7 +7,12 @@ mm per PFLOP-hour. Age and share decide who is served, never which offer a job p
 from collections.abc import Hashable, Mapping
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from scheduler.core.types import HOUR_S
+
+Ints = npt.NDArray[np.int64]
 
 Key = TypeVar("Key", bound=Hashable)
 MAX_WAIT_S = 6 * HOUR_S
@@ -37,9 +42,9 @@ def share_mm(*, p_mid: int, over: int) -> int:
     return p_mid * max(-WHOLE, min(WHOLE, WHOLE - over)) // (2 * WHOLE)
 
 
-def age_mm(*, p_mid: int, waited_s: int) -> int:
-    """What waiting adds to an ask: nothing at first, p_mid after MAX_WAIT_S and ever after."""
-    return p_mid * max(0, min(waited_s, MAX_WAIT_S)) // MAX_WAIT_S
+def age_mm(*, p_mid: int, waited_s: Ints) -> Ints:
+    """What waiting adds to each ask: nothing at first, p_mid after MAX_WAIT_S and ever after."""
+    return p_mid * np.clip(waited_s, 0, MAX_WAIT_S) // MAX_WAIT_S
 
 
 def patience_s(over: int) -> int:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from scheduler.core.asks import columns_of
 from scheduler.core.batch import BATCH, QUALITY, place_batch
 from scheduler.core.greedy import BEYOND, FIRST, OFFER, RUN_COST, RUN_S, START_S, Decided, Ground, Z, place_all
 from scheduler.core.market import Ints
@@ -28,9 +29,11 @@ def refusals(snapshot: Snapshot, table: Table, decided: Decided, free: Ints) -> 
     round_ = Round(snapshot)
     round_.market.free = free[np.argsort(table.shelf.rank)].T.copy()
     left = Refusals(round_)
-    asks = {ask.id: ask for ask in snapshot.asks}
+    asks = columns_of(snapshot.asks)
     waiting = np.flatnonzero(decided.columns[:, OFFER] < 0).tolist()
-    return tuple(left.of(asks[table.ask_ids[ask]], fitted_alone=bool(decided.alone[ask])) for ask in waiting)
+    return tuple(
+        left.of(asks[asks.place[table.ask_ids[ask]]], fitted_alone=bool(decided.alone[ask])) for ask in waiting
+    )
 
 
 def _decide(ground: Ground, snapshot: Snapshot) -> tuple[Decided, Ints]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from scheduler.core.asks import NEVER, AskColumns, columns_of
 from scheduler.core.feasibility import FILTERS, LARGEST
 from scheduler.core.market import Bools, Ints
 from scheduler.core.scoring import rates_of
@@ -23,10 +23,6 @@ FAR = 1 << 62
 BALANCED, NOW = 0, 1
 WAITING_HOURS = 24
 T = TypeVar("T", bound=Hashable)
-stated = attrgetter(
-    "units", "run_s", "start_s", "when", "near", "weights", "rates", "waiting_value", "carbon_price", "excluded_sites",
-    "reference_pf_milli", "bid_mm",
-)  # fmt: skip
 
 
 class Shelf(NamedTuple):
@@ -116,13 +112,12 @@ class Numbering(Generic[T]):
 def table_of(snapshot: Snapshot) -> Table:
     """The arrays of `snapshot`. Raises ValueError for an unknown limit."""
     standing = standing_of(snapshot)
-    asks = sorted(snapshot.asks, key=attrgetter("id"))
-    patterns = patterns_of(asks)
+    asks = columns_of(snapshot.asks).by_id()
     kinds: Numbering[Hashable] = Numbering()
     firsts: list[Ask] = []
-    for ask in patterns.firsts:
-        if kinds.number(kind_of(ask)) == len(firsts):
-            firsts.append(ask)
+    for form in asks.forms:
+        if kinds.number(kind_of(form)) == len(firsts):
+            firsts.append(form)
     places: Numbering[str | None] = Numbering([None, *(ask.near for ask in firsts)])
     choices: Numbering[Hashable] = Numbering(choices_of(ask) for ask in firsts)
     return Table(
@@ -131,9 +126,9 @@ def table_of(snapshot: Snapshot) -> Table:
         free_ms=snapshot.reference.free_ms,
         shelf=shelf_of(standing, places),
         tastes=tastes_of(snapshot.reference, standing.market.offers, firsts, places, choices),
-        asks=_asks(snapshot, asks, patterns, kinds),
+        asks=_asks(snapshot, asks, kinds),
         masks=masks_of(standing, firsts, choices),
-        ask_ids=tuple(ask.id for ask in asks),
+        ask_ids=asks.ids,
         offer_ids=standing.ids,
     )
 
@@ -144,37 +139,6 @@ def shelf_of(standing: Standing, places: Iterable[str | None]) -> Shelf:
         values=standing.values, until=standing.until, total=standing.total, began=standing.free, facts=standing.facts,
         latency=np.array([standing.way(place) for place in places]), group=standing.group, begin=standing.begin,
         rank=standing.rank,
-    )  # fmt: skip
-
-
-class Patterns(NamedTuple):
-    """Asks alike in all but their window and their standing in the queue: the first of each, and of each ask which."""
-
-    firsts: list[Ask]
-    number: Ints
-
-
-def patterns_of(asks: Iterable[Ask]) -> Patterns:
-    """The patterns of `asks`. Asks that share what they state are told by that; the content decides all the same."""
-    seen: dict[Hashable, int] = {}
-    patterns: Numbering[Hashable] = Numbering()
-    firsts: list[Ask] = []
-    numbers = []
-    for ask in asks:
-        quick = (id(ask.limits), id(ask.time_limit_by_class), *stated(ask))
-        number = seen.get(quick)
-        if number is None:
-            number = seen[quick] = patterns.number(pattern_of(ask))
-            if number == len(firsts):
-                firsts.append(ask)
-        numbers.append(number)
-    return Patterns(firsts, _ints(numbers))
-
-
-def pattern_of(ask: Ask) -> Hashable:
-    """What a pattern is: all that decides but the window, the age and the share."""
-    return (
-        kind_of(ask), ask.units, ask.run_s, ask.start_s, ask.reference_pf_milli, ask.bid_mm, *ask.limits.items(),
     )  # fmt: skip
 
 
@@ -232,29 +196,29 @@ def masks_of(standing: Standing, kinds: Sequence[Ask], choices: Numbering[Hashab
     return masks
 
 
-def _asks(snapshot: Snapshot, asks: Sequence[Ask], patterns: Patterns, kinds: Numbering[Hashable]) -> Asks:
-    reference, firsts, which = snapshot.reference, patterns.firsts, patterns.number
-    bounds = _bounds(firsts)
-    worth = [bid_of(reference, ask) + soft_value(reference, rates_of(ask, reference)) for ask in firsts]
-    start_after = _ints(ask.start_after_s or 0 for ask in asks)
-    finish_by = _ints(FAR if ask.finish_by_s is None else ask.finish_by_s for ask in asks)
-    due = _ints(FAR if ask.due_s is None or ask.due_s > snapshot.now_s else ask.due_s for ask in asks)
+def _asks(snapshot: Snapshot, asks: AskColumns, kinds: Numbering[Hashable]) -> Asks:
+    reference, forms, form, own = snapshot.reference, asks.forms, asks.form, asks.own
+    bounds = _bounds(forms)
+    worth = [bid_of(reference, ask) + soft_value(reference, rates_of(ask, reference)) for ask in forms]
+    start_after = np.maximum(own["start_after_s"], 0)
+    finish_by = np.where(own["finish_by_s"] == NEVER, FAR, own["finish_by_s"])
+    is_due = (own["due_s"] != NEVER) & (own["due_s"] <= snapshot.now_s)
     ends = np.array([snapshot.horizon_end(due=False), snapshot.horizon_end(due=True)])
     return Asks(
-        kind=_ints(kinds.number(kind_of(ask)) for ask in firsts)[which],
-        alike=_alike(which, np.maximum(start_after, snapshot.now_s), finish_by, due < FAR),
-        units=_ints(ask.units for ask in firsts)[which],
-        run_s=_ints(ask.run_s for ask in firsts)[which],
-        reference_pf=_ints(ask.reference_pf_milli or 0 for ask in firsts)[which],
+        kind=_ints(kinds.number(kind_of(ask)) for ask in forms)[form],
+        alike=_alike(form, np.maximum(start_after, snapshot.now_s), finish_by, is_due),
+        units=_ints(ask.units for ask in forms)[form],
+        run_s=_ints(ask.run_s for ask in forms)[form],
+        reference_pf=_ints(ask.reference_pf_milli or 0 for ask in forms)[form],
         start_after=start_after,
         finish_by=finish_by,
-        pinned=_ints(-1 if ask.start_s is None else ask.start_s for ask in firsts)[which],
-        horizon=ends[(due < FAR).astype(np.int64)],
-        due=due,
-        when=_ints(NOW if ask.when == "now" else BALANCED for ask in firsts)[which],
-        value=_ints(worth)[which] + _ints(ask.age_mm + ask.share_mm for ask in asks),
-        bound=((bounds[:, :FREE] != NONE).any(axis=1) + 2 * (bounds[:, FREE:] != NONE).any(axis=1))[which],
-        bounds=bounds[which],
+        pinned=_ints(-1 if ask.start_s is None else ask.start_s for ask in forms)[form],
+        horizon=ends[is_due.astype(np.int64)],
+        due=np.where(is_due, own["due_s"], FAR),
+        when=_ints(NOW if ask.when == "now" else BALANCED for ask in forms)[form],
+        value=_ints(worth)[form] + own["age_mm"] + own["share_mm"],
+        bound=((bounds[:, :FREE] != NONE).any(axis=1) + 2 * (bounds[:, FREE:] != NONE).any(axis=1))[form],
+        bounds=bounds[form],
     )
 
 
@@ -267,11 +231,13 @@ def _bounds(asks: Sequence[Ask]) -> Ints:
     return bounds
 
 
-def _alike(pattern: Ints, ready: Ints, finish_by: Ints, due: Bools) -> Ints:
-    """A number for each ask, the same for those that `likeness_of` would call alike; cheaper, as patterns are known."""
-    numbers: Numbering[Hashable] = Numbering()
-    columns = pattern.tolist(), ready.tolist(), finish_by.tolist(), due.tolist()
-    return _ints(map(numbers.number, zip(*columns, strict=True)))
+def _alike(*columns: Ints | Bools) -> Ints:
+    """A number for each ask, the same for those with the same in all `columns`; `likeness_of` calls them alike."""
+    alike = np.zeros(columns[0].size, dtype=np.int64)
+    for column in columns:
+        values, numbers = np.unique(column, return_inverse=True)
+        alike = np.unique(alike * values.size + numbers, return_inverse=True)[1]
+    return alike
 
 
 def bound_of(name: str, wanted: object) -> int:

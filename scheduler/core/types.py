@@ -4,7 +4,7 @@ Money in mm (thousandths of a minor unit), shares in ppm, intensity in mg/kWh, p
 time in unix seconds (half-open). Hour `h` of a snapshot covers `[first_hour_s + 3600*h, first_hour_s + 3600*(h+1))`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -172,7 +172,7 @@ class Snapshot:
     first_hour_s: int
     hours: int
     offers: tuple[OfferFacts, ...]
-    asks: tuple[Ask, ...]
+    asks: Sequence[Ask]  # one by one in a tuple, or as columns
     reference: Reference
     seed: int = 0
     mode: str = "greedy"
@@ -183,7 +183,8 @@ class Snapshot:
             raise ValueError("first_hour_s must be the whole hour in which now_s lies")
         if self.hours < 1:
             raise ValueError("a snapshot needs at least one hour")
-        for kind, ids in (("offer", [o.id for o in self.offers]), ("ask", [a.id for a in self.asks])):
+        given = self.asks if isinstance(self.asks, tuple) else ()  # columns have looked themselves
+        for kind, ids in (("offer", [o.id for o in self.offers]), ("ask", [a.id for a in given])):
             if len(set(ids)) != len(ids):
                 raise ValueError(f"{kind} ids must be unique")
         for offer in self.offers:
