@@ -64,6 +64,17 @@ def optimum(columns: Columns, units: Ints, free: Ints, *, seconds: float = 60.0)
     return -float(solver.getObjectiveValue())
 
 
+def best_within(columns: Columns, units: Ints, free: Ints, *, seconds: float) -> Ints:
+    """The columns (by row) of the best plan that HiGHS finds in that time; none when it finds no plan."""
+    count = columns.ask.size
+    with nothing_printed():
+        solver = _model(columns, units, free)
+        solver.changeColsIntegrality(count, np.arange(count, dtype=np.int32), np.ones(count, dtype=np.uint8))
+        solver.setOptionValue("time_limit", seconds)
+        solver.run()
+    return np.flatnonzero(np.array(solver.getSolution().col_value) > 0.5)
+
+
 @contextmanager
 def nothing_printed() -> Iterator[None]:
     """HiGHS writes its name to the standard output whatever it is told; ours is for figures alone."""

@@ -1,4 +1,4 @@
-"""python manage.py benchmark match|openb …: measure this checkout on this machine; prints one JSON document."""
+"""python manage.py benchmark match|openb|peers …: measure this checkout on this machine; prints one JSON document."""
 
 import json
 import sys
@@ -7,12 +7,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from benchmarks import match, openb
+from benchmarks import match, openb, peers
 from benchmarks.openb import TraceMissing
 
 KINDS = {
     "match": (match, "jobs on offers, in memory"),
     "openb": (openb, "pods on the nodes of a real cluster of shared devices"),
+    "peers": (peers, "the same market for ours, HiGHS, a matcher row by row and Slurm's controller"),
 }
 
 
