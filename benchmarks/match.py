@@ -1,9 +1,12 @@
 """`manage.py benchmark match`: how fast and how good the matcher is on a seeded market, as one JSON document."""
 
 import argparse
+import json
 import platform
 import resource
 import statistics
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -19,6 +22,7 @@ from scheduler.core.rounds import placements
 from scheduler.core.tables import Table, table_of
 from scheduler.core.types import Plan, Snapshot, Unplaced
 
+TRACES = ("synthetic", "philly_vc_b", "philly_vc_c")
 EFFORTS = {"batch": BATCH, "quality": QUALITY}
 
 
@@ -30,21 +34,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", choices=["greedy", *EFFORTS], default="greedy")
     parser.add_argument("--moves", type=int, help="moves of the search in all, instead of the mode's")
     parser.add_argument("--exact", action="store_true", help="also the LP bound by HiGHS; small markets only")
+    parser.add_argument("--trace", choices=TRACES, default="synthetic", help="sizes, run times and arrivals of a trace")
+    parser.add_argument("--durable", action="store_true", help="whole rounds on PostgreSQL (benchmarks/durable.py)")
+    parser.add_argument("--batch", type=int, help="jobs in one durable round; all of them unless stated")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=5)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure `options.repeat` times after one run that compiles; medians, and every run's seconds."""
+    if options.durable:
+        return whole_rounds(options)
     drawn = draw(jobs=options.jobs, offers=options.offers, hours=options.hours, seed=options.seed)
     snapshot = snapshot_of(drawn)
     table = table_of(snapshot)
-    effort = _effort(options)
-    _decide(table, effort, options.seed)
+    effort = effort_of(options)
+    decide(table, effort, options.seed)
     runs = []
     for _ in range(options.repeat):
         begun = time.perf_counter()
-        decided, judged = _decide(table, effort, options.seed)
+        decided, judged = decide(table, effort, options.seed)
         runs.append(time.perf_counter() - begun)
     linear = _linear_bound(table) if options.exact else None
     figures = {"demand": round(drawn.demand, 3), "checks": checks(snapshot, table, decided)}
@@ -77,24 +86,40 @@ def _told(
         "seed": options.seed,
         "trace": "synthetic",
         "repeat": options.repeat,
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "numba": numba.__version__},
+        "versions": versions(),
     }
 
 
-def _effort(options: argparse.Namespace) -> Effort | None:
+def versions() -> dict[str, str]:
+    """What was measured with."""
+    return {"python": platform.python_version(), "numpy": np.__version__, "numba": numba.__version__}
+
+
+def effort_of(options: argparse.Namespace) -> Effort | None:
+    """How hard the mode tries; None is greedy."""
     effort = EFFORTS.get(options.mode)
     if effort is None or options.moves is None:
         return effort
     return effort._replace(moves_per_ask=options.moves, most_moves=options.moves)
 
 
-def _decide(table: Table, effort: Effort | None, seed: int) -> tuple[Decided, Judged | None]:
+def decide(table: Table, effort: Effort | None, seed: int) -> tuple[Decided, Judged | None]:
     """From arrays to decision, the lists included."""
     ground = Ground.of(table)
     if effort is None:
         return place_all(ground)[0], None
     judged = place_batch(ground, effort, seed)
     return judged.decided, judged
+
+
+def whole_rounds(options: argparse.Namespace) -> dict[str, Any]:
+    """Rounds from waiting jobs to committed allocations, in a process that makes a database of its own."""
+    sizes = ("--offers", options.offers, "--batch", options.batch or options.jobs, "--repeat", options.repeat)
+    command = [sys.executable, "-m", "benchmarks.durable", *map(str, sizes), "--seed", str(options.seed)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)  # noqa: S603
+    if done.returncode not in {0, 3}:
+        raise RuntimeError(f"benchmarks.durable ended with {done.returncode}")
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
 def _linear_bound(table: Table) -> float:

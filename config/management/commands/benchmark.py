@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from benchmarks import match, openb, peers
+from benchmarks import match, openb, peers, traces
 from benchmarks.openb import TraceMissing
 
 KINDS = {
@@ -32,7 +32,8 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            answer = KINDS[options["kind"]][0].run(Namespace(**options))
+            module = traces if options.get("trace") in traces.PHILLY else KINDS[options["kind"]][0]
+            answer = module.run(Namespace(**options))
         except TraceMissing as missing:
             raise CommandError(str(missing)) from missing
         self.stdout.write(json.dumps(answer, indent=2))
