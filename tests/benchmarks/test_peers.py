@@ -1,9 +1,11 @@
 import json
 import subprocess
 import sys
+from io import StringIO
 
 import numpy as np
 import pytest
+from django.core.management import call_command
 
 from benchmarks.peers import columns_of, greedy, highs_mip, judged, market_of, read_sizes
 
@@ -44,3 +46,17 @@ def test_sizes_are_read_as_jobs_by_offers():
     assert read_sizes("200x50,1000x100") == [(200, 50), (1000, 100)]
     with pytest.raises(ValueError, match="JOBSxOFFERS"):
         read_sizes("200")
+
+
+def test_the_command_compares_sides_by_the_linear_bound():
+    out = StringIO()
+
+    call_command(
+        "benchmark", "peers", "--sizes", "60x12", "--sides", "ours_greedy,highs_lp", "--repeat", "1", stdout=out
+    )
+
+    answer = json.loads(out.getvalue())
+    sides = answer["sizes"][0]["sides"]
+    assert sides["highs_lp"]["lp_ratio"] == 1
+    assert 0 < sides["ours_greedy"]["lp_ratio"] <= 1
+    assert answer["checks"] == {"oversold": 0, "double": 0, "limits_broken": 0}
