@@ -11,6 +11,7 @@ import dj_database_url
 from environs import Env, EnvError
 
 from config.launcher.folders import DataFolder
+from config.regions import BY_FAMILY, Groups, read_groups
 
 env = Env()
 
@@ -81,3 +82,12 @@ def redis_url(data_dir: Path) -> str:
             "Mend: redis://HOST:6379/0, or unset it for the embedded one."
         )
     return url
+
+
+def region_groups() -> Groups:
+    """SHARDS and REGION_GROUPS: which countries make a shard of each hardware family; none unless asked for."""
+    try:
+        return read_groups(env.str("SHARDS", BY_FAMILY), env.str("REGION_GROUPS", ""))
+    except ValueError as error:
+        mend = "SHARDS=family,region REGION_GROUPS='europe: DE FR; americas: US CA'"
+        raise BadSetting(f"{error}. Mend: {mend}.") from None

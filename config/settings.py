@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from environs import validate
 
 from config import desk
-from config.env import data_dir, database, env, redis_url, secret_key
+from config.env import data_dir, database, env, redis_url, region_groups, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = data_dir()
@@ -222,6 +222,7 @@ HOLD_FOR = timedelta(minutes=env.int("HOLD_MINUTES", 10, validate=validate.Range
 LEASE_SECONDS = env.int("LEASE_SECONDS", 40, validate=validate.Range(4, 600))
 HEARTBEAT_SECONDS = env.int("HEARTBEAT_SECONDS", 10, validate=validate.Range(1, 200))
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", 5, validate=validate.Range(1, 60))
+REGION_GROUPS = region_groups()  # {group: countries} that split every hardware family into shards; empty: none does
 LOG_QUOTA_BYTES = env.int("LOG_QUOTA_BYTES", 16 * 1024 * 1024, validate=validate.Range(1))
 
 structlog.configure(

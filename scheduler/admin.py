@@ -19,14 +19,14 @@ from scheduler.recording import SnapshotGone
 
 @admin.register(Job)
 class JobAdmin(LookOnly):
-    list_display = ("public_id", "name", "state", "reason", "buyer", "segment", "units", "attempts_made", "created_at")
+    list_display = ("public_id", "name", "state", "reason", "buyer", "segment", "region_group", "units", "created_at")
     list_filter = ("state", "reason", "segment", "created_at")
     list_select_related = ("buyer",)
     search_fields = ("public_id", "name", "buyer__name")
     fields = (
-        "public_id", "name", "buyer", "created_by", "api_key", "state", "reason", "version", "segment", "units",
-        "time_limit_s", "retries", "attempts_made", "excluded_sites", "ask", "unplaced", "start_after", "finish_by",
-        "due_at", "next_attempt_at", "cancel_requested_at", "created_at", "started_at", "finished_at",
+        "public_id", "name", "buyer", "created_by", "api_key", "state", "reason", "version", "segment", "region_group",
+        "units", "time_limit_s", "retries", "attempts_made", "excluded_sites", "ask", "unplaced", "start_after",
+        "finish_by", "due_at", "next_attempt_at", "cancel_requested_at", "created_at", "started_at", "finished_at",
     )  # fmt: skip
 
 
@@ -72,14 +72,15 @@ class LeaseAdmin(LookOnly):
 @admin.register(MatchRound)
 class MatchRoundAdmin(LookOnly):
     list_display = (
-        "public_id", "now", "segment", "mode", "core_version", "jobs_seen", "placed", "conflicts",
+        "public_id", "now", "segment", "region_group", "mode", "core_version", "jobs_seen", "placed", "conflicts",
         "ms_read", "ms_core", "ms_write",
     )  # fmt: skip
-    list_filter = ("segment", "mode", "core_version", "now")
+    list_filter = ("segment", "region_group", "mode", "core_version", "now")
     search_fields = ("public_id",)
     fields = (
-        "public_id", "segment", "mode", "core_version", "reference", "now", "jobs_seen", "placed", "conflicts",
-        "utility", "unplaced_reasons", "ms_read", "ms_core", "ms_write", "snapshot_sha256", "result_sha256",
+        "public_id", "segment", "region_group", "mode", "core_version", "reference", "now", "jobs_seen", "placed",
+        "conflicts", "utility", "unplaced_reasons", "ms_read", "ms_core", "ms_write", "snapshot_sha256",
+        "result_sha256",
     )  # fmt: skip
     actions = ("decide_again",)
 

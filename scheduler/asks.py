@@ -14,6 +14,7 @@ from django.db import connection
 from scheduler.core.asks import NEVER, AskColumns
 from scheduler.core.fairness import age_mm, share_mm
 from scheduler.core.types import Ask, LimitValue, Rates
+from scheduler.shards import Shard
 
 Ints = npt.NDArray[np.int64]
 COLUMNS = ("place", "pk", "version", "buyer", "start_after", "finish_by", "due", "submitted")
@@ -23,7 +24,8 @@ READ = """
         SELECT row_number() OVER (ORDER BY due_at, id) - 1 AS place, id, public_id, version, buyer_id, ask,
                excluded_sites, unplaced, start_after, finish_by, due_at, created_at
         FROM scheduler_job
-        WHERE state = 'queued' AND segment = %s AND next_attempt_at <= %s ORDER BY due_at, id LIMIT %s
+        WHERE state = 'queued' AND segment = %s AND region_group = %s AND next_attempt_at <= %s
+        ORDER BY due_at, id LIMIT %s
     )
     SELECT ask::text, array_to_json(excluded_sites)::text,
            string_agg(int8send(place) || int8send(id) || int8send(version) || int8send(buyer_id)
@@ -84,7 +86,7 @@ class Queue:
 def read_queue(*, segment: str, now: datetime, most: int) -> Queue:
     """Up to `most` jobs of `segment` whose turn has come, those due first. What equal jobs ask for is read once."""
     with connection.cursor() as cursor:
-        cursor.execute(READ, [segment, now, most, NEVER, NEVER])
+        cursor.execute(READ, [*Shard.named(segment), now, most, NEVER, NEVER])
         groups = cursor.fetchall()
     content = b"".join(rows for _, _, rows, _, _ in groups)
     found = np.frombuffer(content, dtype=">i8").reshape(-1, len(COLUMNS)).astype(np.int64)

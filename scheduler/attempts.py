@@ -10,6 +10,8 @@ from marketplace.events.services import move
 from scheduler.fairness import give_work_back
 from scheduler.hints import wake
 from scheduler.models import Allocation, Attempt, Job, Lease
+from scheduler.moving import call
+from scheduler.shards import Shard, Trip, group_of, start_of
 from scheduler.states import ATTEMPT, JOB, RETRIED
 
 
@@ -66,18 +68,21 @@ def release(attempt: Attempt, now: datetime) -> None:
         give_hours_back(
             offer=allocation.offer, start=allocation.start, end=allocation.end, units=allocation.units, now=now
         )
-        bring_forward(allocation.offer.hardware.family, now)
+        bring_forward(Shard(allocation.offer.hardware.family, group_of(allocation.offer.site.country)), now)
         give_work_back(attempt=attempt, now=now)
 
 
-def bring_forward(segment: str, now: datetime) -> None:
+def bring_forward(shard: Shard, now: datetime) -> None:
     """Units are free again: jobs that were refused are looked at now. Those that wait out a grace keep it.
 
     Hours are locked here, and a round locks its jobs before hours: to wait for such a job would be a deadlock.
     """
-    refused = Job.objects.filter(state="queued", segment=segment, unplaced__isnull=False)
+    if shard.group:
+        call(shard=shard, now=now)
+        return
+    refused = Job.objects.filter(state="queued", segment=shard.family, unplaced__isnull=False)
     if refused.unless_locked().update(next_attempt_at=now) or refused.exists():
-        wake(segment)
+        wake(shard.name)
 
 
 def _move_on(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:
@@ -96,4 +101,5 @@ def _queue_again(job: Job, attempt: Attempt, reason: str, now: datetime) -> None
     site = attempt.allocation.offer.site.public_id
     excluded = job.excluded_sites if site in job.excluded_sites else [*job.excluded_sites, site]
     wait = timedelta(seconds=settings.LEASE_SECONDS if reason == "lease_lost" else 0)
-    move_job(job, "queued", now=now, reason=reason, excluded_sites=excluded, next_attempt_at=now + wait)
+    way = start_of(Trip.from_json(job.trip).groups) if job.region_group else {}
+    move_job(job, "queued", now=now, reason=reason, excluded_sites=excluded, next_attempt_at=now + wait, **way)

@@ -6,7 +6,7 @@ Every placement is checked again under the locks of its job and its hours. Lock 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import compress
 from typing import Any
 
@@ -27,12 +27,13 @@ from scheduler.explaining import pending_reasons, refusal_as_json
 from scheduler.fairness import count_promises
 from scheduler.hints import wake_explaining
 from scheduler.models import Allocation, Attempt, Job, MatchRound
+from scheduler.moving import LOOK_AGAIN, Refused, move_on, said_before
+from scheduler.shards import Shard
 from scheduler.snapshot import Shelf
 from scheduler.states import JOB
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-LOOK_AGAIN = timedelta(seconds=15)
 EXPLAINED_AT_ONCE = 32
 CHANGED = -1
 Explain = Callable[[Placement], dict[str, Any]]  # called in the order of the plan
@@ -112,7 +113,7 @@ def commit_plan(
         placed, refused = (queue.places(each.ask for each in part) for part in (plan.placed, plan.unplaced))
         tried = _lock(queue, np.concatenate([placed, refused]))
         stand = (tried[refused] != CHANGED).tolist()
-        _refuse(list(compress(plan.unplaced, stand)), queue, now)
+        _refuse(list(compress(plan.unplaced, stand)), queue, round_.shard, now)
         grants = _granted(plan.placed, placed, tried, shelf)
         outcome = Outcome(len(grants), len(plan.placed) - len(grants), explained=at_once or not grants)
         public_ids = new_ids("alc", len(grants))
@@ -219,15 +220,25 @@ def _move(grants: Grants, queue: Queue, segment: str, now: datetime) -> None:
     transaction.on_commit(lambda: publish_many([(site, "work") for site in sites]))
 
 
-def nothing_new(plan: Plan, queue: Queue) -> bool:
-    """Whether the plan only repeats what every job was told before."""
+def nothing_new(plan: Plan, queue: Queue, shard: Shard, now: datetime) -> bool:
+    """Whether the plan only repeats what every job was told in this shard before."""
     if plan.placed:
         return False
+    if shard.group:
+        return said_before(shard=shard, refused=_refused(plan.unplaced, queue), now=now)
     places = (queue.place[each.ask] for each in plan.unplaced)
     return all(
         queue.told.get(place) == refusal_as_json(each) and not queue.forms[queue.form[place]].excluded_sites
         for place, each in zip(places, plan.unplaced, strict=True)
     )
+
+
+def put_off(plan: Plan, queue: Queue, shard: Shard, now: datetime) -> None:
+    """Look at these waiting jobs again a little later, where families are split in the other regions first."""
+    if shard.group:
+        move_on(shard=shard, refused=_refused(plan.unplaced, queue), now=now)
+    else:
+        postpone(queue, now)
 
 
 def postpone(queue: Queue, now: datetime) -> None:
@@ -237,12 +248,21 @@ def postpone(queue: Queue, now: datetime) -> None:
         told.filter(next_attempt_at__lte=now).unless_locked().update(next_attempt_at=now + LOOK_AGAIN)
 
 
-def _refuse(refused: Sequence[Unplaced], queue: Queue, now: datetime) -> None:
+def _refused(unplaced: Sequence[Unplaced], queue: Queue) -> list[Refused]:
+    places = queue.places(each.ask for each in unplaced)
+    keys = queue.pk[places].tolist(), queue.version[places].tolist()
+    return list(map(Refused, *keys, unplaced))
+
+
+def _refuse(refused: Sequence[Unplaced], queue: Queue, shard: Shard, now: datetime) -> None:
     """Keep the jobs queued and say why. Sites they were kept away from are allowed again when nothing else fits.
 
     Units given back meanwhile have set a later turn, which stays.
     """
     if not refused:
+        return
+    if shard.group:
+        move_on(shard=shard, refused=_refused(refused, queue), now=now)
         return
     places = queue.places(each.ask for each in refused)
     forgiven = [

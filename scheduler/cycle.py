@@ -1,4 +1,7 @@
-"""One round of one segment: read, decide, write. The whole of it on this page."""
+"""One round of one segment: read, decide, write. The whole of it on this page.
+
+A segment is named as its shard is: a hardware family, or one group of its regions (`scheduler.shards`).
+"""
 
 import gc
 import time
@@ -16,7 +19,7 @@ from django.db import OperationalError, connection, transaction
 from marketplace.common.copying import reserve_keys
 from scheduler import recording
 from scheduler.asks import Queue, asks_of, read_queue
-from scheduler.commit import Outcome, commit_plan, nothing_new, postpone
+from scheduler.commit import Outcome, commit_plan, nothing_new, put_off
 from scheduler.core import canonical, matching
 from scheduler.core.types import CORE_VERSION, INSTANT, Plan, Snapshot
 from scheduler.explaining import Explainer
@@ -24,11 +27,11 @@ from scheduler.fairness import read_overs
 from scheduler.keeping import kept_shelf
 from scheduler.models import MatchRound, SegmentReference
 from scheduler.references import as_core, reference_of
+from scheduler.shards import Shard
 from scheduler.snapshot import Shelf, hours_for, take_snapshot
 
 LOCK_SPACE = 7_411
 BATCH = 10_000  # such a round takes 0.4 GB and, on two busy cores, under ten seconds of the 25 that a task has
-SEGMENTS = ("accelerator", "cpu", "edge", "orbital")
 
 
 def run_round(*, segment: str, now: datetime, most: int = BATCH) -> MatchRound | None:
@@ -56,15 +59,15 @@ def settle(*, segment: str, queued: Queue, mode: str, now: datetime, started: fl
 
 
 def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: float) -> MatchRound | None:
-    reference = reference_of(segment, now)
+    reference = reference_of(Shard.named(segment).family, now)
     shelf, snapshot = _look(segment, queued, reference, mode, now)
     read = time.perf_counter()
     plan = matching.match(snapshot)
     decided = time.perf_counter()
     if mode == INSTANT and not plan.placed:
         return None
-    if nothing_new(plan, queued):
-        postpone(queued, now)
+    if nothing_new(plan, queued, Shard.named(segment), now):
+        put_off(plan, queued, Shard.named(segment), now)
         return None
     round_ = _begin(segment, reference, snapshot, plan, now)
     round_.ms_read, round_.ms_core = round((read - started) * 1000), round((decided - read) * 1000)
@@ -78,7 +81,7 @@ def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: floa
         )  # fmt: skip
         _close(round_, decided)
         if base is None:
-            transaction.on_commit(partial(recording.keep_base, round_, snapshot.offers))
+            transaction.on_commit(partial(recording.keep_base, segment, round_, snapshot.offers))
     return round_
 
 
@@ -86,7 +89,7 @@ def _look(segment: str, queued: Queue, reference: SegmentReference, mode: str, n
     """The market and what the round decides on: with week two when a job is due, since only such jobs may run in it."""
     hours = hours_for(any_due=bool((queued.due_s <= now.timestamp()).any()))
     with transaction.atomic():
-        overs = read_overs(segment=segment, buyers=set(queued.buyer.tolist()), now=now)
+        overs = read_overs(segment=Shard.named(segment).family, buyers=set(queued.buyer.tolist()), now=now)
         shelf = kept_shelf(segment=segment, now=now, hours=hours)
     asks = asks_of(queued, overs=overs, p_mid=reference.p_mid, now=now)
     return shelf, take_snapshot(
@@ -96,9 +99,10 @@ def _look(segment: str, queued: Queue, reference: SegmentReference, mode: str, n
 
 def _begin(segment: str, reference: SegmentReference, snapshot: Snapshot, plan: Plan, now: datetime) -> MatchRound:
     """The round's row, with its key but not yet written: the plan that refers to it is in the same transaction."""
+    shard = Shard.named(segment)
     return MatchRound(
-        pk=int(reserve_keys(MatchRound, 1)[0]), segment=segment, mode=snapshot.mode, core_version=CORE_VERSION,
-        reference=reference, now=now, jobs_seen=len(snapshot.asks), utility=plan.utility,
+        pk=int(reserve_keys(MatchRound, 1)[0]), segment=shard.family, region_group=shard.group, mode=snapshot.mode,
+        core_version=CORE_VERSION, reference=reference, now=now, jobs_seen=len(snapshot.asks), utility=plan.utility,
         unplaced_reasons=dict(Counter(each.code for each in plan.unplaced)),
     )  # fmt: skip
 
@@ -140,7 +144,7 @@ def held(segment: str, wait_s: int = 0) -> Iterator[bool]:
 
     A session lock, taken before anything is read.
     """
-    key = [LOCK_SPACE, SEGMENTS.index(segment)]
+    key = [LOCK_SPACE, Shard.named(segment).lock]
     ours = _try_lock(key) or (wait_s > 0 and _wait_for_lock(key, wait_s))
     try:
         yield ours

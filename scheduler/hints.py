@@ -6,7 +6,7 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-QUEUES = "match."  # each segment has a Celery queue of its own, of this name and its own
+QUEUES = "match."  # each shard has a Celery queue of its own, of this name and its own
 LAST = 9  # of Celery's priorities on Redis, where 0 goes first
 log = logging.getLogger(__name__)
 

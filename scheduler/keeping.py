@@ -14,6 +14,7 @@ from django.db import connection
 from marketplace.common.clock import hour_floor
 from marketplace.energy.services import hours_of
 from scheduler.leases import served_sites
+from scheduler.shards import Shard
 from scheduler.snapshot import HORIZON_HOURS, Reading, Shelf, read_all
 
 MARK = """
@@ -24,7 +25,7 @@ MARK = """
     JOIN accounts_organization AS provider ON provider.id = site.provider_id
     JOIN energy_gridzone AS zone ON zone.id = site.zone_id
     JOIN catalog_hardwareclass AS hardware ON hardware.id = offer.hardware_id
-    WHERE offer.state = 'live' AND hardware.family = %s
+    WHERE offer.state = 'live' AND hardware.family = %s AND (site.country = ANY(%s)) = %s
     UNION ALL
     SELECT md5(string_agg(concat_ws(' ', latency.ctid, latency.xmin, place.ctid, place.xmin), ',' ORDER BY latency.id))
     FROM catalog_latency AS latency JOIN catalog_place AS place ON place.id = latency.place_id
@@ -48,14 +49,15 @@ def kept_shelf(*, segment: str, now: datetime, hours: int = HORIZON_HOURS) -> Sh
     known = _kept.pop(key, None)  # so that whatever fails from here on has everything read again
     reading = _again(known.reading, now, hours) if known is not None and known.mark == mark else None
     if reading is None:
-        reading = read_all(now=now, families=[segment], hours=hours)
+        reading = read_all(now=now, of=Shard.named(segment).offers(), hours=hours)
     _kept[key] = Kept(mark, reading)
     return reading.shelf
 
 
 def _mark(segment: str, now: datetime) -> Mark:
     with connection.cursor() as cursor:
-        cursor.execute(MARK, [segment])
+        shard = Shard.named(segment)
+        cursor.execute(MARK, [shard.family, *shard.sites()])
         return (hour_floor(now), settings.FEE_BP, settings.TAX_BP, *cursor.fetchall())
 
 

@@ -16,6 +16,7 @@ from scheduler.attempts import bring_forward, end_attempt, mark_running, move_at
 from scheduler.errors import LeaseFenced
 from scheduler.models import Agent, Attempt, Lease
 from scheduler.querysets import ClockTimestamp
+from scheduler.shards import Shard, group_of
 from scheduler.states import JOB
 
 LEASES_WITHOUT_START = 3
@@ -46,8 +47,9 @@ def register_agent(*, key: ApiKey, facts: dict[str, Any], now: datetime) -> Agen
         site=site, name=facts["name"], defaults=known, create_defaults=known | {"registered_at": now}
     )
     _pause_overstated(site, facts["devices"], now)
-    for segment in set(Offer.objects.live().values_list("hardware__family", flat=True)):
-        bring_forward(segment, now)  # sites that had no agent have one now
+    there = Offer.objects.live().values_list("hardware__family", "site__country").distinct()
+    for shard in sorted({Shard(family, group_of(country)) for family, country in there}):
+        bring_forward(shard, now)  # sites that had no agent have one now
     return agent
 
 

@@ -1,5 +1,6 @@
 """What would happen to a job if it were submitted now: nothing is written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ from scheduler.jobfile import JobFile
 from scheduler.limits import limits_to_api
 from scheduler.references import as_core, reference_of
 from scheduler.requests import StoredAsk, ask_from_file
+from scheduler.shards import order_of
 from scheduler.snapshot import Shelf, read_shelf, take_snapshot
 
 TRIAL = "trial"
@@ -42,17 +44,26 @@ def try_out(*, ask: StoredAsk, now: datetime, start_after: datetime | None, fini
     return Trial(shelf, decide_alone(snapshot, trial))
 
 
-def never_fits(
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """Why no offer can ever take an ask (rejected, and relax in the API's units), if so; else where it looks first."""
+
+    never: dict[str, Any] | None
+    groups: Sequence[str]
+
+
+def prospect_of(
     *, ask: StoredAsk, now: datetime, start_after: datetime | None = None, finish_by: datetime | None = None
-) -> dict[str, Any] | None:
-    """Why no offer can ever take `ask` (rejected, and relax in the API's units), or None when one could.
+) -> Prospect:
+    """Whether some offer could take `ask`, and the groups of regions by the lowest cost they may have for it.
 
     A site whose agent is away now may have one again: `served` is a limit of a round, not of ever.
     """
     lasting = replace(ask, limits={name: value for name, value in ask.limits.items() if name != "served"})
     trial = try_out(ask=lasting, now=now, start_after=start_after, finish_by=finish_by)
     refused = trial.alone.refused
-    return refusal_as_told(refusal_as_json(refused)) if refused and refused.code == "never_fits" else None
+    never = refusal_as_told(refusal_as_json(refused)) if refused and refused.code == "never_fits" else None
+    return Prospect(never, order_of(trial.alone.survey))
 
 
 def plan_of(*, file: JobFile, organization: Organization, now: datetime) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.db.models import ExpressionWrapper, F, Func, Value
 from accounts.models import Organization
 from marketplace.catalog.models import Site
 from marketplace.common.querysets import PublicQuerySet
+from scheduler.shards import Shard
 
 if TYPE_CHECKING:
     from scheduler.models import Agent, Allocation, Attempt, Job, Lease  # noqa: F401
@@ -26,9 +27,10 @@ class JobQuerySet(PublicQuerySet["Job"]):
     def of(self, organizations: Iterable[Organization]) -> Self:
         return self.filter(buyer__in=list(organizations))
 
-    def queue(self, segment: str, now: datetime) -> Self:
-        """Jobs whose turn has come, those due first."""
-        return self.filter(state="queued", segment=segment, next_attempt_at__lte=now).order_by("due_at", "pk")
+    def queue(self, shard: Shard, now: datetime) -> Self:
+        """Jobs whose turn has come in a shard, those due first."""
+        there = self.filter(state="queued", segment=shard.family, region_group=shard.group)
+        return there.filter(next_attempt_at__lte=now).order_by("due_at", "pk")
 
     def unless_locked(self) -> Self:
         """Those that no transaction has locked; they stay locked until the end of this one."""

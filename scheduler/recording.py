@@ -84,9 +84,9 @@ def base_for(snapshot: Snapshot, *, segment: str, now: datetime) -> Base | None:
     return base if 2 * sum(old is not new for old, new in pairs) < len(pairs) else None
 
 
-def keep_base(round_: MatchRound, offers: tuple[OfferFacts, ...]) -> None:
+def keep_base(segment: str, round_: MatchRound, offers: tuple[OfferFacts, ...]) -> None:
     """Store later rounds of the segment against this one, whose whole snapshot is committed."""
-    _bases[_key(round_.segment)] = Base(round_.pk, round_.snapshot_sha256, offers, round_.now)
+    _bases[_key(segment)] = Base(round_.pk, round_.snapshot_sha256, offers, round_.now)
 
 
 def _key(segment: str) -> tuple[str, str]:

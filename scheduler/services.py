@@ -22,8 +22,9 @@ from scheduler.files import check_path
 from scheduler.hints import wake
 from scheduler.jobfile import JobFile, parse_tree
 from scheduler.models import Job, JobInput, Upload
-from scheduler.planning import never_fits
+from scheduler.planning import prospect_of
 from scheduler.requests import StoredAsk, ask_from_file, spec_from_file
+from scheduler.shards import start_of
 from scheduler.states import JOB
 
 OWN_LIMITS = frozenset({"units", "start_after", "finish_by"})
@@ -53,19 +54,19 @@ def submit_job(
     ask = ask_from_file(file, currency=actor.organization.currency)
     _check_inputs(file, inputs)
     _check_window(file, now)
-    refusal = never_fits(ask=ask, now=now, start_after=file.ask.start_after, finish_by=file.ask.finish_by)
-    if refusal is not None:
-        raise NeverFits(rejected=refusal["rejected"], relax=refusal["relax"])
+    prospect = prospect_of(ask=ask, now=now, start_after=file.ask.start_after, finish_by=file.ask.finish_by)
+    if prospect.never is not None:
+        raise NeverFits(rejected=prospect.never["rejected"], relax=prospect.never["relax"])
     job = Job.objects.create(
         public_id=new_id("job"), buyer=actor.organization, created_by=actor.user, api_key=actor.api_key,
         name=file.name, file=dict(file.tree), spec=spec_from_file(file), ask=ask.as_json(), segment=ask.segment,
         units=ask.units, time_limit_s=ask.run_s, retries=file.ask.retries, start_after=file.ask.start_after,
-        finish_by=file.ask.finish_by, next_attempt_at=now, created_at=now,
+        finish_by=file.ask.finish_by, next_attempt_at=now, created_at=now, **start_of(prospect.groups),
         due_at=_due_at(actor.organization, ask.segment, start_after=file.ask.start_after, now=now),
     )  # fmt: skip
     JobInput.objects.bulk_create(JobInput(job=job, upload=upload, path=path) for path, upload in inputs)
     record("job.queued", object_id=job.public_id, seq=job.version, now=now, state="queued", buyer=job.buyer)
-    wake(job.segment)
+    wake(job.shard.name)
     return job
 
 
@@ -127,14 +128,16 @@ def relax_job(*, job: Job, limits: Mapping[str, Any], now: datetime) -> Job:
     own, rest = _own_limits(limits), {name: value for name, value in limits.items() if name not in OWN_LIMITS}
     stored = StoredAsk.from_json(job.ask).relaxed(rest)
     stored = replace(stored, units=own.get("units", stored.units))
+    window = {"start_after": own.get("start_after", job.start_after), "finish_by": own.get("finish_by", job.finish_by)}
+    way = start_of(prospect_of(ask=stored, now=now, **window).groups) if job.region_group else {}
     changed = Job.objects.filter(pk=job.pk, version=job.version)
-    changed.update(ask=stored.as_json(), unplaced=None, next_attempt_at=now, version=job.version + 1, **own)
+    changed.update(ask=stored.as_json(), unplaced=None, next_attempt_at=now, version=job.version + 1, **own, **way)
     job.refresh_from_db()
     record(
         "job.relaxed", object_id=job.public_id, seq=job.version, now=now, state=job.state,
         buyer=job.buyer, facts={"limits": dict(limits)},
     )  # fmt: skip
-    wake(job.segment)
+    wake(job.shard.name)
     return job
 
 

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 
 import numpy as np
 from django.conf import settings
+from django.db.models import Q
 
 from marketplace.booking.capacity import Hours
 from marketplace.booking.contracts import watts_with_overhead
@@ -58,14 +59,13 @@ def read_shelf(*, now: datetime, families: Iterable[str] = (), hours: int = HORI
     A constant number of queries whatever the number of offers. An offer in a zone whose hours nobody published is left
     out: nothing can be said of its energy.
     """
-    return read_all(now=now, families=families, hours=hours).shelf
-
-
-def read_all(*, now: datetime, families: Iterable[str] = (), hours: int = HORIZON_HOURS) -> Reading:
-    """The shelf and what it was made of."""
-    rows = Offer.objects.live().with_shelf().order_by("pk")
     wanted = list(families)
-    offers = list(rows.filter(hardware__family__in=wanted) if wanted else rows)
+    return read_all(now=now, of=Q(hardware__family__in=wanted) if wanted else Q(), hours=hours).shelf
+
+
+def read_all(*, now: datetime, of: Q, hours: int = HORIZON_HOURS) -> Reading:
+    """The shelf of the offers that `of` chooses, and what it was made of."""
+    offers = list(Offer.objects.live().with_shelf().filter(of).order_by("pk"))
     first = hour_floor(now)
     zones = list({offer.site.zone_id: offer.site.zone for offer in offers}.values())
     window = hours_of(zones=zones, start=first, hours=hours, now=now)

@@ -1,18 +1,22 @@
 """What Celery runs: short, safe to run twice, and only a hint away from the truth in PostgreSQL."""
 
 import logging
+from datetime import datetime
 
 from celery import shared_task
 from django.db import connection
 
 from marketplace.booking.services import advance_reservations
 from marketplace.common.clock import utc_now
-from scheduler.cycle import SEGMENTS, run_round
+from scheduler.cycle import BATCH, run_round
+from scheduler.hints import wake
 from scheduler.instant import place_now
 from scheduler.leases import end_expired_leases, withdraw_unstarted
 from scheduler.models import Job, MatchRound
+from scheduler.moving import adopt
 from scheduler.reasons import explain_pending, wake_unexplained
 from scheduler.services import expire_jobs
+from scheduler.shards import Shard, all_shards
 
 log = logging.getLogger(__name__)
 SWEEP_LOCK = (7_412, 0)
@@ -34,8 +38,11 @@ def match_segment(segment: str) -> None:
 
 
 def _tell(round_: MatchRound) -> None:
+    """Say what was placed; where a batch was full, more may wait."""
+    if round_.jobs_seen >= BATCH and round_.placed:
+        wake(round_.shard.name)
     if round_.placed:
-        log.info("%s %s: placed %s of %s", round_.public_id, round_.segment, round_.placed, round_.jobs_seen)
+        log.info("%s %s: placed %s of %s", round_.public_id, round_.shard.name, round_.placed, round_.jobs_seen)
 
 
 @shared_task(name="explain_round", time_limit=30)
@@ -60,9 +67,14 @@ def sweep() -> None:
         expire_jobs(now=now)
         advance_reservations(now=now)
         wake_unexplained(now=now)
-        waiting = Job.objects.filter(state="queued", next_attempt_at__lte=now).values_list("segment", flat=True)
-        for segment in sorted(set(waiting) & set(SEGMENTS)):
-            run_round(segment=segment, now=utc_now())
+        adopt(now=now)
+        for shard in _with_jobs(now):
+            run_round(segment=shard.name, now=utc_now())
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", SWEEP_LOCK)
+
+
+def _with_jobs(now: datetime) -> list[Shard]:
+    """The shards in which some job's turn has come."""
+    return [shard for shard in all_shards() if Job.objects.queue(shard, now).exists()]

@@ -9,7 +9,7 @@ from config.launcher.console import Console
 from config.launcher.folders import CHECKOUT, DataFolder
 from config.launcher.locking import only_launcher
 from config.launcher.postgres import Postgres
-from config.launcher.product import Address, Product, ready_block
+from config.launcher.product import Address, Product, matcher_queues, ready_block
 from config.launcher.programs import Program
 from config.launcher.supervisor import Supervisor, run_until_stopped
 from config.launcher.trouble import Trouble
@@ -70,6 +70,7 @@ def embedded_services(folder: DataFolder, *, durable: bool) -> list[Program]:
 def run(_options: argparse.Namespace) -> None:
     """Everything: services, set-up, servers, worker, beat, agents; restarts what dies; stops all on Ctrl-C."""
     folder, address = data_folder(), Address.from_environment()
+    matcher_queues(os.environ)  # a bad MATCHERS or SHARDS stops the start before anything is made
     folder.make()
     with only_launcher(folder):
         address.refuse_taken_ports()

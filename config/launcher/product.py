@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from config.launcher.folders import DataFolder
 from config.launcher.programs import Program
 from config.launcher.trouble import Trouble
+from config.regions import BY_FAMILY, read_groups, shard_names
 
 SAMPLE_MARKET = {
     "LEASE_SECONDS": "10",
@@ -22,7 +23,6 @@ SAMPLE_MARKET = {
     "REQUIRE_OPERATOR_MFA": "false",  # the sample operator has no second factor; a notice says so
 }
 SAMPLE_AGENT_UNITS = "64"  # these agents stand in for every sample site, whose units are not this machine's
-MATCH_QUEUES = ("match.accelerator", "match.cpu", "match.edge", "match.orbital")  # one per market segment
 AGENT_KEEPS = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
 SERVERS, WORKERS, AGENTS = 1, 2, 3  # ranks: started in this order, stopped in the other
 
@@ -140,15 +140,17 @@ class Product:
         )
 
     def workers(self) -> list[Program]:
-        """The worker, the matcher that places a job as soon as it is submitted, and the schedule that wakes them."""
+        """The worker, the matchers that place a job as soon as it is submitted, and the schedule that wakes them."""
         celery = (sys.executable, "-m", "celery", "-A", "config", "--quiet")
         quiet = ("--loglevel", "WARNING")
         schedule = self.folder.root / "beat" / "schedule"
         schedule.parent.mkdir(exist_ok=True)
         alone = ("--without-mingle", "--without-gossip")
         worker = ("worker", "--concurrency", "2", *alone)
-        queues = ",".join(MATCH_QUEUES)
-        matcher = ("worker", "--concurrency", "1", "--hostname", "matcher@%h", "--queues", queues, *alone)
+        matchers = {
+            name: ("worker", "--concurrency", "1", "--hostname", f"{name}@%h", "--queues", ",".join(queues), *alone)
+            for name, queues in matcher_queues(self.env).items()
+        }
         beat = ("beat", "--schedule", str(schedule), "--pidfile", "")
         env = self.env | {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
         return [
@@ -161,7 +163,7 @@ class Product:
                     ready_line=b"takes tasks",
                     chatter=(b"Warm shutdown",),
                 )
-                for name, argv in (("worker", worker), ("matcher", matcher))
+                for name, argv in {"worker": worker, **matchers}.items()
             ),
             Program(name="beat", argv=(*celery, *beat, *quiet), env=self.env, rank=WORKERS),
         ]
@@ -190,6 +192,24 @@ class Product:
             stop_signal=signal.SIGTERM,
             grace_s=8.0,
         )
+
+
+def matcher_queues(env: Mapping[str, str]) -> dict[str, list[str]]:
+    """{matcher: its queues}: the shards dealt out to as many as MATCHERS says, so that one process keeps each shelf.
+
+    Raises Trouble when SHARDS or REGION_GROUPS cannot be read, or there are more matchers than shards.
+    """
+    try:
+        shards = shard_names(read_groups(env.get("SHARDS", BY_FAMILY), env.get("REGION_GROUPS", "")))
+    except ValueError as error:
+        raise Trouble(f"{error}.", mend="SHARDS=family make run", status=2) from error
+    given = env.get("MATCHERS", "").strip() or "1"
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= len(shards)):
+        detail = f"MATCHERS is {given!r}: this market has {len(shards)} shards, so 1 to {len(shards)} matchers."
+        raise Trouble(detail, mend="MATCHERS=2 make run", status=2)
+    count = int(given)
+    names = ["matcher", *(f"matcher-{number}" for number in range(2, count + 1))]
+    return {name: [f"match.{shard}" for shard in shards[number::count]] for number, name in enumerate(names)}
 
 
 def sample(path: Path) -> dict[str, Any]:

@@ -73,7 +73,8 @@ class Hours:
         return self._window(self._grids[1])
 
     def _window(self, grid: Ints) -> Ints:
-        return grid.reshape(len(self.offers), -1)[:, self.first.hour : self.first.hour + self.hours]
+        hourly = grid.reshape(grid.shape[0], grid.shape[1] * HOURS_OF_DAY)
+        return hourly[:, self.first.hour : self.first.hour + self.hours]
 
     def _read_all(self) -> list[int]:
         shape = len(self.offers), (self._last - self.first.date()).days + 1

@@ -24,6 +24,7 @@ def round_as_json(round_: MatchRound) -> dict[str, Any]:
         "object": "match_round",
         "id": round_.public_id,
         "segment": round_.segment,
+        "region_group": round_.region_group or None,
         "mode": round_.mode,
         "core_version": round_.core_version,
         "now": rfc3339(round_.now),

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 from scheduler.core.ranking import Ranked, Ranking, rank_in
 from scheduler.core.refusals import Refusals
-from scheduler.core.survey import Round
+from scheduler.core.survey import Round, Survey
 from scheduler.core.types import HOUR_S, Ask, Snapshot, Unplaced
 
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """The ranking of the offers for one ask, and the one of `chosen` and `refused` that holds."""
+    """The ranking of the offers for one ask, its columns, and the one of `chosen` and `refused` that holds."""
 
     ranking: Ranking
+    survey: Survey
     chosen: Ranked | None
     refused: Unplaced | None
 
@@ -20,11 +21,11 @@ class Alone:
 def decide_alone(snapshot: Snapshot, ask: Ask) -> Alone:
     """Decide `ask` on `snapshot`, whose own asks are not looked at."""
     round_ = Round(snapshot)
-    ranking = rank_in(round_, ask, with_relax=False)
+    ranking, survey = rank_in(round_, ask, with_relax=False), round_.survey(ask)
     chosen = ranking.ranked[0] if ranking.ranked else None
     if chosen is not None and not _would_wait(round_, ask, chosen):
-        return Alone(ranking, chosen, None)
-    return Alone(ranking, None, Refusals(round_).of(ask, fitted_alone=chosen is not None))
+        return Alone(ranking, survey, chosen, None)
+    return Alone(ranking, survey, None, Refusals(round_).of(ask, fitted_alone=chosen is not None))
 
 
 def _would_wait(round_: Round, ask: Ask, chosen: Ranked) -> bool:

@@ -10,6 +10,7 @@ from marketplace.catalog.models import Offer
 from marketplace.common import references
 from marketplace.common.ids import PublicIdField
 from scheduler.querysets import AllocationQuerySet, AttemptQuerySet, JobQuerySet
+from scheduler.shards import Shard
 from scheduler.states import ATTEMPT, END_REASONS, JOB
 
 
@@ -27,7 +28,9 @@ class Job(models.Model):
     file = models.JSONField()
     spec = models.JSONField()
     ask = models.JSONField()
-    segment = models.CharField(max_length=40)
+    segment = models.CharField(max_length=40)  # its hardware family
+    region_group = models.CharField(max_length=30, db_default="")  # where it waits now; empty: families are not split
+    trip = models.JSONField(null=True)  # its way through the groups, see scheduler.shards.Trip
     units = models.PositiveIntegerField()
     time_limit_s = models.PositiveIntegerField()
     retries = models.PositiveSmallIntegerField(default=2)
@@ -67,10 +70,17 @@ class Job(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["due_at", "id"], condition=Q(state="queued"), name="job_queue"),
+            models.Index(
+                fields=["segment", "region_group", "due_at", "id"], condition=Q(state="queued"), name="job_queue"
+            ),
             models.Index(fields=["buyer", "-id"], name="job_by_buyer"),
         ]
         triggers = [JOB.trigger(), references.stays("job_stays")]
+
+    @property
+    def shard(self) -> Shard:
+        """Where it waits, or waited last."""
+        return Shard(self.segment, self.region_group)
 
     def __str__(self) -> str:
         return self.public_id

@@ -6,6 +6,7 @@ from django.db.models import F, Q
 
 from marketplace.common import references
 from marketplace.common.ids import PublicIdField
+from scheduler.shards import Shard
 
 
 class SegmentReference(models.Model):
@@ -38,6 +39,7 @@ class MatchRound(models.Model):
 
     public_id = PublicIdField("rnd")
     segment = models.CharField(max_length=40)
+    region_group = models.CharField(max_length=30, blank=True, db_default="")  # empty where families are not split
     mode = models.CharField(max_length=10)
     core_version = models.CharField(max_length=20)
     reference = models.ForeignKey(SegmentReference, on_delete=models.PROTECT, related_name="rounds")
@@ -64,6 +66,11 @@ class MatchRound(models.Model):
         ]
         indexes = [models.Index(fields=["id"], condition=Q(explained=False), name="round_to_explain")]
         triggers = [references.stays("round_stays")]
+
+    @property
+    def shard(self) -> Shard:
+        """What it matched."""
+        return Shard(self.segment, self.region_group)
 
     def __str__(self) -> str:
         return self.public_id

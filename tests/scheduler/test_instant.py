@@ -12,16 +12,17 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.test import APIClient
 
-from config.launcher.product import MATCH_QUEUES
+from config.launcher.product import matcher_queues
 from marketplace.booking.hours import hours_by_day
 from marketplace.booking.models import CapacityDay
 from marketplace.booking.services import take_hours
 from marketplace.catalog.models import Offer
 from scheduler.api.jobs import preferred_wait
-from scheduler.cycle import SEGMENTS, held, replay
+from scheduler.cycle import held, replay
 from scheduler.hints import wake
 from scheduler.instant import MOST, place_now
 from scheduler.models import Allocation, Attempt, Job, MatchRound
+from scheduler.shards import all_shards
 from tests.market import MONDAY, NOON, key_of, make_organization
 from tests.scheduler.scene import TestAgent, make_cpu_offer, make_job
 
@@ -219,11 +220,11 @@ def test_a_hint_goes_to_the_queue_of_its_segment(monkeypatch, django_capture_on_
     monkeypatch.setattr("celery.current_app.send_task", lambda task, **how: sent.append((task, how["queue"])))
 
     with django_capture_on_commit_callbacks(execute=True):
-        for segment in SEGMENTS:
-            wake(segment)
+        for shard in all_shards():
+            wake(shard.name)
 
     assert {task for task, _ in sent} == {"match_now"}
-    assert sorted(queue for _, queue in sent) == sorted(MATCH_QUEUES)
+    assert sorted(queue for _, queue in sent) == sorted(matcher_queues({})["matcher"])
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from scheduler.attempts import bring_forward
 from scheduler.commit import postpone
 from scheduler.models import Job
+from scheduler.shards import Shard
 from tests.market import NOON
 from tests.scheduler.scene import make_job, queued
 
@@ -44,7 +45,7 @@ def turns(jobs):
 def test_units_given_back_bring_forward_all_but_the_jobs_of_a_round_under_way(refused):
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '2s'")
-        bring_forward("cpu", LATER)
+        bring_forward(Shard("cpu"), LATER)
 
     assert turns(refused) == [NOON, LATER]
 
