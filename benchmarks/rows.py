@@ -141,24 +141,26 @@ def _ask(dice: random.Random) -> dict[str, Any]:
 
 
 COPY_JOBS = """
-COPY scheduler_job (public_id, buyer_id, name, file, spec, ask, segment, units, time_limit_s, retries, state, reason,
-                    version, attempts_made, excluded_sites, due_at, next_attempt_at, created_at) FROM STDIN
+COPY scheduler_job (public_id, buyer_id, name, file, spec, ask, segment, region_group, units, time_limit_s, retries,
+                    state, reason, version, attempts_made, excluded_sites, due_at, next_attempt_at, created_at)
+FROM STDIN
 """
 
 
 def copy_jobs(
-    *, count: int, kinds: Sequence[dict[str, Any]], buyers: Sequence[int], now: datetime, seed: int = 0
-) -> None:
-    """Queue `count` jobs of 1 to 8 units whose turn is now."""
+    *, count: int, kinds: Sequence[dict[str, Any]], buyers: Sequence[int], now: datetime, seed: int = 0,
+    groups: Sequence[str] = ("",), most_units: int = 8,
+) -> None:  # fmt: skip
+    """Queue `count` jobs of 1 to `most_units` units whose turn is now, dealt out to the groups of regions."""
     dice = random.Random(seed)  # noqa: S311  # a market, not a secret
     spec = json.dumps(SPEC)
     with connection.cursor() as cursor, cursor.copy(COPY_JOBS) as copy:  # type: ignore[attr-defined]
         for number in range(count):
-            ask = kinds[number % len(kinds)] | {"units": dice.randint(1, 8)}
+            ask = kinds[number % len(kinds)] | {"units": dice.randint(1, most_units)}
             copy.write_row(
                 (
                     new_id("job"), dice.choice(buyers), f"job {number}", json.dumps({"run": "python train.py"}), spec,
-                    json.dumps(ask), ask["segment"], ask["units"], ask["run_s"], 2, "queued", "", 1, 0, [],
-                    now + timedelta(hours=6), now, now,
+                    json.dumps(ask), ask["segment"], groups[number % len(groups)], ask["units"], ask["run_s"], 2,
+                    "queued", "", 1, 0, [], now + timedelta(hours=6), now, now,
                 )
             )  # fmt: skip
