@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scheduler', '0008_references_checked_in_sets'),
+        ('scheduler', '0009_live_once_per_job'),
     ]
 
     operations = [
