@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import sys
 from collections.abc import Sequence
@@ -143,6 +144,7 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main() -> int:
     asked = read_arguments(sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no worker is left behind
     crew.split_the_market()
     with own_database() as address:
         os.environ["DATABASE_URL"] = address

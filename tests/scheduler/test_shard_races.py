@@ -3,6 +3,7 @@
 import multiprocessing
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.conf import settings
 from django.db import connection, connections
@@ -86,7 +87,7 @@ def guarded():
 
 def without_guard():
     """The control: every job counts as standing, whatever became of it."""
-    commit._lock = lambda jobs: {job.pk: 0 for job in jobs}
+    commit._lock = lambda queue, places: np.zeros(len(queue), dtype=np.int64)
 
 
 def test_two_shards_that_read_the_same_jobs_allocate_each_once():

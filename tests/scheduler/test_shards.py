@@ -55,9 +55,10 @@ def waiting_in(*groups, **fields):
 
 
 def limited(**limits):
-    ask = make_job(now=NOON).ask
-    Job.objects.all().delete()
-    return ask | {"limits": {"family": ["cpu"], **limits}}
+    return {
+        "units": 1, "run_s": 600, "segment": "cpu", "weights": [40, 20, 40], "when": "balanced", "near": None,
+        "limits": {"family": ["cpu"], **limits}, "rates": None, "reference_pf_milli": None, "time_limit_by_class": {},
+    }  # fmt: skip
 
 
 def fill(offer):
