@@ -37,7 +37,7 @@ EVENTS = """
 """
 NOTHING = "array_fill(0, ARRAY[24])"
 EMPTY = (
-    "TRUNCATE scheduler_job, booking_contract, events_event CASCADE",
+    "TRUNCATE scheduler_job, scheduler_allocation, scheduler_attempt, booking_contract, events_event CASCADE",
     f"UPDATE booking_capacityday SET units_promised = {NOTHING} WHERE units_promised <> {NOTHING}",  # noqa: S608
     "UPDATE scheduler_matchround SET snapshot = NULL, explained = true WHERE snapshot IS NOT NULL",
     "VACUUM ANALYZE booking_capacityday",
