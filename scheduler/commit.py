@@ -154,8 +154,7 @@ def _granted(placed: Sequence[Placement], places: Ints, tried: Ints, shelf: Shel
     facts = [(shelf.place[each.offer], each.units, each.start_s, each.end_s, each.u) for each in placed]
     offer, units, start_s, end_s, worth = np.array(facts, dtype=np.int64).reshape(-1, 5).T
     stands = tried[places] != CHANGED
-    keys = np.array([each.pk for each in shelf.offers], dtype=np.int64)
-    claims = Claims(keys[offer], start_s // HOUR_S, -(-end_s // HOUR_S), units, worth)
+    claims = Claims(shelf.keys[offer], start_s // HOUR_S, -(-end_s // HOUR_S), units, worth)
     stands[stands] = take_many(claims.only(stands))
     used, row = np.unique(offer[stands], return_inverse=True)
     return Grants(

@@ -63,7 +63,6 @@ def _mark(segment: str, now: datetime) -> Mark:
 
 def _again(last: Reading, now: datetime, hours: int) -> Reading | None:
     """The last reading with the units of today; None when more than units has changed."""
-    offers = last.shelf.offers
     window = hours_of(zones=last.zones, start=hour_floor(now), hours=hours, now=now)
     served = served_sites(now)
     if window is not last.window or served != last.served:
@@ -74,4 +73,4 @@ def _again(last: Reading, now: datetime, hours: int) -> Reading | None:
     for place, existing, free in zip(touched, total.tolist(), (total - promised).tolist(), strict=True):
         if (free, existing) != (list(facts[place].free), list(facts[place].units_total)):
             facts[place] = replace(facts[place], free=tuple(free), units_total=tuple(existing))
-    return replace(last, shelf=Shelf(offers, tuple(facts)))
+    return replace(last, shelf=last.shelf.with_facts(tuple(facts)))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import DurationField, ExpressionWrapper, Q, QuerySet, Sum, Value
 
 from accounts.models import ApiKey
@@ -199,12 +199,20 @@ def silent_since(now: datetime) -> datetime:
     return now - timedelta(seconds=3 * settings.HEARTBEAT_SECONDS + 25)
 
 
+SERVED = """
+    WITH own AS (
+        SELECT site.public_id, site.sample AND site.this_machine AS all_samples
+        FROM scheduler_agent AS agent JOIN accounts_apikey AS key ON key.id = agent.api_key_id
+        JOIN catalog_site AS site ON site.public_id = key.site
+        WHERE agent.last_seen_at > %s
+    )
+    SELECT public_id FROM own
+    UNION SELECT public_id FROM catalog_site WHERE sample AND EXISTS (SELECT FROM own WHERE all_samples)
+"""
+
+
 def served_sites(now: datetime) -> set[str]:
     """Public ids of the sites that some agent pulls work for right now."""
-    seen = Agent.objects.filter(last_seen_at__gt=silent_since(now))
-    rows = Site.objects.filter(public_id__in=ApiKey.objects.filter(pk__in=seen.values("api_key")).values("site"))
-    own = list(rows.values_list("public_id", "sample", "this_machine"))
-    served = {site for site, _, _ in own}
-    if any(sample and this_machine for _, sample, this_machine in own):
-        served.update(Site.objects.filter(sample=True).values_list("public_id", flat=True))
-    return served
+    with connection.cursor() as cursor:
+        cursor.execute(SERVED, [silent_since(now)])
+        return {site for (site,) in cursor.fetchall()}

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cache, cached_property
 
 import numpy as np
+import numpy.typing as npt
 from django.conf import settings
 from django.db.models import Q
 
@@ -47,6 +48,17 @@ class Shelf:
     def place(self) -> dict[str, int]:
         """Where each offer stands, by its public id."""
         return {offer.public_id: place for place, offer in enumerate(self.offers)}
+
+    @cached_property
+    def keys(self) -> npt.NDArray[np.int64]:
+        """The primary keys of the offers."""
+        return np.array([offer.pk for offer in self.offers], dtype=np.int64)
+
+    def with_facts(self, facts: tuple[OfferFacts, ...]) -> "Shelf":
+        """The same rows with other facts; what was worked out of the rows is kept."""
+        shelf = Shelf(self.offers, facts)
+        shelf.__dict__.update(place=self.place, keys=self.keys)
+        return shelf
 
     def offer(self, public_id: str) -> Offer:
         """The row behind a fact."""

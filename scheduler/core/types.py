@@ -6,6 +6,7 @@ time in unix seconds (half-open). Hour `h` of a snapshot covers `[first_hour_s +
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Literal
 
 CORE_VERSION = "2"
@@ -17,6 +18,7 @@ START_MARGIN_S = 120  # a run must be able to start this long before its last ch
 MIN_RUN_S, MAX_RUN_S = 60, 604_800
 MAX_RATE_MM = 10**9  # per unit-hour; above it int64 sums could overflow
 
+hourly = attrgetter("price", "share_ppm", "matched_ppm", "ci_mg", "free", "units_total", "carbon_free_ppm")
 When = Literal["balanced", "cheapest", "greenest", "now"]
 LimitValue = int | bool | tuple[str, ...]
 
@@ -109,11 +111,6 @@ class OfferFacts:
         if self.pf_milli < 1:
             raise ValueError(f"offer {self.id}: pf_milli must be at least 1")
 
-    def lasts(self, hours: int) -> bool:
-        """Whether every hourly array has so many numbers."""
-        arrays = (self.price, self.share_ppm, self.matched_ppm, self.ci_mg, self.free, self.units_total)
-        return set(map(len, arrays)) == {hours} and len(self.carbon_free_ppm) in (0, hours)
-
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -187,8 +184,9 @@ class Snapshot:
         for kind, ids in (("offer", [o.id for o in self.offers]), ("ask", [a.id for a in given])):
             if len(set(ids)) != len(ids):
                 raise ValueError(f"{kind} ids must be unique")
+        whole = {(self.hours,) * 7, (*(self.hours,) * 6, 0)}  # the last array may be unknown
         for offer in self.offers:
-            if not offer.lasts(self.hours):
+            if tuple(map(len, hourly(offer))) not in whole:
                 raise ValueError(f"offer {offer.id}: every hourly array needs {self.hours} numbers")
 
     def horizon_end(self, *, due: bool) -> int:
