@@ -35,14 +35,18 @@ HEAT_PART = 4  # a plan may at first get worse by the mean utility of an ask div
 
 
 class Effort(NamedTuple):
-    """How hard a batch tries: price steps, and moves per ask up to a ceiling (matching.md, section 6)."""
+    """How hard a batch tries (matching.md, section 6): price steps, and moves per ask up to a ceiling.
+
+    `warm_steps` are those that follow prices kept from the round before.
+    """
 
     steps: int
     moves_per_ask: int
     most_moves: int
+    warm_steps: int = 20
 
 
-BATCH, QUALITY = Effort(60, 300, 300_000), Effort(200, 1_000, 1_000_000)
+BATCH, QUALITY = Effort(60, 300, 300_000), Effort(200, 1_000, 1_000_000, 200)
 
 
 class Judged(NamedTuple):
@@ -53,18 +57,25 @@ class Judged(NamedTuple):
     bound: int
     prices: Ints  # [offers, hours] mm per unit-hour
     moves: int
+    steps: int  # of prices
 
 
-def place_batch(ground: Ground, effort: Effort, seed: int) -> Judged:
-    """Place the asks of a market. Due asks stay where greedy put them: they go before all others."""
+def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = None) -> Judged:
+    """Place the asks of a market. Due asks stay where greedy put them: they go before all others.
+
+    `warm` [offers, hours] are prices of the round before, mm per unit-hour, in the order of the table's offers.
+    """
     table, facts = ground.table, ground.facts
     greedy, left = place_all(ground)
     due = table.asks.due < FAR
     free = _free_after(table.shelf.began, greedy.columns, table.asks.units, due)
     room, units = open_room(free, table.shelf.begin), table.asks.units
     paid, usual = paid_hours(greedy.columns, greedy.utility, units, left)
+    if warm is not None:
+        paid = np.maximum(0, warm).astype(np.float64)
     pool = pool_of(facts, room, reach_of(facts, due), MOST_COLUMNS, running(np.rint(paid).astype(np.int64)))
-    prices = price_hours_of(units, free, pool, usual, steps_on(pool, effort), paid).prices
+    steps = effort.warm_steps if warm is not None else steps_on(pool, effort)
+    prices = price_hours_of(units, free, pool, usual, steps, paid).prices
     sort_by_left(pool, units, running(prices))
     state = empty_state(units.size, free)
     fill(state, pool, units, by_what_is_left(pool, units, prices), prices)
@@ -77,7 +88,7 @@ def place_batch(ground: Ground, effort: Effort, seed: int) -> Judged:
     better = _decided(ground, greedy, found)
     chosen = better if better.utility.sum() > greedy.utility.sum() else greedy
     everyone = np.ones(units.size, dtype=np.bool_)
-    return Judged(chosen, _free_after(table.shelf.began, chosen.columns, units, everyone), bound, prices, moves)
+    return Judged(chosen, _free_after(table.shelf.began, chosen.columns, units, everyone), bound, prices, moves, steps)
 
 
 def steps_on(pool: Pool, effort: Effort) -> int:

@@ -75,6 +75,16 @@ def test_a_batch_decided_again_gives_equal_bytes():
     assert canonical.dump_plan(match(market)) == canonical.dump_plan(match(market))
 
 
+def test_prices_kept_from_the_round_before_prove_as_much_in_a_third_of_the_steps():
+    ground = Ground.of(table_of(small(5, jobs=200, offers=30)))
+    cold = place_batch(ground, Effort(steps=60, moves_per_ask=0, most_moves=0), 1)
+
+    warm = place_batch(ground, Effort(steps=60, moves_per_ask=0, most_moves=0), 1, cold.prices)
+
+    assert warm.steps * 3 <= cold.steps
+    assert warm.bound <= cold.bound * 1.001
+
+
 @settings(max_examples=60, deadline=None)
 @given(markets())
 def test_due_asks_stay_where_they_come_first(market):
