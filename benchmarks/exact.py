@@ -34,7 +34,7 @@ def all_columns(facts: Facts) -> Columns:
     columns, room, scratch = [(0, 0, 0, 0, 0)], open_room(facts.shelf.began, facts.shelf.begin), new_scratch(facts)
     rows = np.empty((widest(facts), FIELDS), dtype=np.int64)
     for ask in range(facts.asks.units.size):
-        for row in range(find_all(facts, ask, room, False, scratch, rows)):
+        for row in range(find_all(facts, ask, room, scratch, rows)):
             columns.append((ask, rows[row, OFFER], rows[row, FIRST], rows[row, BEYOND], rows[row, UTILITY]))
     table = np.array(columns)[1:]
     return Columns(table[:, 0], table[:, 1], table[:, 2], table[:, 3], table[:, 4])

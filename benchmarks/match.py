@@ -24,6 +24,7 @@ from scheduler.core.types import Plan, Snapshot, Unplaced
 
 TRACES = ("synthetic", "philly_vc_b", "philly_vc_c")
 EFFORTS = {"batch": BATCH, "quality": QUALITY}
+OF_SEED = ("seed", "demand", "placed", "seconds_total", "utility", "certified_ratio", "lp_ratio")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,10 +39,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--durable", action="store_true", help="whole rounds on PostgreSQL (benchmarks/durable.py)")
     parser.add_argument("--batch", type=int, help="jobs in one durable round; all of them unless stated")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, help="the markets of seeds 1 to N, with every ratio and the worst")
     parser.add_argument("--repeat", type=int, default=5)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
+    """The figures of one seed, or with `--seeds` of the last one and, beside them, the ratios of all."""
+    if options.seeds is None:
+        return measure(options)
+    every = [measure(argparse.Namespace(**vars(options) | {"seed": seed})) for seed in range(1, options.seeds + 1)]
+    return every[-1] | {
+        "checks": {name: sum(each["checks"][name] for each in every) for name in every[-1]["checks"]},
+        "seeds": [{name: each[name] for name in OF_SEED} for each in every],
+        "worst": {
+            name: min((each[name] for each in every if each[name] is not None), default=None)
+            for name in ("certified_ratio", "lp_ratio")
+        },
+        "slowest": max(each["seconds_total"] for each in every),
+    }
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Measure `options.repeat` times after one run that compiles; medians, and every run's seconds."""
     if options.durable:
         return whole_rounds(options)

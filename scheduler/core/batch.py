@@ -21,17 +21,19 @@ from scheduler.core.greedy import (
     utilities,
 )  # fmt: skip
 from scheduler.core.market import Bools, Ints
-from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, Pool, pool_of, sort_by_left
-from scheduler.core.prices import paid_hours, price_hours_of, proven_by, running
-from scheduler.core.room import open_room, start_of
+from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, Pool, floors_of, pool_of, sort_by_left
+from scheduler.core.prices import Floats, Pace, paid_hours, price_hours_of, proven_by, running
+from scheduler.core.room import Room, open_room, start_of
 from scheduler.core.scan import PFLOP_HOUR, Facts, best_column, new_scratch, run_on, starts_of
 from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, improve
 from scheduler.core.tables import FAR, PF_MILLI
 from scheduler.core.types import HOUR_S
+from scheduler.core.worth import NOTHING
 
-MOST_COLUMNS = 512  # kept per ask
+MOST_COLUMNS, LEAST_COLUMNS, COLUMNS = 256, 64, 256_000  # kept per ask, and of all asks
 MOST_STEPS, LOOKS = 300, 60_000_000
-HEAT_PART = 4  # a plan may at first get worse by the mean utility of an ask divided by this
+STAGES = 5  # the pool is drawn anew for the prices so far: columns that nobody looked at would break the proof
+HEAT_PART = 2  # a plan may at first get worse by the mean utility of an ask divided by this
 
 
 class Effort(NamedTuple):
@@ -73,15 +75,14 @@ def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = N
     paid, usual = paid_hours(greedy.columns, greedy.utility, units, left)
     if warm is not None:
         paid = np.maximum(0, warm).astype(np.float64)
-    pool = pool_of(facts, room, reach_of(facts, due), MOST_COLUMNS, running(np.rint(paid).astype(np.int64)))
-    steps = effort.warm_steps if warm is not None else steps_on(pool, effort)
-    prices = price_hours_of(units, free, pool, usual, steps, paid).prices
+    reach, warmed = reach_of(facts, due), warm is not None
+    pool, prices, steps = price_and_pool(ground, room, reach, effort, (paid, usual), warmed=warmed)
     sort_by_left(pool, units, running(prices))
     state = empty_state(units.size, free)
-    fill(state, pool, units, by_what_is_left(pool, units, prices), prices)
+    fill(state, pool, units, by_what_is_left(pool, units, prices))
     moves = min(effort.moves_per_ask * units.size, effort.most_moves)
     improve(state, pool, units, prices, moves, seed, _heat(state, pool))
-    fill(state, pool, units, np.arange(units.size), prices)
+    fill(state, pool, units, np.arange(units.size))
     bound = int(greedy.utility[due].sum()) + proven_by(facts, room, prices, due)
     found = columns_of(facts, state, pool)
     found[due] = greedy.columns[due]
@@ -91,9 +92,32 @@ def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = N
     return Judged(chosen, _free_after(table.shelf.began, chosen.columns, units, everyone), bound, prices, moves, steps)
 
 
-def steps_on(pool: Pool, effort: Effort) -> int:
+def price_and_pool(
+    ground: Ground, room: Room, reach: Ints, effort: Effort, paid: tuple[Floats, float], *, warmed: bool
+) -> tuple[Pool, Ints, int]:
+    """(the columns that leave most, the prices they were priced at, price steps made), from the prices `paid` on.
+
+    Kept prices are near the end of their way: one stage of short steps is enough.
+    """
+    units, (prices, usual) = ground.table.asks.units, paid
+    most = max(LEAST_COLUMNS, min(MOST_COLUMNS, COLUMNS // max(1, units.size)))
+    steps = effort.warm_steps if warmed else steps_on(most * units.size, effort)
+    stages, past = (1, steps) if warmed else (STAGES, 0)
+    sums = running(np.rint(prices).astype(np.int64))
+    pool = pool_of(ground.facts, room, reach, most, sums, np.full(units.size, NOTHING))
+    for stage in range(stages):
+        if stage:
+            sums = running(np.rint(prices).astype(np.int64))
+            pool = pool_of(ground.facts, room, reach, most, sums, floors_of(pool, units, most, sums))
+        done, beyond = steps * stage // stages, steps * (stage + 1) // stages
+        pace = Pace(past + done, beyond - done, past + steps)
+        priced = price_hours_of(units, room.free, pool, usual, pace, prices)
+    return pool, priced.prices, steps
+
+
+def steps_on(columns: int, effort: Effort) -> int:
     """More price steps where they cost little: up to MOST_STEPS as long as all of them look at LOOKS columns."""
-    return max(effort.steps, min(MOST_STEPS, LOOKS // max(1, int(pool.begin[-1]))))
+    return max(effort.steps, min(MOST_STEPS, LOOKS // max(1, columns)))
 
 
 @compiled

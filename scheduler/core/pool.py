@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scheduler.core.compiled import compiled, lean
+from scheduler.core.compiled import compiled, lean, side_by_side
 from scheduler.core.market import Ints
-from scheduler.core.room import Room, find_open, has, only
+from scheduler.core.room import Room, find_open, has
 from scheduler.core.scan import (
     Facts,
     Scratch,
@@ -20,7 +20,19 @@ from scheduler.core.scan import (
     wish_of,
 )
 from scheduler.core.tables import FAR
-from scheduler.core.worth import BEYOND, FIELDS, FIRST, NUMBER, OFFER, RUN_COST, UTILITY, value_of, worth_at
+from scheduler.core.worth import (
+    BEYOND,
+    FIRST,
+    NOTHING,
+    NUMBER,
+    OFFER,
+    RUN_COST,
+    UTILITY,
+    keep_best,
+    new_kept,
+    value_of,
+    worth_at,
+)
 
 Shorts = npt.NDArray[np.int16]
 Halves = npt.NDArray[np.int32]
@@ -39,40 +51,70 @@ class Pool(NamedTuple):
 
 
 NO_START, NOW_ALONE, ANY_START = range(3)
-NOTHING = -(1 << 62)
 
 
-@compiled
-def pool_of(facts: Facts, room: Room, reach: Ints, most: int, prices: Ints) -> Pool:
+def pool_of(facts: Facts, room: Room, reach: Ints, most: int, prices: Ints, floors: Ints) -> Pool:
     """Up to `most` columns per ask that keep to every limit and fit what `room` has free: those that leave most.
 
     `reach` says for each ask whether it has columns at all, and whether one that does not start now is one; `prices`
-    [offers, hours + 1] is the running sum of what the hours cost.
+    [offers, hours + 1] is the running sum of what the hours cost; `floors` what a column of each ask must leave.
     """
-    asks, width = facts.asks.units.size, widest(facts)
-    size = asks * min(most, width)
+    parts = side_by_side(
+        lambda first, beyond: pool_part(facts, room, reach, most, prices, floors, first, beyond), reach.size
+    )
+    sizes = np.concatenate([np.diff(part.begin) for part in parts])
+    begin = np.zeros(reach.size + 1, dtype=np.int64)
+    np.cumsum(sizes, out=begin[1:])
+    return Pool(begin, *(np.concatenate(each) for each in list(zip(*parts, strict=True))[1:]))
+
+
+@compiled
+def pool_part(
+    facts: Facts, room: Room, reach: Ints, most: int, prices: Ints, floors: Ints, first: int, beyond: int
+) -> Pool:
+    """The same for the asks in [first, beyond)."""
+    asks = beyond - first
+    begin, size = np.zeros(asks + 1, np.int64), asks * most
     pool = Pool(
-        np.zeros(asks + 1, np.int64), np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.int16),
+        begin, np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.int16),
         np.empty(size, np.int16), np.empty(size, np.int64), np.empty(size, np.int64),
     )  # fmt: skip
-    found, left, scratch = np.empty((width, FIELDS), dtype=np.int64), np.empty(width, np.int64), new_scratch(facts)
-    for ask in range(asks):
-        count, threshold = 0, NOTHING
+    kept, scratch = new_kept(facts, most), new_scratch(facts)
+    for ask in range(first, beyond):
+        count, at = 0, ask - first
         if reach[ask] != NO_START:
-            count = find_all(facts, ask, room, reach[ask] == NOW_ALONE, scratch, found)
-        leave(found, count, facts.asks.units[ask], prices, left)
-        if count > most:
-            threshold = np.partition(left[:count], count - most)[count - most]
-        pool.begin[ask + 1] = keep(pool, pool.begin[ask], found, left, count, threshold, most)
-    return pool
+            count = keep_best(facts, ask, room, reach[ask] == NOW_ALONE, scratch, prices, floors[ask], kept)
+        begin[at + 1] = copy_rows(pool, begin[at], kept.rows, count)
+    end = begin[asks]
+    return Pool(
+        begin, pool.offer[:end], pool.number[:end], pool.first[:end], pool.beyond[:end], pool.utility[:end],
+        pool.run_cost[:end],
+    )  # fmt: skip
+
+
+@compiled
+def floors_of(pool: Pool, units: Ints, most: int, prices: Ints) -> Ints:
+    """What the best `most` columns of each ask leave more than after `prices`: those of the pool prove as much."""
+    floors = np.full(units.size, NOTHING)
+    for ask in range(units.size):
+        begin, beyond = pool.begin[ask], pool.begin[ask + 1]
+        if beyond - begin == most:
+            floors[ask] = 1 << 62
+            for place in range(begin, beyond):
+                offer = pool.offer[place]
+                paid = prices[offer, pool.beyond[place]] - prices[offer, pool.first[place]]
+                floors[ask] = min(floors[ask], pool.utility[place] - units[ask] * paid - 1)
+    return floors
 
 
 @lean
-def leave(found: Ints, count: int, units: int, prices: Ints, left: Ints) -> None:
-    """Write what each of the first `count` columns leaves of its utility after `prices`, mm."""
+def copy_rows(pool: Pool, at: int, rows: Ints, count: int) -> int:
+    """Write the first `count` rows to the pool from place `at` on; the place behind them."""
     for row in range(count):
-        offer = found[row, OFFER]
-        left[row] = found[row, UTILITY] - units * (prices[offer, found[row, BEYOND]] - prices[offer, found[row, FIRST]])
+        pool.offer[at], pool.number[at], pool.utility[at] = rows[row, OFFER], rows[row, NUMBER], rows[row, UTILITY]
+        pool.first[at], pool.beyond[at], pool.run_cost[at] = rows[row, FIRST], rows[row, BEYOND], rows[row, RUN_COST]
+        at += 1
+    return at
 
 
 @lean
@@ -88,15 +130,13 @@ def widest(facts: Facts) -> int:
 
 
 @lean
-def find_all(facts: Facts, ask: int, room: Room, at_once: bool, scratch: Scratch, found: Ints) -> int:
+def find_all(facts: Facts, ask: int, room: Room, scratch: Scratch, found: Ints) -> int:
     """Fill `found` with the row of every column of `ask`; their number."""
     lists, wish, kind, count = facts.lists, wish_of(facts, ask), facts.asks.kind[ask], 0
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
         head, pf_milli = lists.offer[lists.first[entry]], lists.pf_milli[entry]
         run_s = run_on(facts, ask, head)
         starts, value = starts_of(facts, ask, run_s), value_of(facts, ask, run_s, pf_milli)
-        if at_once:
-            starts = only(starts, starts.odd)
         if starts.low > starts.high or starts.low < 0:
             continue
         price_waits(wish, starts, pf_milli, scratch)
@@ -110,19 +150,6 @@ def find_all(facts: Facts, ask: int, room: Room, at_once: bool, scratch: Scratch
             if has(scratch.bits.some, 0, offer - begin) and facts_admit(facts, wish, offer):
                 count = worth_at(facts, wish, offer, value, starts, room, scratch, found, count)
     return count
-
-
-@lean
-def keep(pool: Pool, at: int, found: Ints, left: Ints, count: int, threshold: int, most: int) -> int:
-    """Copy what leaves `threshold` or more, at most `most`; where the next ask begins."""
-    begin = at
-    for row in range(count):
-        if left[row] < threshold or at - begin == most:
-            continue
-        pool.offer[at], pool.number[at], pool.utility[at] = found[row, OFFER], found[row, NUMBER], found[row, UTILITY]
-        pool.first[at], pool.beyond[at], pool.run_cost[at] = found[row, FIRST], found[row, BEYOND], found[row, RUN_COST]
-        at += 1
-    return at
 
 
 @compiled

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scheduler.core.compiled import compiled, lean
+from scheduler.core.compiled import compiled, lean, side_by_side
 from scheduler.core.market import Bools, Ints
 from scheduler.core.pool import Pool
 from scheduler.core.room import SIZES, Room
 from scheduler.core.scan import Facts, new_scratch
-from scheduler.core.worth import most_left, new_rows
+from scheduler.core.worth import keep_best, new_kept
 
 Floats = npt.NDArray[np.float64]
 FIRST_STEP, LAST_STEP = 0.1, 0.004  # in parts of the usual worth of a unit-hour
@@ -31,20 +31,28 @@ class Priced(NamedTuple):
     prices: Ints
 
 
+class Pace(NamedTuple):
+    """Which of `steps` price steps are made: from `done` on, `more` of them; step lengths shrink over all of them."""
+
+    done: int
+    more: int
+    steps: int
+
+
 @compiled
-def price_hours_of(units: Ints, free: Ints, pool: Pool, usual: float, steps: int, prices: Floats) -> Priced:
-    """Prices for the units `free` by `steps` looks at the pool, from `prices` on; the bound is that of the pool.
+def price_hours_of(units: Ints, free: Ints, pool: Pool, usual: float, pace: Pace, prices: Floats) -> Priced:
+    """Prices for the units `free` by looks at the pool, from `prices` on, which move; the bound is that of the pool.
 
     `usual` is what a unit-hour is worth to those who got one, mm.
     """
     best, whole, slack = np.zeros(free.shape, np.int64), np.rint(prices).astype(np.int64), np.zeros(free.shape)
     bound = -1
-    for step in range(steps):
+    for step in range(pace.done, pace.done + pace.more):
         value = look_at_pool(units, free, pool, running(whole), slack) + (whole * free).sum()
         if bound < 0 or value < bound:
             bound = value
             best[:] = whole
-        length = usual * FIRST_STEP * (LAST_STEP / FIRST_STEP) ** (step / steps)
+        length = usual * FIRST_STEP * (LAST_STEP / FIRST_STEP) ** (step / pace.steps)
         for offer in range(free.shape[0]):
             for hour in range(free.shape[1]):
                 if free[offer, hour] > 0:
@@ -103,13 +111,18 @@ def running(prices: Ints) -> Ints:
     return sums
 
 
-@compiled
 def proven_by(facts: Facts, room: Room, prices: Ints, without: Bools) -> int:
     """The bound that `prices` prove over all columns of all asks but those in `without`, mm."""
-    sums, scratch, rows = running(prices), new_scratch(facts), new_rows(facts)
-    bound = (prices * room.free).sum()
-    for ask in range(facts.asks.units.size):
-        if without[ask]:
-            continue
-        bound += most_left(facts, ask, sums, room, scratch, rows)
-    return bound
+    sums = running(prices)
+    parts = side_by_side(lambda first, beyond: left_of(facts, room, sums, without, first, beyond), without.size)
+    return int((prices * room.free).sum()) + sum(parts)
+
+
+@compiled
+def left_of(facts: Facts, room: Room, sums: Ints, without: Bools, first: int, beyond: int) -> int:
+    """What the best columns of the asks in [first, beyond) leave at prices with running sum `sums`, mm."""
+    scratch, kept, left = new_scratch(facts), new_kept(facts, 1), 0
+    for ask in range(first, beyond):
+        if not without[ask] and keep_best(facts, ask, room, False, scratch, sums, 0, kept):
+            left += kept.left[0]
+    return left

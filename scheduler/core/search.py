@@ -18,8 +18,8 @@ NOBODY = -1
 WORST = -(1 << 61)
 MOST_HELD = 256  # asks on one offer
 MOST_DISPLACED = 12
-HEAD = 20  # columns of an ask that moves draw from, those that leave most
-TRIED = 3  # columns drawn, of which a move takes the best
+HEAD = 60  # columns of an ask that moves draw from, those that leave most
+TRIED = 6  # columns drawn, of which a move takes the best
 
 
 class State(NamedTuple):
@@ -82,15 +82,12 @@ def leave(state: State, pool: Pool, ask: int, units: int) -> None:
 
 
 @lean
-def best_open(state: State, pool: Pool, ask: int, units: int, sums: Ints, least: int) -> int:
-    """The column of `ask` that leaves most, above `least`, among those open; NOBODY when there is none."""
-    best, most = NOBODY, least
+def first_open(state: State, pool: Pool, ask: int, units: int) -> int:
+    """The column of `ask` that leaves most among those open: columns are sorted by that. NOBODY when there is none."""
     for column in range(pool.begin[ask], pool.begin[ask + 1]):
-        offer = pool.offer[column]
-        left = pool.utility[column] - units * (sums[offer, pool.beyond[column]] - sums[offer, pool.first[column]])
-        if left > most and fits(state, pool, column, units):
-            best, most = column, left
-    return best
+        if fits(state, pool, column, units):
+            return column
+    return NOBODY
 
 
 class Undo(NamedTuple):
@@ -179,7 +176,7 @@ def eject(state: State, pool: Pool, units: Ints, ask: int, column: int, sums: In
     take(state, pool, ask, column, units[ask])
     for place in range(first_displaced, undo.size[0]):
         victim = undo.ask[place]
-        other = best_open(state, pool, victim, units[victim], sums, WORST)
+        other = first_open(state, pool, victim, units[victim])
         if other != NOBODY:
             take(state, pool, victim, other, units[victim])
             delta += pool.utility[other]
@@ -233,12 +230,11 @@ def restore(state: State, pool: Pool, units: Ints, columns: Ints) -> None:
 
 
 @compiled
-def fill(state: State, pool: Pool, units: Ints, order: Ints, prices: Ints) -> None:
-    """Place asks in `order`, each where most is left after `prices`, until nothing is open to any."""
-    sums = running(prices)
+def fill(state: State, pool: Pool, units: Ints, order: Ints) -> None:
+    """Place asks in `order`, each on the first of its columns that is open."""
     for ask in order:
         if state.column[ask] == NOBODY:
-            column = best_open(state, pool, ask, units[ask], sums, WORST)
+            column = first_open(state, pool, ask, units[ask])
             if column != NOBODY:
                 take(state, pool, ask, column, units[ask])
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Literal
 
-CORE_VERSION = "2"
+CORE_VERSION = "3"
 INSTANT = "instant"  # a mode that only places: what it leaves waits for the next batch, which says why
 HOUR_S = 3600
 FREE_HORIZON_S = 168 * HOUR_S  # a job that is not due must end within it

@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 
 from benchmarks import exact
 from benchmarks.market import draw, snapshot_of
-from scheduler.core import canonical, checker
+from scheduler.core import canonical, checker, compiled
 from scheduler.core.batch import BATCH, Effort, place_batch
 from scheduler.core.greedy import OFFER, Ground, place_all
 from scheduler.core.matching import match
+from scheduler.core.pool import ANY_START, pool_of
+from scheduler.core.prices import proven_by, running
+from scheduler.core.room import open_room
 from scheduler.core.tables import FAR, table_of
+from scheduler.core.worth import NOTHING
 from tests.core.market import NOON, ask, markets, offer, snapshot
 
 QUICK = Effort(steps=40, moves_per_ask=50, most_moves=2_000)
@@ -83,6 +87,34 @@ def test_prices_kept_from_the_round_before_prove_as_much_in_a_third_of_the_steps
 
     assert warm.steps * 3 <= cold.steps
     assert warm.bound <= cold.bound * 1.001
+
+
+def test_a_pool_holds_those_of_all_columns_that_leave_most_after_prices():
+    for seed in (1, 2, 3):
+        facts = Ground.of(table_of(small(seed, jobs=40, offers=12))).facts
+        prices = np.random.default_rng(seed).integers(0, 200_000, facts.shelf.began.shape)
+        sums, units, columns = running(prices), facts.asks.units, exact.all_columns(facts)
+        room, asks = open_room(facts.shelf.began, facts.shelf.begin), np.arange(units.size)
+        paid = sums[columns.offer, columns.beyond] - sums[columns.offer, columns.first]
+        left = columns.utility - units[columns.ask] * paid
+
+        pool = pool_of(facts, room, np.full(units.size, ANY_START), 16, sums, np.full(units.size, NOTHING))
+
+        of_pool = np.repeat(asks, np.diff(pool.begin))
+        kept = pool.utility - units[of_pool] * (sums[pool.offer, pool.beyond] - sums[pool.offer, pool.first])
+        for each in asks:
+            assert sorted(kept[of_pool == each]) == sorted(left[columns.ask == each])[-16:]
+        most = sum(max(0, left[columns.ask == each].max(initial=0)) for each in asks)
+        assert proven_by(facts, room, prices, np.zeros(units.size, np.bool_)) == most + (prices * room.free).sum()
+
+
+def test_a_second_thread_changes_nothing(monkeypatch):
+    market = replace(small(4, jobs=80, offers=10), mode="batch", seed=7)
+    alone = canonical.dump_plan(match(market))
+
+    monkeypatch.setattr(compiled, "ALONE", 2)
+
+    assert canonical.dump_plan(match(market)) == alone
 
 
 @settings(max_examples=60, deadline=None)
