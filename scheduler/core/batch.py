@@ -30,9 +30,9 @@ from scheduler.core.tables import FAR, PF_MILLI
 from scheduler.core.types import HOUR_S
 from scheduler.core.worth import NOTHING
 
-MOST_COLUMNS, LEAST_COLUMNS, COLUMNS = 256, 64, 256_000  # kept per ask, and of all asks
+MOST_COLUMNS, LEAST_COLUMNS, COLUMNS = 1_024, 64, 256_000  # kept per ask, and of all asks
 MOST_STEPS, LOOKS = 300, 60_000_000
-STAGES = 5  # the pool is drawn anew for the prices so far: columns that nobody looked at would break the proof
+STEPS_A_STAGE = 15  # then the pool is drawn anew for the prices so far: columns nobody looked at would spoil the proof
 HEAT_PART = 2  # a plan may at first get worse by the mean utility of an ask divided by this
 
 
@@ -97,12 +97,12 @@ def price_and_pool(
 ) -> tuple[Pool, Ints, int]:
     """(the columns that leave most, the prices they were priced at, price steps made), from the prices `paid` on.
 
-    Kept prices are near the end of their way: one stage of short steps is enough.
+    Kept prices are near the end of their way: short steps are enough.
     """
     units, (prices, usual) = ground.table.asks.units, paid
     most = max(LEAST_COLUMNS, min(MOST_COLUMNS, COLUMNS // max(1, units.size)))
     steps = effort.warm_steps if warmed else steps_on(most * units.size, effort)
-    stages, past = (1, steps) if warmed else (STAGES, 0)
+    stages, past = max(1, steps // STEPS_A_STAGE), steps if warmed else 0
     sums = running(np.rint(prices).astype(np.int64))
     pool = pool_of(ground.facts, room, reach, most, sums, np.full(units.size, NOTHING))
     for stage in range(stages):
