@@ -108,7 +108,7 @@ def _round(size: int, number: int, market: tuple[Any, Any]) -> dict[str, Any]:
     copy_jobs(count=size, kinds=kinds, buyers=buyers, now=now, seed=number)
     _settle()
     began = time.perf_counter()
-    done = run_round(segment=SEGMENT, now=now, most=size)
+    done = run_round(segment=SEGMENT, now=now, most=size, mode="greedy")
     total = time.perf_counter() - began
     if done is None:
         raise RuntimeError("nothing was placed: the market is full, or another worker holds the segment")
@@ -163,7 +163,7 @@ def _through_celery(asked: argparse.Namespace, market: tuple[Any, Any], queue: s
             copy_jobs(count=asked.celery, kinds=kinds, buyers=buyers, now=utc_now().replace(microsecond=0), seed=99)
             _settle()
             began = time.perf_counter()
-            app.send_task("match_segment", args=[SEGMENT], queue=queue)
+            app.send_task("match_segment", args=[SEGMENT, "greedy"], queue=queue)
             while MatchRound.objects.count() == before or Job.objects.filter(state="queued").exists():
                 if time.perf_counter() - began > PATIENCE_S:
                     raise RuntimeError(f"the worker left {Job.objects.filter(state='queued').count()} jobs")

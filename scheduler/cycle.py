@@ -21,32 +21,45 @@ from scheduler import recording
 from scheduler.asks import Queue, asks_of, read_queue
 from scheduler.commit import Outcome, commit_plan, nothing_new, put_off
 from scheduler.core import canonical, matching
-from scheduler.core.types import CORE_VERSION, INSTANT, Plan, Snapshot
+from scheduler.core.types import BATCH, CORE_VERSION, GREEDY, INSTANT, QUALITY, Plan, Snapshot
 from scheduler.explaining import Explainer
 from scheduler.fairness import read_overs
 from scheduler.keeping import kept_shelf
-from scheduler.models import MatchRound, SegmentReference
+from scheduler.models import Job, MatchRound, SegmentReference
+from scheduler.moving import LOOK_AGAIN
 from scheduler.references import as_core, reference_of
 from scheduler.shards import Shard
 from scheduler.snapshot import Shelf, hours_for, take_snapshot
 
 LOCK_SPACE = 7_411
-BATCH = 10_000  # such a round takes 0.4 GB and, on two busy cores, under ten seconds of the 25 that a task has
+MOST = 10_000  # such a round takes 0.4 GB and, on two busy cores, under ten seconds of the 25 that a task has
+BASIS = 10_000
 
 
-def run_round(*, segment: str, now: datetime, most: int = BATCH) -> MatchRound | None:
-    """Allocate up to `most` of what waits in `segment`; None when nothing waits or another worker is at it."""
+def run_round(*, segment: str, now: datetime, most: int = MOST, mode: str | None = None) -> MatchRound | None:
+    """Allocate up to `most` of what waits in `segment`; None when nothing waits or another worker is at it.
+
+    Unless `mode` says otherwise a batch, and greedy in a flood: when more than `most` wait, serving many comes before
+    serving them best. A quality round also looks at the jobs that were refused a moment ago.
+    """
     with held(segment) as ours:
-        return batch_round(segment, now, most) if ours else None
+        return batch_round(segment, now, most, mode) if ours else None
 
 
-def batch_round(segment: str, now: datetime, most: int = BATCH) -> MatchRound | None:
+def batch_round(segment: str, now: datetime, most: int = MOST, mode: str | None = None) -> MatchRound | None:
     """The same for who holds the segment already."""
     started = time.perf_counter()
-    queued = read_queue(segment=segment, now=now, most=most)
+    turn = now + LOOK_AGAIN if mode == QUALITY else now
+    queued = read_queue(segment=segment, now=turn, most=most)
     if not len(queued):
         return None
-    return settle(segment=segment, queued=queued, mode="greedy", now=now, started=started)
+    flood = mode is None and len(queued) == most and _more_wait(segment, now, most)
+    chosen = mode or (GREEDY if flood else BATCH)
+    return settle(segment=segment, queued=queued, mode=chosen, now=now, started=started)
+
+
+def _more_wait(segment: str, now: datetime, most: int) -> bool:
+    return Job.objects.queue(Shard.named(segment), now)[most : most + 1].exists()
 
 
 def settle(*, segment: str, queued: Queue, mode: str, now: datetime, started: float) -> MatchRound | None:
@@ -102,7 +115,9 @@ def _begin(segment: str, reference: SegmentReference, snapshot: Snapshot, plan: 
     shard = Shard.named(segment)
     return MatchRound(
         pk=int(reserve_keys(MatchRound, 1)[0]), segment=shard.family, region_group=shard.group, mode=snapshot.mode,
-        core_version=CORE_VERSION, reference=reference, now=now, jobs_seen=len(snapshot.asks), utility=plan.utility,
+        core_version=CORE_VERSION, reference=reference, now=now, seed=snapshot.seed, jobs_seen=len(snapshot.asks),
+        utility=plan.utility, bound=plan.bound, ratio_bp=plan.utility * BASIS // plan.bound if plan.bound else None,
+        price_steps=plan.price_steps, moves_done=plan.moves,
         unplaced_reasons=dict(Counter(each.code for each in plan.unplaced)),
     )  # fmt: skip
 

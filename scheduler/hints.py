@@ -6,6 +6,8 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from scheduler.core.types import QUALITY
+
 QUEUES = "match."  # each shard has a Celery queue of its own, of this name and its own
 LAST = 9  # of Celery's priorities on Redis, where 0 goes first
 log = logging.getLogger(__name__)
@@ -24,8 +26,13 @@ def wake_explaining(round_: str) -> None:
     transaction.on_commit(lambda: _send("explain_round", round_, priority=LAST))
 
 
-def _send(task: str, about: str, priority: int = 0, queue: str | None = None) -> None:
+def wake_carefully(segment: str) -> None:
+    """Ask a worker for a quality round of the segment."""
+    _send("match_segment", segment, QUALITY, expires_s=60)
+
+
+def _send(task: str, *about: str, priority: int = 0, queue: str | None = None, expires_s: int = 10) -> None:
     try:
-        current_app.send_task(task, args=[about], expires=10, retry=False, priority=priority, queue=queue)
+        current_app.send_task(task, args=about, expires=expires_s, retry=False, priority=priority, queue=queue)
     except (OperationalError, OSError) as error:
         log.warning("no worker was woken to %s: %s", task, error)

@@ -23,6 +23,7 @@ from scheduler.models import MatchRound
 
 BASE_FOR = timedelta(minutes=10)
 NESTED = {"reference", "offers", "asks"}
+PROOF = ("bound", "price_steps", "moves", "prices")
 QUICKLY = 1  # zlib's level: a tenth larger than the best, four times as fast
 ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
@@ -136,7 +137,8 @@ def _parts(snapshot: Snapshot) -> dict[str, str]:
 def dump_plan(plan: Plan) -> bytes:
     """The bytes of `canonical.dump_plan`."""
     placed = ",".join(_placements(plan.placed))
-    return _object({"placed": f"[{placed}]", "unplaced": _list(map(asdict, plan.unplaced))})
+    proof = {name: ENCODE(getattr(plan, name)) for name in PROOF}
+    return _object(proof | {"placed": f"[{placed}]", "unplaced": _list(map(asdict, plan.unplaced))})
 
 
 def _placements(placed: Iterable[Placement]) -> Iterator[str]:

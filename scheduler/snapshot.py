@@ -1,5 +1,6 @@
 """Database → snapshot: the offers of a segment and the asks of its queue, as the core reads them."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from marketplace.catalog.models import HOURS_OF_WEEK, Latency, Offer
 from marketplace.common.clock import hour_floor
 from marketplace.energy.models import GridZone
 from marketplace.energy.services import HourWindow, hours_of
+from scheduler.core.asks import columns_of
 from scheduler.core.types import DUE_HORIZON_S, FREE_HORIZON_S, HOUR_S, Ask, OfferFacts, Reference, Snapshot
 from scheduler.leases import served_sites
 
@@ -104,14 +106,20 @@ def hours_for(*, any_due: bool) -> int:
 
 
 def take_snapshot(
-    *, shelf: Shelf, asks: Iterable[Ask], reference: Reference, now: datetime, mode: str, hours: int = HORIZON_HOURS
+    *, shelf: Shelf, asks: Sequence[Ask], reference: Reference, now: datetime, mode: str, hours: int = HORIZON_HOURS
 ) -> Snapshot:
     """What one round may read; `hours` are those of the shelf."""
-    first = hour_floor(now)
+    first, seen, now_s = hour_floor(now), columns_of(asks), int(now.timestamp())
     return Snapshot(
-        now_s=int(now.timestamp()), first_hour_s=int(first.timestamp()), hours=hours,
-        offers=shelf.facts, asks=tuple(asks), reference=reference, mode=mode,
+        now_s=now_s, first_hour_s=int(first.timestamp()), hours=hours, offers=shelf.facts, asks=seen,
+        reference=reference, mode=mode, seed=seed_of(now_s, seen.ids),
     )  # fmt: skip
+
+
+def seed_of(now_s: int, ids: Iterable[str]) -> int:
+    """63 bits that nobody chose: the head of the SHA-256 of the moment and of who is looked at."""
+    named = "\n".join([str(now_s), *ids])
+    return int.from_bytes(hashlib.sha256(named.encode()).digest()[:8]) >> 1
 
 
 def _latency() -> dict[int, dict[str, int]]:

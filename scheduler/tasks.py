@@ -8,12 +8,12 @@ from django.db import connection
 
 from marketplace.booking.services import advance_reservations
 from marketplace.common.clock import utc_now
-from scheduler.cycle import BATCH, run_round
-from scheduler.hints import wake
+from scheduler.cycle import MOST, run_round
+from scheduler.hints import wake, wake_carefully
 from scheduler.instant import place_now
 from scheduler.leases import end_expired_leases, withdraw_unstarted
 from scheduler.models import Job, MatchRound
-from scheduler.moving import adopt
+from scheduler.moving import LOOK_AGAIN, adopt
 from scheduler.reasons import explain_pending, wake_unexplained
 from scheduler.services import expire_jobs
 from scheduler.shards import Shard, all_shards
@@ -30,16 +30,23 @@ def match_now(segment: str) -> None:
 
 
 @shared_task(name="match_segment", time_limit=30)
-def match_segment(segment: str) -> None:
-    """Run one batch round of `segment`, unless another worker is at it."""
-    round_ = run_round(segment=segment, now=utc_now())
+def match_segment(segment: str, mode: str | None = None) -> None:
+    """Run one round of `segment` in `mode`, or in that which its queue calls for; none if another worker is at it."""
+    round_ = run_round(segment=segment, now=utc_now(), mode=mode)
     if round_ is not None:
         _tell(round_)
 
 
+@shared_task(name="match_carefully", time_limit=30)
+def match_carefully() -> None:
+    """Have a quality round run in every shard in which jobs wait."""
+    for shard in _with_jobs(utc_now() + LOOK_AGAIN):
+        wake_carefully(shard.name)
+
+
 def _tell(round_: MatchRound) -> None:
     """Say what was placed; where a batch was full, more may wait."""
-    if round_.jobs_seen >= BATCH and round_.placed:
+    if round_.jobs_seen >= MOST and round_.placed:
         wake(round_.shard.name)
     if round_.placed:
         log.info("%s %s: placed %s of %s", round_.public_id, round_.shard.name, round_.placed, round_.jobs_seen)

@@ -19,6 +19,8 @@ from django.core.management import call_command
 from django.db import connection
 from psycopg import sql
 
+from scheduler.core.warm import warm
+
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE_LOCK = 7_300_411  # any number of ours: one process at a time makes the template
 
@@ -85,6 +87,7 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     """Clone the template for this process; tests and the processes they start see only the clone."""
     before = settings.DATABASES["default"]["NAME"]
     name = f"test_joulemart_{os.getpid()}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    warm()  # a round inside a test's transaction must not wait for the compiler: the server ends idle ones after 60 s
     with django_db_blocker.unblock(), maintenance_connection() as server:
         template = make_template(server)
         run(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)

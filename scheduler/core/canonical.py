@@ -40,7 +40,12 @@ def snapshot_from(tree: dict[str, Any]) -> Snapshot:
         OfferFacts(**{**each, **{name: tuple(each[name]) for name in HOURLY}}) for each in tree.pop("offers")
     )
     asks = _columns(tree.pop("asks"))
-    return Snapshot(offers=offers, asks=asks, reference=Reference(**tree.pop("reference")), **tree)
+    warm = _prices(tree.pop("warm", {}))
+    return Snapshot(offers=offers, asks=asks, reference=Reference(**tree.pop("reference")), warm=warm, **tree)
+
+
+def _prices(tree: dict[str, list[int]]) -> dict[str, tuple[int, ...]]:
+    return {offer: tuple(prices) for offer, prices in tree.items()}
 
 
 def tree_of_asks(asks: Sequence[Ask]) -> dict[str, Any]:
@@ -72,7 +77,9 @@ def load_plan(content: bytes) -> Plan:
     """The plan of `dump_plan`'s bytes."""
     tree = json.loads(content)
     placed = tuple(Placement(**{**each, "hours": tuple(each["hours"])}) for each in tree["placed"])
-    return Plan(placed, tuple(_unplaced(each) for each in tree["unplaced"]))
+    rest = {name: value for name, value in tree.items() if name not in {"placed", "unplaced", "prices"}}
+    unplaced = tuple(_unplaced(each) for each in tree["unplaced"])
+    return Plan(placed, unplaced, prices=_prices(tree.get("prices", {})), **rest)
 
 
 def _unplaced(tree: dict[str, Any]) -> Unplaced:

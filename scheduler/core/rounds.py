@@ -1,27 +1,42 @@
 """One round: snapshot → arrays → compiled decision → plan."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from scheduler.core import batch
 from scheduler.core.asks import columns_of
-from scheduler.core.batch import BATCH, QUALITY, place_batch
+from scheduler.core.batch import place_batch
 from scheduler.core.greedy import BEYOND, FIRST, OFFER, RUN_COST, RUN_S, START_S, Decided, Ground, Z, place_all
+from scheduler.core.keptprices import as_array, by_offer, only_worth_their_hours
 from scheduler.core.market import Ints
 from scheduler.core.refusals import Refusals
 from scheduler.core.survey import Round
 from scheduler.core.tables import Table, table_of
-from scheduler.core.types import HOUR_S, INSTANT, Placement, Plan, Snapshot, Unplaced
+from scheduler.core.types import BATCH, HOUR_S, INSTANT, QUALITY, Placement, Plan, Snapshot, Unplaced
 
-EFFORTS = {"batch": BATCH, "quality": QUALITY}
+EFFORTS = {BATCH: batch.BATCH, QUALITY: batch.QUALITY}
 
 
 def decide(snapshot: Snapshot) -> Plan:
     """Place the asks of `snapshot`."""
     table = table_of(snapshot)
-    decided, free = _decide(Ground.of(table), snapshot)
+    ground = Ground.of(table)
+    if snapshot.mode in EFFORTS:
+        judged = place_batch(ground, EFFORTS[snapshot.mode], snapshot.seed, as_array(table, snapshot.warm))
+        plan = _plan(snapshot, table, judged.decided, judged.free)
+        prices = by_offer(table, judged.prices)
+        return replace(plan, bound=judged.bound, price_steps=judged.steps, moves=judged.moves, prices=prices)
+    decided, free = place_all(ground)
+    if snapshot.mode == INSTANT:
+        decided = only_worth_their_hours(decided, table.asks.units, as_array(table, snapshot.warm))
+    return _plan(snapshot, table, decided, free)
+
+
+def _plan(snapshot: Snapshot, table: Table, decided: Decided, free: Ints) -> Plan:
     placed = placements(table, decided)
-    if snapshot.mode == INSTANT or len(placed) == len(snapshot.asks):
-        return Plan(placed, ())
-    return Plan(placed, refusals(snapshot, table, decided, free))
+    told = snapshot.mode != INSTANT and len(placed) < len(snapshot.asks)
+    return Plan(placed, refusals(snapshot, table, decided, free) if told else ())
 
 
 def refusals(snapshot: Snapshot, table: Table, decided: Decided, free: Ints) -> tuple[Unplaced, ...]:
@@ -34,13 +49,6 @@ def refusals(snapshot: Snapshot, table: Table, decided: Decided, free: Ints) -> 
     return tuple(
         left.of(asks[asks.place[table.ask_ids[ask]]], fitted_alone=bool(decided.alone[ask])) for ask in waiting
     )
-
-
-def _decide(ground: Ground, snapshot: Snapshot) -> tuple[Decided, Ints]:
-    if snapshot.mode in {"greedy", INSTANT}:
-        return place_all(ground)
-    judged = place_batch(ground, EFFORTS[snapshot.mode], snapshot.seed)
-    return judged.decided, judged.free
 
 
 def placements(table: Table, decided: Decided) -> tuple[Placement, ...]:

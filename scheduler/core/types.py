@@ -11,6 +11,10 @@ from typing import Literal
 
 CORE_VERSION = "3"
 INSTANT = "instant"  # a mode that only places: what it leaves waits for the next batch, which says why
+GREEDY = "greedy"
+BATCH = "batch"
+QUALITY = "quality"
+MODES = (INSTANT, GREEDY, BATCH, QUALITY)  # from the quickest to the most careful (matching.md, section 6)
 HOUR_S = 3600
 FREE_HORIZON_S = 168 * HOUR_S  # a job that is not due must end within it
 DUE_HORIZON_S = 336 * HOUR_S  # week two belongs to due jobs
@@ -163,7 +167,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything a round may read. `hours` should be 169 (337 with due asks) so that the last day is whole."""
+    """Everything a round may read. `hours` should be 169 (337 with due asks) so that the last day is whole.
+
+    `warm` holds the hourly prices kept from earlier rounds by offer: mm per unit-hour from `first_hour_s` on, without
+    the zeros at the end; an offer that has none is left out.
+    """
 
     now_s: int
     first_hour_s: int
@@ -172,14 +180,17 @@ class Snapshot:
     asks: Sequence[Ask]  # one by one in a tuple, or as columns
     reference: Reference
     seed: int = 0
-    mode: str = "greedy"
+    mode: str = GREEDY
     core_version: str = CORE_VERSION
+    warm: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.first_hour_s % HOUR_S or not 0 <= self.now_s - self.first_hour_s < HOUR_S:
             raise ValueError("first_hour_s must be the whole hour in which now_s lies")
         if self.hours < 1:
             raise ValueError("a snapshot needs at least one hour")
+        if self.mode not in MODES:
+            raise ValueError(f"a round is of mode {', '.join(MODES)}, not {self.mode}")
         given = self.asks if isinstance(self.asks, tuple) else ()  # columns have looked themselves
         for kind, ids in (("offer", [o.id for o in self.offers]), ("ask", [a.id for a in given])):
             if len(set(ids)) != len(ids):
@@ -238,10 +249,18 @@ class Unplaced:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The answer of a round; `placed` is in the order of decision, `unplaced` by ask id."""
+    """The answer of a round; `placed` is in the order of decision, `unplaced` by ask id.
+
+    A batch also has a certificate: no plan has more utility than `bound` (mm), which `prices` prove, mm per unit-hour
+    in the form of `Snapshot.warm`; `price_steps` and `moves` say what was spent on them and on the plan.
+    """
 
     placed: tuple[Placement, ...]
     unplaced: tuple[Unplaced, ...]
+    bound: int | None = None
+    price_steps: int = 0
+    moves: int = 0
+    prices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def utility(self) -> int:

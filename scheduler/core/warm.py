@@ -1,11 +1,11 @@
 """`python -m scheduler.core.warm`: compile what rounds run, so that no round waits for it."""
 
 from scheduler.core.matching import match
-from scheduler.core.types import Ask, OfferFacts, Reference, Snapshot
+from scheduler.core.types import BATCH, GREEDY, Ask, OfferFacts, Reference, Snapshot
 
 
 def warm() -> None:
-    """Decide a market of one offer and one ask; afterwards all machine code is loaded and kept on disk."""
+    """Decide a market of one offer and one ask in each way; afterwards all machine code is loaded and kept on disk."""
     offer = OfferFacts(
         id="o", title="o", site="s", site_title="s", provider="p", kind="datacenter", country="CN", region="r",
         zone="z", family="cpu", hardware="h", accelerator="", memory_gb=1, interconnect="", pf_milli=1, watts=1,
@@ -14,7 +14,8 @@ def warm() -> None:
         units_total=(1,),
     )  # fmt: skip
     reference = Reference(p_lo=10, p_mid=20, p_hi=30)
-    match(Snapshot(0, 0, 1, (offer,), (Ask(id="a", units=1, run_s=3600),), reference))
+    for mode in (GREEDY, BATCH):
+        match(Snapshot(0, 0, 1, (offer,), (Ask(id="a", units=1, run_s=3600),), reference, mode=mode))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,11 @@ class SegmentReference(models.Model):
 
 
 class MatchRound(models.Model):
-    """One round, replayable: the snapshot it saw and the plan it made, both compressed."""
+    """One round, replayable: the snapshot it saw and the plan it made, both compressed.
+
+    `bound` is what no plan of that market can exceed, mm, and `ratio_bp` the plan's part of it, rounded down; both are
+    null where nothing was proven (modes greedy and instant), the ratio also at bound 0.
+    """
 
     public_id = PublicIdField("rnd")
     segment = models.CharField(max_length=40)
@@ -53,6 +57,11 @@ class MatchRound(models.Model):
     placed = models.PositiveIntegerField()
     conflicts = models.PositiveIntegerField(default=0)
     utility = models.BigIntegerField()
+    bound = models.BigIntegerField(null=True)
+    ratio_bp = models.PositiveSmallIntegerField(null=True)
+    price_steps = models.PositiveIntegerField(default=0)
+    moves_done = models.PositiveIntegerField(default=0)
+    seed = models.BigIntegerField(default=0)
     unplaced_reasons = models.JSONField(default=dict)
     explained = models.BooleanField(default=True)  # False: its allocations still wait for their full reasons
     ms_read = models.PositiveIntegerField()
@@ -63,8 +72,18 @@ class MatchRound(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.CheckConstraint(condition=Q(placed__lte=F("jobs_seen")), name="round_places_what_it_saw"),
+            models.CheckConstraint(condition=Q(bound=None) | Q(bound__gte=F("utility")), name="round_within_its_bound"),
+            models.CheckConstraint(
+                condition=Q(ratio_bp__isnull=False, ratio_bp__range=(0, 10_000), bound__isnull=False, bound__gt=0)
+                | Q(ratio_bp=None, bound=None)
+                | Q(ratio_bp=None, bound__isnull=False, bound=0),
+                name="round_ratio_of_its_bound",
+            ),
         ]
-        indexes = [models.Index(fields=["id"], condition=Q(explained=False), name="round_to_explain")]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(explained=False), name="round_to_explain"),
+            models.Index(fields=["segment", "region_group", "-id"], condition=Q(bound__isnull=False), name="round_with_prices"),
+        ]
         triggers = [references.stays("round_stays")]
 
     @property

@@ -78,7 +78,7 @@ def test_what_is_left_without_an_offer_is_refused_with_its_reason_by_a_batch():
     make_cpu_offer(units=1)
     jobs = [make_job(now=NOON, name=f"job {number}") for number in range(2)]
 
-    assert modes(place()) == [("instant", 1), ("greedy", 0)]
+    assert modes(place()) == [("instant", 1), ("batch", 0)]
 
     states = {fresh(job).state: fresh(job).unplaced for job in jobs}
     assert states["allocated"] is None
@@ -90,7 +90,7 @@ def test_a_job_that_waits_for_its_next_turn_does_not_keep_the_next_from_being_pl
     waiting = make_job(now=NOON, units=2)
     Job.objects.filter(pk=waiting.pk).update(ask=waiting.ask | {"units": 2})
     take_hours(offer=offer, wanted=hours_by_day(NOON, NOON + timedelta(hours=170), 1), units=1)
-    assert modes(place()) == [("greedy", 0)]
+    assert modes(place()) == [("batch", 0)]
 
     job = make_job(now=NOON)
 
@@ -103,7 +103,7 @@ def test_more_than_a_few_are_a_batch():
     for number in range(MOST + 1):
         make_job(now=NOON, name=f"job {number}")
 
-    assert modes(place()) == [("greedy", MOST + 1)]
+    assert modes(place()) == [("batch", MOST + 1)]
 
 
 def test_a_job_that_is_due_is_a_batch_which_serves_it_first():
@@ -111,7 +111,7 @@ def test_a_job_that_is_due_is_a_batch_which_serves_it_first():
     make_job(now=NOON)
     due = make_job(now=NOON, due_at=NOON - timedelta(minutes=1))
 
-    assert modes(place()) == [("greedy", 1)]
+    assert modes(place()) == [("batch", 1)]
     assert fresh(due).state == "allocated"
 
 
