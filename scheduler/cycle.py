@@ -25,6 +25,7 @@ from scheduler.core.types import BATCH, CORE_VERSION, GREEDY, INSTANT, QUALITY, 
 from scheduler.explaining import Explainer
 from scheduler.fairness import read_overs
 from scheduler.keeping import kept_shelf
+from scheduler.keptprices import keep_prices, kept_prices
 from scheduler.models import Job, MatchRound, SegmentReference
 from scheduler.moving import LOOK_AGAIN
 from scheduler.references import as_core, reference_of
@@ -95,6 +96,8 @@ def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: floa
         _close(round_, decided)
         if base is None:
             transaction.on_commit(partial(recording.keep_base, segment, round_, snapshot.offers))
+    if plan.bound is not None:
+        keep_prices(round_=round_, offers=shelf.offers, snapshot=snapshot, plan=plan)
     return round_
 
 
@@ -104,9 +107,11 @@ def _look(segment: str, queued: Queue, reference: SegmentReference, mode: str, n
     with transaction.atomic():
         overs = read_overs(segment=Shard.named(segment).family, buyers=set(queued.buyer.tolist()), now=now)
         shelf = kept_shelf(segment=segment, now=now, hours=hours)
+        greedy = mode == GREEDY  # which looks at no price
+        warm = {} if greedy else kept_prices(segment=segment, offers=shelf.offers, now=now, hours=hours)
     asks = asks_of(queued, overs=overs, p_mid=reference.p_mid, now=now)
     return shelf, take_snapshot(
-        shelf=shelf, asks=asks, reference=as_core(reference), now=now, mode=mode, hours=hours
+        shelf=shelf, asks=asks, reference=as_core(reference), now=now, mode=mode, hours=hours, warm=warm
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
@@ -106,13 +106,20 @@ def hours_for(*, any_due: bool) -> int:
 
 
 def take_snapshot(
-    *, shelf: Shelf, asks: Sequence[Ask], reference: Reference, now: datetime, mode: str, hours: int = HORIZON_HOURS
+    *,
+    shelf: Shelf,
+    asks: Sequence[Ask],
+    reference: Reference,
+    now: datetime,
+    mode: str,
+    hours: int = HORIZON_HOURS,
+    warm: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Snapshot:
-    """What one round may read; `hours` are those of the shelf."""
+    """What one round may read; `hours` are those of the shelf, `warm` the prices kept from earlier rounds."""
     first, seen, now_s = hour_floor(now), columns_of(asks), int(now.timestamp())
     return Snapshot(
         now_s=now_s, first_hour_s=int(first.timestamp()), hours=hours, offers=shelf.facts, asks=seen,
-        reference=reference, mode=mode, seed=seed_of(now_s, seen.ids),
+        reference=reference, mode=mode, seed=seed_of(now_s, seen.ids), warm=warm or {},
     )  # fmt: skip
 
 

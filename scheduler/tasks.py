@@ -11,6 +11,7 @@ from marketplace.common.clock import utc_now
 from scheduler.cycle import MOST, run_round
 from scheduler.hints import wake, wake_carefully
 from scheduler.instant import place_now
+from scheduler.keptprices import forget_past_prices
 from scheduler.leases import end_expired_leases, withdraw_unstarted
 from scheduler.models import Job, MatchRound
 from scheduler.moving import LOOK_AGAIN, adopt
@@ -74,6 +75,7 @@ def sweep() -> None:
         expire_jobs(now=now)
         advance_reservations(now=now)
         wake_unexplained(now=now)
+        forget_past_prices(now=now)
         adopt(now=now)
         for shard in _with_jobs(now):
             run_round(segment=shard.name, now=utc_now())

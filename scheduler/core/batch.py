@@ -22,7 +22,7 @@ from scheduler.core.greedy import (
 )  # fmt: skip
 from scheduler.core.market import Bools, Ints
 from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, Pool, floors_of, pool_of, sort_by_left
-from scheduler.core.prices import Floats, Pace, paid_hours, price_hours_of, proven_by, running
+from scheduler.core.prices import Floats, Pace, paid_hours, price_hours_of, proven_by, proven_on, running
 from scheduler.core.room import Room, open_room, start_of
 from scheduler.core.scan import PFLOP_HOUR, Facts, best_column, new_scratch, run_on, starts_of
 from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, improve
@@ -65,7 +65,8 @@ class Judged(NamedTuple):
 def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = None) -> Judged:
     """Place the asks of a market. Due asks stay where greedy put them: they go before all others.
 
-    `warm` [offers, hours] are prices of the round before, mm per unit-hour, in the order of the table's offers.
+    `warm` [offers, hours] are prices of the round before, mm per unit-hour, in the order of the table's offers. They
+    are begun at unless what greedy got for its hours proves more already, as it does when a rush is over.
     """
     table, facts = ground.table, ground.facts
     greedy, left = place_all(ground)
@@ -73,10 +74,9 @@ def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = N
     free = _free_after(table.shelf.began, greedy.columns, table.asks.units, due)
     room, units = open_room(free, table.shelf.begin), table.asks.units
     paid, usual = paid_hours(greedy.columns, greedy.utility, units, left)
-    if warm is not None:
-        paid = np.maximum(0, warm).astype(np.float64)
-    reach, warmed = reach_of(facts, due), warm is not None
-    pool, prices, steps = price_and_pool(ground, room, reach, effort, (paid, usual), warmed=warmed)
+    reach = reach_of(facts, due)
+    begun, warmed = begin_at(ground, room, reach, paid, warm)
+    pool, prices, steps = price_and_pool(ground, room, reach, effort, (begun, usual), warmed=warmed)
     sort_by_left(pool, units, running(prices))
     state = empty_state(units.size, free)
     fill(state, pool, units, by_what_is_left(pool, units, prices))
@@ -90,6 +90,18 @@ def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = N
     chosen = better if better.utility.sum() > greedy.utility.sum() else greedy
     everyone = np.ones(units.size, dtype=np.bool_)
     return Judged(chosen, _free_after(table.shelf.began, chosen.columns, units, everyone), bound, prices, moves, steps)
+
+
+def begin_at(ground: Ground, room: Room, reach: Ints, paid: Floats, warm: Ints | None) -> tuple[Floats, bool]:
+    """(the prices to begin at, whether they are the kept ones): those, unless what greedy got proves more already."""
+    if warm is None:
+        return paid, False
+    units, kept = ground.table.asks.units, np.maximum(0, warm).astype(np.float64)
+    paid = np.where(room.free > 0, paid, kept)  # what is sold keeps its price
+    sums = running(np.rint(kept).astype(np.int64))
+    pool = pool_of(ground.facts, room, reach, LEAST_COLUMNS, sums, np.full(units.size, NOTHING))
+    proofs = [proven_on(units, room.free, pool, prices) for prices in (kept, paid)]
+    return (kept, True) if proofs[0] <= proofs[1] else (paid, False)
 
 
 def price_and_pool(

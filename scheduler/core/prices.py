@@ -78,6 +78,13 @@ def paid_hours(columns: Ints, utility: Ints, units: Ints, left: Ints) -> tuple[F
     return START * worth / np.maximum(held, 1.0) * (left < SIZES), usual
 
 
+@compiled
+def proven_on(units: Ints, free: Ints, pool: Pool, prices: Floats) -> int:
+    """The bound that `prices` prove over the columns of the pool, mm."""
+    whole = np.rint(prices).astype(np.int64)
+    return look_at_pool(units, free, pool, running(whole), np.zeros(free.shape)) + (whole * free).sum()
+
+
 @lean
 def look_at_pool(units: Ints, free: Ints, pool: Pool, sums: Ints, slack: Floats) -> int:
     """What the best columns leave at prices with running sum `sums`; `slack` gets the units they leave free."""

@@ -4,7 +4,7 @@ from scheduler.models.fairness import SegmentUse
 from scheduler.models.files import Artifact, JobInput, LogChunk, Upload
 from scheduler.models.jobs import Allocation, Attempt, Job
 from scheduler.models.leases import Agent, Lease
-from scheduler.models.rounds import MatchRound, SegmentReference
+from scheduler.models.rounds import MatchRound, SegmentReference, ShadowPriceDay
 
 __all__ = [
     "Agent",
@@ -18,5 +18,6 @@ __all__ = [
     "MatchRound",
     "SegmentReference",
     "SegmentUse",
+    "ShadowPriceDay",
     "Upload",
 ]

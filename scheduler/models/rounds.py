@@ -1,11 +1,14 @@
 """The record of each match round, and the scale its scores rest on."""
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
+from marketplace.catalog.models import Offer
 from marketplace.common import references
 from marketplace.common.ids import PublicIdField
+from marketplace.common.sql import ArrayWithin
 from scheduler.shards import Shard
 
 
@@ -82,7 +85,9 @@ class MatchRound(models.Model):
         ]
         indexes = [
             models.Index(fields=["id"], condition=Q(explained=False), name="round_to_explain"),
-            models.Index(fields=["segment", "region_group", "-id"], condition=Q(bound__isnull=False), name="round_with_prices"),
+            models.Index(
+                fields=["segment", "region_group", "-id"], condition=Q(bound__isnull=False), name="round_with_prices"
+            ),
         ]
         triggers = [references.stays("round_stays")]
 
@@ -93,3 +98,26 @@ class MatchRound(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+
+class ShadowPriceDay(models.Model):
+    """One offer and UTC day: what one more unit of each hour would have been worth to a round, mm per unit-hour.
+
+    A day that was never worth anything has no row. Only `scheduler.keptprices` writes it.
+    """
+
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="shadow_prices", db_index=False)
+    day = models.DateField()
+    prices = ArrayField(models.BigIntegerField(), size=24)
+    round = models.ForeignKey(MatchRound, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["offer", "day"]
+        constraints = [
+            models.UniqueConstraint(fields=["offer", "day"], name="shadow_price_once_per_offer_day"),
+            models.CheckConstraint(condition=ArrayWithin("prices", 24, 0, 2**62), name="shadow_price_of_every_hour"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offer_id} {self.day}"

@@ -151,3 +151,13 @@ def test_vector_4_the_batch_finds_the_optimum_that_greedy_misses():
     assert {each.ask: each.offer for each in greedy.placed} == {"j1": "X"}
     assert {each.ask: each.offer for each in batch.placed} == {"j1": "Y", "j2": "X"}
     assert (greedy.utility, batch.utility) == (400, 620)
+
+
+def test_prices_kept_from_a_rush_long_over_prove_nearly_as_much_as_none():
+    for seed in range(1, 6):
+        ground = Ground.of(table_of(small(seed, jobs=60, offers=15)))
+        rush = np.full(ground.table.shelf.began.shape, 10**9)
+
+        warm, cold = place_batch(ground, BATCH, seed, rush), place_batch(ground, BATCH, seed)
+
+        assert warm.bound < 1.2 * cold.bound
