@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scheduler.api import agent, files, jobs, offers, quotes, rounds
+from scheduler.api import agent, files, jobs, offers, quotes, rounds, signals
 
 urlpatterns = [
     path("quotes", quotes.QuotesView.as_view(), name="api-quotes"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("offers", offers.OffersView.as_view(), name="api-offers"),
     path("offers/<str:offer>", offers.OfferView.as_view(), name="api-offer"),
     path("offers/<str:offer>/calendar", offers.CalendarView.as_view(), name="api-offer-calendar"),
+    path("offers/<str:offer>/price_signal", signals.PriceSignalView.as_view(), name="api-offer-price-signal"),
     path("offers/<str:offer>/prices", offers.OfferRatesView.as_view(), name="api-offer-prices"),
     path("offers/<str:offer>/publish", offers.OfferStateView.as_view(verb="publish"), name="api-offer-publish"),
     path("offers/<str:offer>/pause", offers.OfferStateView.as_view(verb="pause"), name="api-offer-pause"),

@@ -19,6 +19,7 @@ from frontend.components.formats import zone_of
 from frontend.console.hours import OfferHour, hours_ahead
 from frontend.console.offerforms import OfferForm, PriceForm, from_mm, to_mm
 from frontend.console.overview import offer_rows, offers_of
+from frontend.console.signals import signal_of
 from frontend.store.access import attempt, for_providers
 from frontend.store.billwords import fine_rate
 from marketplace.booking.hours import hour_of_week
@@ -140,7 +141,7 @@ def _reprice(request: HttpRequest, offer: Offer, form: PriceForm, now: datetime)
 
 
 def _initial(request: HttpRequest, offer: Offer, zone: str, now: datetime) -> dict[str, Any]:
-    """The form for the hours that the address names (`start`, `end`), else for every day of the week."""
+    """The form for the hours and the price that the address names (`start`, `end`, `price`), else for every day."""
     start, end = _hour(request.GET.get("start", "")), _hour(request.GET.get("end", ""))
     values: dict[str, Any] = {"version": offer.version}
     if start is None:
@@ -148,7 +149,8 @@ def _initial(request: HttpRequest, offer: Offer, zone: str, now: datetime) -> di
     here = start.astimezone(zone_of(zone))
     length = max(1, (end - start) // HOUR) if end else 1
     last = min(24, here.hour + length)
-    return values | {"days": [str(here.weekday())], "first": here.hour, "last": last, "price": _price(offer, start)}
+    price = request.GET.get("price") or _price(offer, start)
+    return values | {"days": [str(here.weekday())], "first": here.hour, "last": last, "price": price}
 
 
 def _price(offer: Offer, hour: datetime) -> Any:
@@ -184,6 +186,7 @@ def _show(request: HttpRequest, offer: Offer, form: PriceForm, now: datetime) ->
         "electricity": fine_rate(offer.electricity_mm_per_kwh, offer.currency),
         "quality": hours[0].quality if hours else "",
         "promised": sum(hour.promised for hour in hours),
+        "signal": signal_of(offer, now, zone),
     }
     return render(request, "console/offer.html", context, status=422 if form.errors else 200)
 

@@ -49,6 +49,18 @@ def all_in_rate_mm(compute_mm: Rate, electricity_mm: Rate, fee_bp: int, tax_bp: 
     return (compute_mm + electricity_mm) * (BASIS + fee_bp) // BASIS * (BASIS + tax_bp) // BASIS
 
 
+def compute_rate_mm(all_in_mm: int, electricity_mm: int, fee_bp: int, tax_bp: int) -> int | None:
+    """The highest compute rate with which a unit-hour costs at most `all_in_mm`; None: electricity alone is more."""
+    low, high = -1, all_in_mm + 1  # all_in_rate_mm rises with the rate and is never below it
+    while high - low > 1:
+        rate = (low + high) // 2
+        if all_in_rate_mm(rate, electricity_mm, fee_bp, tax_bp) <= all_in_mm:
+            low = rate
+        else:
+            high = rate
+    return None if low < 0 else low
+
+
 def price_lines(rates: Rates, seconds: Sequence[int], units: int) -> list[PriceLine]:
     """The lines of `units` running `seconds[h]` in each hour touched; they sum to the total."""
     compute = sum(rate * used for rate, used in zip(rates.compute_mm, seconds, strict=True)) * units

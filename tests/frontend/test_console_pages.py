@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -263,3 +264,40 @@ def test_the_price_of_an_hour_clicked_in_the_calendar_is_the_one_to_change(brows
 
     assert value_of(html, "price") == "0.04"
     assert re.search(rf'<option value="{start.hour}" selected>', html)
+
+
+SIGNAL = {
+    "en": ("Price signal", "No hour has been priced yet", "More buyers want this hour than it has units", "Use it"),
+    "zh-hans": ("价格信号", "尚未为任何小时定价", "想要这一小时的买家多于可用单元", "采用"),
+}
+
+
+@pytest.mark.parametrize("language", SIGNAL)
+def test_the_page_of_an_offer_tells_what_its_hours_could_be_sold_for(browser, provider, language):
+    browser.cookies["django_language"] = language
+    title, empty, why, use = SIGNAL[language]
+    offer = shelf(provider=provider, units=1)
+    before = text_of(browser.get(f"/console/offers/{offer.public_id}/"))
+    end = (utc_now() + 2 * HOUR).isoformat()
+    for number in range(3):
+        text = FILE.replace("120", "3600").replace("hello", f"hello {number}")
+        submit(make_organization(), text + f'    when: now\n    finish_by: "{end}"\n')
+    match()
+
+    page = browser.get(f"/console/offers/{offer.public_id}/")
+
+    assert title in before
+    assert empty in before
+    for words in (title, why, use):
+        assert words in text_of(page)
+    assert empty not in text_of(page)
+    link = re.search(r'href="(\?start=[^"]*price=([\d.]+)#reprice)"', page.content.decode())
+    assert link is not None
+    form = browser.get(f"/console/offers/{offer.public_id}/" + unescape(link[1]).split("#")[0]).content.decode()
+    assert value_of(form, "price") == link[2]
+
+
+def test_a_draft_has_no_price_signal(browser, provider):
+    offer = shelf(provider=provider, state="draft")
+
+    assert "Price signal" not in text_of(browser.get(f"/console/offers/{offer.public_id}/"))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import zlib
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,7 +63,8 @@ def make_round(now: datetime) -> MatchRound:
         segment="cpu", day=now.date(), defaults={"p_lo": 1, "p_mid": 2, "p_hi": 3, "offers": 1, "created_at": now}
     )
     return MatchRound.objects.create(
-        segment="cpu", mode="greedy", core_version="1", reference=reference, now=now, result=b"",
+        segment="cpu", mode="greedy", core_version="1", reference=reference, now=now,
+        result=zlib.compress(b'{"placed":[],"unplaced":[]}'),
         snapshot_sha256="0" * 64, result_sha256="0" * 64, jobs_seen=1, placed=1, utility=1, ms_read=0, ms_core=0,
     )  # fmt: skip
 

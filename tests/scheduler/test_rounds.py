@@ -175,6 +175,15 @@ def test_a_job_relaxed_while_its_old_refusal_is_repeated_keeps_its_turn(monkeypa
     assert fresh(job).state == "allocated"
 
 
+def test_a_round_on_an_empty_shelf_says_that_nothing_fits():
+    job = make_job(now=NOON)
+
+    round_ = match()
+
+    assert (round_.placed, round_.ratio_bp) == (0, None)
+    assert fresh(job).unplaced["code"] == "never_fits"
+
+
 def test_a_round_without_a_job_whose_turn_has_come_does_nothing():
     make_cpu_offer()
     make_job(now=NOON, next_attempt_at=NOON + SOON)
