@@ -19,7 +19,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": NAME,
     "SITE_ICON": mark,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": mark}],
-    "STYLES": [lambda _request: static("css/desk.css")],
+    "STYLES": [lambda _request: static("css/tokens.css"), lambda _request: static("css/desk.css")],
     "COLORS": {
         "base": {
             "50": "#F6F4EE",
