@@ -90,7 +90,7 @@ def measure(asked: argparse.Namespace, queue: str) -> dict[str, Any]:
 def _batch(size: int, asked: argparse.Namespace, market: tuple[Any, Any]) -> dict[str, Any]:
     runs = [_round(size, number, market) for number in range(asked.repeat + 1)][1:]
     figures = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
-    ceiling = statistics.median(_bare_copy(size) for _ in range(3))
+    ceiling = statistics.median(bare_copy(size) for _ in range(3))
     return figures | {
         "batch": size,
         "ceiling_placed_per_second": round(size / ceiling),
@@ -147,7 +147,7 @@ def _settle() -> None:
         cursor.execute("VACUUM ANALYZE scheduler_job")
 
 
-def _bare_copy(size: int) -> float:
+def bare_copy(size: int) -> float:
     """Seconds to COPY the newest `size` rows of each table into an empty one without an index, and to commit."""
     from django.db import connection, transaction  # noqa: PLC0415
 
