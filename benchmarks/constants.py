@@ -90,7 +90,7 @@ def _round(jobs: int, now: Any) -> dict[str, Any]:
 
     position = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint"
     written, began = stage.ask(position), time.perf_counter()
-    done = run_round(segment=SEGMENT, now=now, most=jobs)
+    done = run_round(segment=SEGMENT, now=now, most=jobs, mode="greedy")
     took = (time.perf_counter() - began) * 1000
     if done is None or not done.placed:
         raise RuntimeError("the round placed nothing")

@@ -35,7 +35,7 @@ def contend(segment: str, wave: str, workers: int, most: int) -> None:
 
     cycle.commit_plan = commit_together
     try:
-        cycle.batch_round(segment, utc_now(), most)
+        cycle.batch_round(segment, utc_now(), most, "greedy")
     finally:
         cycle.commit_plan = commit
         cache.incr(f"{wave}-done")

@@ -8,8 +8,8 @@
 Makes a database of its own beside the one DATABASE_URL names, and drops it. `scaling`: N workers have a shard each and
 the work grows with them: N x `--jobs` jobs wait, one hint goes to each shard, the clock stops when none waits; `ratio`
 is placed per second over that of one worker. `contended`: see benchmarks/contended.py; an attempt is a placement that a
-round decided, a conflict one that the database refused. `kills`: see benchmarks/killed.py. Exit status 3 when an hour
-is oversold, a job is allocated twice, anything is lost, or the checker is not clean.
+round decided, a conflict one that the database refused. Both are in mode greedy. `kills`: see benchmarks/killed.py.
+Exit status 3 when an hour is oversold, a job is allocated twice, anything is lost, or the checker is not clean.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def _run(market: tuple[Any, Any], groups: Sequence[str], team: crew.Crew, jobs: 
     before = stage.ask("SELECT coalesce(max(id), 0) FROM scheduler_matchround")
     used = sum(worker.cpu_seconds() for worker in team.workers)
     for group in groups:
-        app.send_task("match_segment", args=[crew.shard(group)], queue=crew.queue(group))
+        app.send_task("match_segment", args=[crew.shard(group), "greedy"], queue=crew.queue(group))
     took = stage.wait_for(lambda: stage.waiting() == 0, "every job has been looked at")
     used = sum(worker.cpu_seconds() for worker in team.workers) - used
     with connection.cursor() as cursor:
