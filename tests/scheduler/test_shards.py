@@ -330,7 +330,7 @@ def test_a_submission_is_placed_at_once_and_what_is_left_goes_on_in_the_same_tas
 
     rounds = place_now(segment="cpu.europe", now=NOON)
 
-    assert [each.mode for each in rounds] == ["greedy"]
+    assert [each.mode for each in rounds] == ["batch"]
     assert fresh(job).region_group == AMERICAS
     assert hints == ["cpu.americas"]
 
