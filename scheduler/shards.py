@@ -14,10 +14,11 @@ from typing import Any, NamedTuple, Self
 from django.conf import settings
 from django.db.models import Q
 
+from marketplace.catalog.models import Family
 from scheduler.core.scoring import NEVER
 from scheduler.core.survey import Survey
 
-FAMILIES = ("accelerator", "cpu", "edge", "orbital")
+FAMILIES = tuple(Family.values)
 REST = "rest"
 HOPES = ("outbid", "no_capacity", "no_offer_fits", "never_fits")  # of several refusals the first holds for all together
 Told = Mapping[str, Any]

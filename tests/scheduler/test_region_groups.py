@@ -4,7 +4,7 @@ import pytest
 
 from config.launcher.product import matcher_queues
 from config.launcher.trouble import Trouble
-from config.regions import BY_REGION, read_groups, shard_names
+from config.regions import BY_FAMILY, BY_REGION, read_groups, shard_names
 from scheduler.shards import all_shards, together
 
 EUROPE, AMERICAS, REST = "europe", "americas", "rest"
@@ -79,3 +79,10 @@ def test_the_shards_are_dealt_out_to_the_matchers_each_to_one():
 def test_more_matchers_than_shards_and_what_is_no_number_are_refused(given):
     with pytest.raises(Trouble, match="4 shards"):
         matcher_queues({"MATCHERS": given})
+
+
+@pytest.mark.parametrize("shards", [BY_FAMILY, BY_REGION])
+def test_the_launcher_deals_out_the_very_shards_that_jobs_are_sent_to(settings, shards):
+    settings.REGION_GROUPS = read_groups(shards)
+
+    assert shard_names(settings.REGION_GROUPS) == [shard.name for shard in all_shards()]
