@@ -17,7 +17,8 @@ from benchmarks import exact
 from benchmarks.market import draw, snapshot_of
 from scheduler.core import checker
 from scheduler.core.batch import BATCH, QUALITY, Effort, Judged, place_batch
-from scheduler.core.greedy import OFFER, Decided, Ground, place_all
+from scheduler.core.columns import OFFER
+from scheduler.core.greedy import Decided, Ground, place_all
 from scheduler.core.rounds import placements
 from scheduler.core.tables import Table, table_of
 from scheduler.core.types import Plan, Snapshot, Unplaced

@@ -25,7 +25,8 @@ import numpy as np
 from benchmarks import exact, slurm
 from benchmarks.market import draw, snapshot_of
 from scheduler.core.batch import BATCH, place_batch
-from scheduler.core.greedy import FIRST, OFFER, Decided, Ground, place_all
+from scheduler.core.columns import FIRST, OFFER
+from scheduler.core.greedy import Decided, Ground, place_all
 from scheduler.core.market import Ints
 from scheduler.core.tables import Table, table_of
 from scheduler.core.types import Snapshot

@@ -21,7 +21,7 @@ from scheduler.core.scoring import PFLOP_HOUR
 from scheduler.core.types import CORE_VERSION
 from scheduler.cycle import replay
 from scheduler.hints import wake_carefully
-from scheduler.models import Agent, Allocation, Attempt, Job, Lease, MatchRound, SegmentReference, SegmentUse
+from scheduler.models import Agent, Allocation, Attempt, Gang, Job, Lease, MatchRound, SegmentReference, SegmentUse
 from scheduler.recording import SnapshotGone
 from scheduler.roundview import round_page
 from scheduler.shards import Shard, all_shards
@@ -35,9 +35,17 @@ class JobAdmin(LookOnly):
     search_fields = ("public_id", "name", "buyer__name")
     fields = (
         "public_id", "name", "buyer", "created_by", "api_key", "state", "reason", "version", "segment", "region_group",
-        "units", "time_limit_s", "retries", "attempts_made", "excluded_sites", "ask", "unplaced", "start_after",
+        "units", "time_limit_s", "retries", "attempts_made", "excluded_sites", "gang", "ask", "unplaced", "start_after",
         "finish_by", "due_at", "next_attempt_at", "cancel_requested_at", "created_at", "started_at", "finished_at",
     )  # fmt: skip
+
+
+@admin.register(Gang)
+class GangAdmin(LookOnly):
+    list_display = ("public_id", "name", "size", "buyer", "segment", "created_at", "ended_at")
+    list_filter = ("segment", "created_at")
+    list_select_related = ("buyer",)
+    search_fields = ("public_id", "name", "buyer__name", "jobs__public_id")
 
 
 @admin.register(Attempt)

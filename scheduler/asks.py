@@ -17,21 +17,32 @@ from scheduler.core.types import Ask, LimitValue, Rates
 from scheduler.shards import Shard
 
 Ints = npt.NDArray[np.int64]
-COLUMNS = ("place", "pk", "version", "buyer", "start_after", "finish_by", "due", "submitted")
+COLUMNS = ("place", "pk", "version", "buyer", "start_after", "finish_by", "due", "submitted", "gang", "gang_size")
 EPOCH_S, MICRO = 946_684_800, 10**6  # PostgreSQL counts microseconds from 2000
 READ = """
     WITH turn AS (
         SELECT row_number() OVER (ORDER BY due_at, id) - 1 AS place, id, public_id, version, buyer_id, ask,
-               excluded_sites, unplaced, start_after, finish_by, due_at, created_at
-        FROM scheduler_job
-        WHERE state = 'queued' AND segment = %s AND region_group = %s AND next_attempt_at <= %s
+               excluded_sites, unplaced, start_after, finish_by, due_at, created_at, gang_id, CASE
+                   WHEN gang_id IS NULL THEN 1 ELSE (
+                       SELECT greatest(gang.size - count(*), 0) + count(*) FILTER (WHERE other.finished_at IS NULL)
+                       FROM scheduler_job AS other JOIN scheduler_gang AS gang ON gang.id = other.gang_id
+                       WHERE gang.id = job.gang_id GROUP BY gang.size
+                   ) END AS gang_size
+        FROM scheduler_job AS job
+        WHERE state = 'queued' AND segment = %s AND region_group = %s AND (
+            next_attempt_at <= %s OR unplaced IS NOT NULL AND gang_id IN (
+                SELECT gang_id FROM scheduler_job
+                WHERE gang_id IS NOT NULL AND state = 'queued' AND next_attempt_at <= %s
+            )
+        )
         ORDER BY due_at, id LIMIT %s
     )
     SELECT ask::text, array_to_json(excluded_sites)::text,
            string_agg(int8send(place) || int8send(id) || int8send(version) || int8send(buyer_id)
                       || coalesce(timestamptz_send(start_after), int8send(%s))
                       || coalesce(timestamptz_send(finish_by), int8send(%s))
-                      || timestamptz_send(due_at) || timestamptz_send(created_at), ''),
+                      || timestamptz_send(due_at) || timestamptz_send(created_at)
+                      || int8send(coalesce(gang_id, %s)) || int8send(gang_size), ''),
            string_agg(public_id, ','),
            (jsonb_object_agg(place, unplaced) FILTER (WHERE unplaced IS NOT NULL))::text
     FROM turn GROUP BY ask, excluded_sites
@@ -50,7 +61,8 @@ class Form:
 class Queue:
     """Waiting jobs as columns, those due first. `form` is an index into `forms`; times in unix seconds, NEVER is none.
 
-    `told` is what jobs were told when they were last refused, by place.
+    `told` is what jobs were told when they were last refused, by place. `gang` is the key of a job's gang or NEVER, and
+    `gang_size` how many of its jobs must be placed together: those that have not ended, and those that lack.
     """
 
     forms: Sequence[Form]
@@ -63,6 +75,8 @@ class Queue:
     finish_by_s: Ints
     due_s: Ints
     submitted_s: Ints
+    gang: Ints
+    gang_size: Ints
     told: Mapping[int, dict[str, Any]]
 
     def __len__(self) -> int:
@@ -84,9 +98,12 @@ class Queue:
 
 
 def read_queue(*, segment: str, now: datetime, most: int) -> Queue:
-    """Up to `most` jobs of `segment` whose turn has come, those due first. What equal jobs ask for is read once."""
+    """Up to `most` jobs of `segment` whose turn has come, those due first. What equal jobs ask for is read once.
+
+    The turn of one job of a gang is that of all who were told to look again later.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(READ, [*Shard.named(segment), now, most, NEVER, NEVER])
+        cursor.execute(READ, [*Shard.named(segment), now, now, most, NEVER, NEVER, NEVER])
         groups = cursor.fetchall()
     content = b"".join(rows for _, _, rows, _, _ in groups)
     found = np.frombuffer(content, dtype=">i8").reshape(-1, len(COLUMNS)).astype(np.int64)
@@ -101,6 +118,7 @@ def read_queue(*, segment: str, now: datetime, most: int) -> Queue:
         pk=columns["pk"], version=columns["version"], buyer=columns["buyer"],
         start_after_s=_seconds(columns["start_after"]), finish_by_s=_seconds(columns["finish_by"]),
         due_s=_seconds(columns["due"]), submitted_s=_seconds(columns["submitted"]),
+        gang=columns["gang"], gang_size=columns["gang_size"],
         told={int(place): why for *_, told in groups if told for place, why in json.loads(told).items()},
     )  # fmt: skip
 
@@ -127,6 +145,8 @@ def asks_of(queue: Queue, *, overs: Mapping[int, int], p_mid: int, now: datetime
             "finish_by_s": queue.finish_by_s,
             "age_mm": age_mm(p_mid=p_mid, waited_s=waited_s),
             "share_mm": np.array([shares[buyer] for buyer in queue.buyer.tolist()], dtype=np.int64),
+            "gang": queue.gang,
+            "gang_size": queue.gang_size,
         },
     )  # fmt: skip
 

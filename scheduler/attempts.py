@@ -8,11 +8,11 @@ from django.db import transaction
 from marketplace.booking.services import give_hours_back
 from marketplace.events.services import move
 from scheduler.fairness import give_work_back
-from scheduler.hints import wake
+from scheduler.hints import wake, wake_gang
 from scheduler.models import Allocation, Attempt, Job, Lease
 from scheduler.moving import call
 from scheduler.shards import Shard, Trip, group_of, start_of
-from scheduler.states import ATTEMPT, JOB, RETRIED
+from scheduler.states import ATTEMPT, JOB, RETRIED, SITE_FAILED
 
 
 def move_job(job: Job, to: str, *, now: datetime, reason: str = "", **fields: object) -> None:
@@ -24,6 +24,8 @@ def move_job(job: Job, to: str, *, now: datetime, reason: str = "", **fields: ob
     if allocation is not None:
         provider = allocation.offer.site.provider
     move(job, to, table=JOB, now=now, reason=reason, buyer=job.buyer, provider=provider, fields=fields)
+    if job.gang is not None and (to == "queued" or to in JOB.final):
+        wake_gang(job.gang.public_id)
 
 
 def move_attempt(attempt: Attempt, to: str, *, now: datetime, reason: str = "", **fields: object) -> None:
@@ -97,9 +99,10 @@ def _move_on(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:
 
 
 def _queue_again(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:
-    """Back into the queue, away from the site that failed; after a lost lease one lease later."""
+    """Back into the queue, away from a site that failed; after a lost lease one lease later."""
     site = attempt.allocation.offer.site.public_id
-    excluded = job.excluded_sites if site in job.excluded_sites else [*job.excluded_sites, site]
+    stays = site in job.excluded_sites or reason not in SITE_FAILED
+    excluded = job.excluded_sites if stays else [*job.excluded_sites, site]
     wait = timedelta(seconds=settings.LEASE_SECONDS if reason == "lease_lost" else 0)
     way = start_of(Trip.from_json(job.trip).groups) if job.region_group else {}
     move_job(job, "queued", now=now, reason=reason, excluded_sites=excluded, next_attempt_at=now + wait, **way)

@@ -22,6 +22,7 @@ from marketplace.common.ids import new_ids
 from marketplace.events.hints import publish_many
 from marketplace.events.services import Movers, move_many
 from scheduler.asks import Queue
+from scheduler.core.asks import NEVER
 from scheduler.core.types import HOUR_S, Placement, Plan, Unplaced
 from scheduler.explaining import pending_reasons, refusal_as_json
 from scheduler.fairness import count_promises
@@ -114,7 +115,7 @@ def commit_plan(
         tried = _lock(queue, np.concatenate([placed, refused]))
         stand = (tried[refused] != CHANGED).tolist()
         _refuse(list(compress(plan.unplaced, stand)), queue, round_.shard, now)
-        grants = _granted(plan.placed, placed, tried, shelf)
+        grants = _granted(plan.placed, placed, queue.gang[placed], tried, shelf)
         outcome = Outcome(len(grants), len(plan.placed) - len(grants), explained=at_once or not grants)
         public_ids = new_ids("alc", len(grants))
         contracts = _freeze(grants, queue, public_ids, now)
@@ -149,12 +150,12 @@ def _lock(queue: Queue, places: Ints) -> Ints:
     return tried
 
 
-def _granted(placed: Sequence[Placement], places: Ints, tried: Ints, shelf: Shelf) -> Grants:
-    """The placements whose job stands and whose hours could be promised; the hours are promised now."""
+def _granted(placed: Sequence[Placement], places: Ints, gang: Ints, tried: Ints, shelf: Shelf) -> Grants:
+    """The placements whose job, or whole gang, stands and whose hours could be promised; the hours are promised now."""
     facts = [(shelf.place[each.offer], each.units, each.start_s, each.end_s, each.u) for each in placed]
     offer, units, start_s, end_s, worth = np.array(facts, dtype=np.int64).reshape(-1, 5).T
-    stands = tried[places] != CHANGED
-    claims = Claims(shelf.keys[offer], start_s // HOUR_S, -(-end_s // HOUR_S), units, worth)
+    stands = _whole(gang, tried[places] != CHANGED)
+    claims = Claims(shelf.keys[offer], start_s // HOUR_S, -(-end_s // HOUR_S), units, worth, gang)
     stands[stands] = take_many(claims.only(stands))
     used, row = np.unique(offer[stands], return_inverse=True)
     return Grants(
@@ -162,6 +163,11 @@ def _granted(placed: Sequence[Placement], places: Ints, tried: Ints, shelf: Shel
         places[stands], tried[places[stands]], [shelf.offers[each] for each in used.tolist()], row,
         units[stands], start_s[stands], end_s[stands],
     )  # fmt: skip
+
+
+def _whole(gang: Ints, stands: Bools) -> Bools:
+    """`stands` without the members of gangs of which one does not stand."""
+    return stands & ~np.isin(gang, gang[~stands & (gang != NEVER)])
 
 
 def _freeze(grants: Grants, queue: Queue, public_ids: npt.NDArray[np.bytes_], now: datetime) -> Ints:

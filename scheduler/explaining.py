@@ -3,14 +3,16 @@
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from scheduler.core import explain, ranking
+from scheduler.core.ranking import Ranked, Ranking
 from scheduler.core.survey import Round
-from scheduler.core.types import Placement, Plan, Snapshot, Unplaced
+from scheduler.core.types import Ask, Placement, Plan, Snapshot, Unplaced
 from scheduler.limits import to_api
 from scheduler.models import MatchRound
 
@@ -30,12 +32,21 @@ class Explainer:
     def __call__(self, placement: Placement) -> dict[str, Any]:
         """Why `placement`; raises ValueError when it is not the next of the plan."""
         self._next(placement)
-        ask = self.asks[placement.ask]
-        answer = ranking.rank_in(self.state, ask, with_relax=False)
-        chosen = next(each for each in answer.ranked if each.offer.id == placement.offer)
+        answer, chosen = self._ranked(self.asks[placement.ask], placement)
         told = explain.why(answer, chosen)
         self.state.take_hours(placement)
         return told | _source(self.round)
+
+    def _ranked(self, ask: Ask, placement: Placement) -> tuple[Ranking, Ranked]:
+        """The offers for `ask` and the placement among them: at its start, where it likes another better by itself.
+
+        A gang takes one start, and a batch may give a better one to somebody who needs it more.
+        """
+        answer = ranking.rank_in(self.state, ask, with_relax=False)
+        chosen = next(each for each in answer.ranked if each.offer.id == placement.offer)
+        if chosen.start_s == placement.start_s:
+            return answer, chosen
+        return self._ranked(replace(ask, start_s=placement.start_s, gang=None), placement)
 
     def skip(self, placement: Placement) -> None:
         """Take the hours of `placement`, explained before; raises ValueError when it is not the next of the plan."""

@@ -26,6 +26,11 @@ def wake_explaining(round_: str) -> None:
     transaction.on_commit(lambda: _send("explain_round", round_, priority=LAST))
 
 
+def wake_gang(gang: str) -> None:
+    """Ask a worker to look after a gang of which a job has moved, once this transaction is committed."""
+    transaction.on_commit(lambda: _send("follow_gang", gang))
+
+
 def wake_carefully(segment: str) -> None:
     """Ask a worker for a quality round of the segment."""
     _send("match_segment", segment, QUALITY, expires_s=60)

@@ -19,6 +19,7 @@ def job_as_json(job: Job, now: datetime) -> dict[str, Any]:
     meter = meter_job(attempts, now)
     return job_summary(job, attempts) | {
         "retries": job.retries,
+        "gang": {"id": job.gang.name, "size": job.gang.size} if job.gang else None,
         "limits": limits_to_api(job.ask["limits"]),
         "weights": dict(zip(("price", "latency", "green"), job.ask["weights"], strict=True)),
         "when": job.ask["when"],

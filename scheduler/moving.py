@@ -53,6 +53,19 @@ ADOPT = """
         ORDER BY id FOR UPDATE SKIP LOCKED)
 """
 
+# The jobs of a gang look in the same group; where some were locked when the others moved on, they follow.
+GATHER = """
+    UPDATE scheduler_job AS job SET region_group = ahead.region_group, trip = ahead.trip
+    FROM (
+        SELECT DISTINCT ON (gang_id) gang_id, region_group, trip FROM scheduler_job
+        WHERE gang_id IS NOT NULL AND state = 'queued' ORDER BY gang_id, id
+    ) AS ahead
+    WHERE job.id IN (
+        SELECT id FROM scheduler_job WHERE gang_id IS NOT NULL AND state = 'queued'
+        ORDER BY id FOR UPDATE SKIP LOCKED
+    ) AND job.gang_id = ahead.gang_id AND job.region_group <> ahead.region_group
+"""
+
 
 class Refused(NamedTuple):
     """A job, as the round saw it, and why it was refused."""
@@ -139,3 +152,9 @@ def adopt(*, now: datetime) -> None:
     for family in FAMILIES:
         with connection.cursor() as cursor:
             cursor.execute(ADOPT, {"family": family, "groups": groups(), "first": groups()[0]})
+
+
+def gather() -> None:
+    """Bring the waiting jobs of each gang together where its first looks."""
+    with connection.cursor() as cursor:
+        cursor.execute(GATHER)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import ExpressionWrapper, F, Func, Value
+from django.db.models import ExpressionWrapper, F, Func, Q, Value
 
 from accounts.models import Organization
 from marketplace.catalog.models import Site
@@ -13,7 +13,7 @@ from marketplace.common.querysets import PublicQuerySet
 from scheduler.shards import Shard
 
 if TYPE_CHECKING:
-    from scheduler.models import Agent, Allocation, Attempt, Job, Lease  # noqa: F401
+    from scheduler.models import Agent, Allocation, Attempt, Gang, Job, Lease  # noqa: F401
 
 
 class ClockTimestamp(Func):
@@ -44,12 +44,21 @@ class JobQuerySet(PublicQuerySet["Job"]):
 
     def with_story(self) -> Self:
         """With everything the job page tells, in a constant number of queries."""
-        return self.select_related("buyer").prefetch_related(
+        return self.select_related("buyer", "gang").prefetch_related(
             "attempts__allocation__offer__site__zone",
             "attempts__artifacts",
             "attempts__allocation__contract",
             "inputs__upload",
         )
+
+
+class GangQuerySet(PublicQuerySet["Gang"]):
+    def astray(self) -> Self:
+        """Gangs that have not ended although some job has, or of which some wait while others do not."""
+        there = self.filter(ended_at=None)
+        ended = there.filter(jobs__finished_at__isnull=False)
+        torn = there.filter(jobs__state="queued").filter(jobs__state__in=("allocated", "starting", "running"))
+        return self.filter(Q(pk__in=ended.values("pk")) | Q(pk__in=torn.values("pk")))
 
 
 class AllocationQuerySet(PublicQuerySet["Allocation"]):

@@ -19,9 +19,10 @@ from scheduler.core.types import START_MARGIN_S
 from scheduler.errors import NeverFits
 from scheduler.fairness import enter, read_overs
 from scheduler.files import check_path
+from scheduler.gangs import complete, join
 from scheduler.hints import wake
 from scheduler.jobfile import JobFile, parse_tree
-from scheduler.models import Job, JobInput, Upload
+from scheduler.models import Gang, Job, JobInput, Upload
 from scheduler.planning import prospect_of
 from scheduler.requests import StoredAsk, ask_from_file, spec_from_file
 from scheduler.shards import start_of
@@ -54,6 +55,7 @@ def submit_job(
     ask = ask_from_file(file, currency=actor.organization.currency)
     _check_inputs(file, inputs)
     _check_window(file, now)
+    gang = _gang_of(actor.organization, file, ask.segment, now)
     prospect = prospect_of(ask=ask, now=now, start_after=file.ask.start_after, finish_by=file.ask.finish_by)
     if prospect.never is not None:
         raise NeverFits(rejected=prospect.never["rejected"], relax=prospect.never["relax"])
@@ -62,12 +64,19 @@ def submit_job(
         name=file.name, file=dict(file.tree), spec=spec_from_file(file), ask=ask.as_json(), segment=ask.segment,
         units=ask.units, time_limit_s=ask.run_s, retries=file.ask.retries, start_after=file.ask.start_after,
         finish_by=file.ask.finish_by, next_attempt_at=now, created_at=now, **start_of(prospect.groups),
-        due_at=_due_at(actor.organization, ask.segment, start_after=file.ask.start_after, now=now),
+        due_at=_due_at(actor.organization, ask.segment, start_after=file.ask.start_after, now=now), gang=gang,
     )  # fmt: skip
+    if gang is not None:
+        complete(gang, now)
     JobInput.objects.bulk_create(JobInput(job=job, upload=upload, path=path) for path, upload in inputs)
     record("job.queued", object_id=job.public_id, seq=job.version, now=now, state="queued", buyer=job.buyer)
     wake(job.shard.name)
     return job
+
+
+def _gang_of(buyer: Organization, file: JobFile, segment: str, now: datetime) -> Gang | None:
+    name, size = file.ask.gang_id, file.ask.gang_size
+    return join(buyer=buyer, name=name, size=size, segment=segment, now=now) if name else None
 
 
 def _due_at(buyer: Organization, segment: str, *, start_after: datetime | None, now: datetime) -> datetime:
@@ -129,7 +138,7 @@ def relax_job(*, job: Job, limits: Mapping[str, Any], now: datetime) -> Job:
     stored = StoredAsk.from_json(job.ask).relaxed(rest)
     stored = replace(stored, units=own.get("units", stored.units))
     window = {"start_after": own.get("start_after", job.start_after), "finish_by": own.get("finish_by", job.finish_by)}
-    way = start_of(prospect_of(ask=stored, now=now, **window).groups) if job.region_group else {}
+    way = start_of(prospect_of(ask=stored, now=now, **window).groups) if job.region_group and not job.gang_id else {}
     changed = Job.objects.filter(pk=job.pk, version=job.version)
     changed.update(ask=stored.as_json(), unplaced=None, next_attempt_at=now, version=job.version + 1, **own, **way)
     job.refresh_from_db()

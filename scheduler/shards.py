@@ -17,10 +17,10 @@ from django.db.models import Q
 from marketplace.catalog.models import Family
 from scheduler.core.scoring import NEVER
 from scheduler.core.survey import Survey
+from scheduler.core.types import UNPLACED
 
 FAMILIES = tuple(Family.values)
 REST = "rest"
-HOPES = ("outbid", "no_capacity", "no_offer_fits", "never_fits")  # of several refusals the first holds for all together
 Told = Mapping[str, Any]
 
 
@@ -135,7 +135,7 @@ def together(refusals: Sequence[Told]) -> Told:
         for code, count in refusal["rejected"].items():
             rejected[code] = rejected.get(code, 0) + count
     return {
-        "code": min((refusal["code"] for refusal in refusals), key=HOPES.index),
+        "code": min((refusal["code"] for refusal in refusals), key=UNPLACED.index),
         "rejected": rejected,
         "relax": _ways_out([way for refusal in refusals for way in refusal["relax"]]),
     }

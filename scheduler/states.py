@@ -45,5 +45,7 @@ END_REASONS: Final = (
 )
 # The machine's fault, never the program's: another attempt may end better.
 RETRIED: Final = frozenset({"preempted", "lease_lost", "node_failed", "agent_error"})
+# Another attempt is better made elsewhere.
+SITE_FAILED: Final = frozenset({"lease_lost", "node_failed", "agent_error"})
 # Seconds of these ends are the provider's loss.
 NOT_PAID: Final = frozenset({"lease_lost", "node_failed", "agent_error", "image_failed", "input_missing", "preempted"})

@@ -86,5 +86,6 @@ def _queued(job: Job, last: Attempt | None) -> str:
         return {
             "no_capacity": _("Every offer that fits is taken right now; it starts as soon as units are free."),
             "outbid": _("Jobs with a higher bid go first right now."),
+            "gang_incomplete": _("Its gang starts together: it waits until all its jobs are here and fit at one time."),
         }.get(job.unplaced["code"], _("No offer fits its limits; relaxing one of them will let it run."))
     return _("It waits for the next match round.")

@@ -9,12 +9,13 @@ from django.db import connection
 from marketplace.booking.services import advance_reservations
 from marketplace.common.clock import utc_now
 from scheduler.cycle import MOST, run_round
+from scheduler.gangs import follow, follow_gangs
 from scheduler.hints import wake, wake_carefully
 from scheduler.instant import place_now
 from scheduler.keptprices import forget_past_prices
 from scheduler.leases import end_expired_leases, withdraw_unstarted
 from scheduler.models import Job, MatchRound
-from scheduler.moving import LOOK_AGAIN, adopt
+from scheduler.moving import LOOK_AGAIN, adopt, gather
 from scheduler.reasons import explain_pending, wake_unexplained
 from scheduler.services import expire_jobs
 from scheduler.shards import Shard, all_shards
@@ -60,6 +61,12 @@ def explain_round(round_public_id: str) -> None:
     log.info("%s: reasons of %s allocations written", round_public_id, written)
 
 
+@shared_task(name="follow_gang", time_limit=30)
+def follow_gang(public_id: str) -> None:
+    """Look after the jobs of a gang of which one has moved."""
+    follow(public_id=public_id, now=utc_now())
+
+
 @shared_task(name="sweep", time_limit=30)
 def sweep() -> None:
     """Find what a lost hint missed: lapsed leases and promises, past windows, reasons, jobs whose turn has come."""
@@ -77,6 +84,8 @@ def sweep() -> None:
         wake_unexplained(now=now)
         forget_past_prices(now=now)
         adopt(now=now)
+        gather()
+        follow_gangs(now=now)
         for shard in _with_jobs(now):
             run_round(segment=shard.name, now=utc_now())
     finally:

@@ -1,4 +1,4 @@
-"""J1 to J5, J7: jobs, their attempts and leases, and what was metered."""
+"""J1 to J5, J7, J8: jobs, their attempts and leases, and what was metered."""
 # ruff: noqa: S608  # the queries are put together from words of this module, nothing typed by anybody
 
 from config.invariants.check import Check
@@ -205,4 +205,27 @@ J7 = Check(
     ),
 )
 
-CHECKS = (J1, J2, J3, J4, J5, J7)
+J8 = Check(
+    id="J8",
+    promise="the jobs of a gang are of one buyer, no more than its size, and hold one start together",
+    rows="SELECT count(*) FROM scheduler_gang",
+    queries=(
+        """
+        SELECT g.public_id, 'at most ' || g.size || ' jobs, all of its buyer and family',
+               count(*) || ' jobs, ' || count(*) FILTER (WHERE j.buyer_id <> g.buyer_id OR j.segment <> g.segment)
+                   || ' of others'
+        FROM scheduler_gang g JOIN scheduler_job j ON j.gang_id = g.id
+        GROUP BY g.id HAVING count(*) > g.size OR bool_or(j.buyer_id <> g.buyer_id OR j.segment <> g.segment)
+        ORDER BY g.id
+        """,
+        """
+        SELECT g.public_id, 'one start', string_agg(DISTINCT a.start::text, ', ')
+        FROM scheduler_gang g JOIN scheduler_job j ON j.gang_id = g.id
+        JOIN scheduler_allocation a ON a.job_id = j.id AND a.live
+        GROUP BY g.id HAVING count(DISTINCT a.start) > 1 ORDER BY g.id
+        """,
+    ),
+    corrupt=("UPDATE scheduler_gang SET segment = 'edge' WHERE id = (SELECT min(id) FROM scheduler_gang)",),
+)
+
+CHECKS = (J1, J2, J3, J4, J5, J7, J8)

@@ -12,6 +12,7 @@ from marketplace.booking.hours import HOURS_OF_DAY
 from marketplace.common.copying import numbers
 
 Ints = npt.NDArray[np.int64]
+ALONE = -1
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 LOCK_DAYS = """
     WITH locked AS (
@@ -34,7 +35,7 @@ PROMISE = """
 class Claims:
     """Claims as columns: `units` of an offer (its key) in each of the hours [first, beyond) since 1970.
 
-    What a claim is `worth` counts when hours lack.
+    What a claim is `worth` counts when hours lack. Claims of one `bundle` stand or fall together; ALONE is in none.
     """
 
     offer: Ints
@@ -42,10 +43,13 @@ class Claims:
     beyond: Ints
     units: Ints
     worth: Ints
+    bundle: Ints
 
     def only(self, wanted: npt.NDArray[np.bool_]) -> "Claims":
         """The claims that are `wanted`."""
-        return Claims(*(column[wanted] for column in (self.offer, self.first, self.beyond, self.units, self.worth)))
+        return Claims(
+            *(column[wanted] for column in (self.offer, self.first, self.beyond, self.units, self.worth, self.bundle))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,14 @@ def _yield(claims: Claims, demand: Demand, free: Ints) -> npt.NDArray[np.bool_]:
     doubtful = np.flatnonzero(np.isin(demand.row, crowded))
     for index in doubtful[np.lexsort((-doubtful, claims.worth[doubtful]))].tolist():
         row, span = demand.row[index], slice(demand.first[index], demand.beyond[index])
-        if (demand.hours[row, span] > free[row, span]).any():
-            demand.hours[row, span] -= claims.units[index]
-            kept[index] = False
+        if kept[index] and (demand.hours[row, span] > free[row, span]).any():
+            for other in _bundle(claims, index):
+                demand.hours[demand.row[other], demand.first[other] : demand.beyond[other]] -= claims.units[other]
+                kept[other] = False
     return kept
+
+
+def _bundle(claims: Claims, index: int) -> list[int]:
+    """The claims that fall with this one."""
+    bundle = claims.bundle[index]
+    return [index] if bundle == ALONE else np.flatnonzero(claims.bundle == bundle).tolist()

@@ -70,7 +70,7 @@ class JobsView(APIView):
 
     @extend_schema(
         tags=["jobs"], operation_id="jobs_list", responses={200: dict},
-        parameters=[OpenApiParameter("state", many=True), OpenApiParameter("name")],
+        parameters=[OpenApiParameter("state", many=True), OpenApiParameter("name"), OpenApiParameter("gang_id")],
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """The caller's jobs, newest first."""
@@ -79,6 +79,8 @@ class JobsView(APIView):
             jobs = jobs.filter(state__in=states)
         if name := request.query_params.get("name"):
             jobs = jobs.filter(name__icontains=name)
+        if gang := request.query_params.get("gang_id"):
+            jobs = jobs.filter(gang__name=gang)
         return paged(request, jobs, lambda job: job_summary(job, list(job.attempts.all())), now=utc_now())
 
     @extend_schema(

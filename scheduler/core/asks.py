@@ -18,8 +18,13 @@ from scheduler.core.types import Ask
 Ints = npt.NDArray[np.int64]
 NEVER = -1
 MOMENTS = ("due_s", "start_after_s", "finish_by_s")  # unix seconds; NEVER is none
-OWN = ("submitted_s", *MOMENTS, "age_mm", "share_mm")
-NOTHING_OWN: dict[str, Any] = {"id": "", "submitted_s": 0, **dict.fromkeys(MOMENTS), "age_mm": 0, "share_mm": 0}
+GANG = ("gang", "gang_size")
+OWN = ("submitted_s", *MOMENTS, "age_mm", "share_mm", *GANG)
+NULLABLE = (*MOMENTS, "gang")
+ALONE: dict[str, Any] = {"gang": None, "gang_size": 1}
+NOTHING_OWN: dict[str, Any] = {
+    "id": "", "submitted_s": 0, **dict.fromkeys(MOMENTS), "age_mm": 0, "share_mm": 0, **ALONE,
+}  # fmt: skip
 stated = attrgetter(
     "units", "run_s", "start_s", "when", "near", "weights", "rates", "waiting_value", "carbon_price", "excluded_sites",
     "reference_pf_milli", "bid_mm",
@@ -49,7 +54,7 @@ class AskColumns(Sequence[Ask]):
             return tuple(map(self.__getitem__, range(*place.indices(len(self)))))
         number = range(len(self))[place]
         own: dict[str, Any] = {name: int(column[number]) for name, column in self.own.items()}
-        own |= {name: None for name in MOMENTS if own[name] == NEVER}
+        own |= {name: None for name in NULLABLE if own[name] == NEVER}
         form: Ask = self.forms[self.form[number]]
         return replace(form, id=self.ids[number], **own)
 

@@ -4,29 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scheduler.core.columns import BEYOND, FIELDS, FIRST, OFFER, RUN_COST, RUN_S, START_S, Z, read_column
 from scheduler.core.compiled import compiled
-from scheduler.core.greedy import (
-    BEYOND,
-    FIELDS,
-    FIRST,
-    OFFER,
-    RUN_COST,
-    RUN_S,
-    START_S,
-    Decided,
-    Ground,
-    Z,
-    place_all,
-    read_column,
-    utilities,
-)  # fmt: skip
+from scheduler.core.greedy import Decided, Ground, place_all, utilities
 from scheduler.core.market import Bools, Ints
 from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, Pool, floors_of, pool_of, sort_by_left
 from scheduler.core.prices import Floats, Pace, paid_hours, price_hours_of, proven_by, proven_on, running
 from scheduler.core.room import Room, open_room, start_of
-from scheduler.core.scan import PFLOP_HOUR, Facts, best_column, new_scratch, run_on, starts_of
+from scheduler.core.scan import ANY, PFLOP_HOUR, Facts, best_column, new_scratch, run_on, starts_of
 from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, improve
-from scheduler.core.tables import FAR, PF_MILLI
+from scheduler.core.tables import ALONE, FAR, INCOMPLETE, PF_MILLI
 from scheduler.core.types import HOUR_S
 from scheduler.core.worth import NOTHING
 
@@ -63,18 +50,22 @@ class Judged(NamedTuple):
 
 
 def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = None) -> Judged:
-    """Place the asks of a market. Due asks stay where greedy put them: they go before all others.
+    """Place the asks of a market. Due asks and gangs stay where greedy put them: the first go before all others.
+
+    To the bound the members of a gang are asks like any other, which proves more than enough.
 
     `warm` [offers, hours] are prices of the round before, mm per unit-hour, in the order of the table's offers. They
     are begun at unless what greedy got for its hours proves more already, as it does when a rush is over.
     """
     table, facts = ground.table, ground.facts
     greedy, left = place_all(ground)
-    due = table.asks.due < FAR
-    free = _free_after(table.shelf.began, greedy.columns, table.asks.units, due)
-    room, units = open_room(free, table.shelf.begin), table.asks.units
+    units, gang = table.asks.units, table.asks.gang
+    settled = (table.asks.due < FAR) | (gang == INCOMPLETE)
+    stays = settled | (gang != ALONE)
+    free = _free_after(table.shelf.began, greedy.columns, units, stays)
+    room = open_room(free, table.shelf.begin)
     paid, usual = paid_hours(greedy.columns, greedy.utility, units, left)
-    reach = reach_of(facts, due)
+    reach = reach_of(facts, stays)
     begun, warmed = begin_at(ground, room, reach, paid, warm)
     pool, prices, steps = price_and_pool(ground, room, reach, effort, (begun, usual), warmed=warmed)
     sort_by_left(pool, units, running(prices))
@@ -83,9 +74,10 @@ def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = N
     moves = min(effort.moves_per_ask * units.size, effort.most_moves)
     improve(state, pool, units, prices, moves, seed, _heat(state, pool))
     fill(state, pool, units, np.arange(units.size))
-    bound = int(greedy.utility[due].sum()) + proven_by(facts, room, prices, due)
+    open_to_all = open_room(_free_after(table.shelf.began, greedy.columns, units, settled), table.shelf.begin)
+    bound = int(greedy.utility[settled].sum()) + proven_by(facts, open_to_all, prices, settled)
     found = columns_of(facts, state, pool)
-    found[due] = greedy.columns[due]
+    found[stays] = greedy.columns[stays]
     better = _decided(ground, greedy, found)
     chosen = better if better.utility.sum() > greedy.utility.sum() else greedy
     everyone = np.ones(units.size, dtype=np.bool_)
@@ -144,15 +136,15 @@ def _free_after(began: Ints, columns: Ints, units: Ints, placed: Bools) -> Ints:
 
 
 @compiled
-def reach_of(facts: Facts, due: Bools) -> Ints:
-    """The starts of each ask: none when it is due, now alone when it would leave most of a later hour unused."""
-    reach, scratch = np.full(due.size, ANY_START), new_scratch(facts)
+def reach_of(facts: Facts, stays: Bools) -> Ints:
+    """The starts of each ask: none when it stays where it is, now alone when it would waste most of a later hour."""
+    reach, scratch = np.full(stays.size, ANY_START), new_scratch(facts)
     empty = open_room(facts.shelf.total, facts.shelf.begin)
-    for ask in range(due.size):
-        if due[ask]:
+    for ask in range(stays.size):
+        if stays[ask]:
             reach[ask] = NO_START
         elif 2 * facts.asks.run_s[ask] <= HOUR_S:
-            wished, _ = best_column(facts, ask, empty, scratch)
+            wished, _ = best_column(facts, ask, empty, scratch, ANY)
             if wished.start_s <= facts.clock.now_s:
                 reach[ask] = NOW_ALONE
     return reach

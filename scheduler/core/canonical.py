@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scheduler.core.asks import OWN, AskColumns, columns_of
+from scheduler.core.asks import GANG, NEVER, OWN, AskColumns, columns_of
 from scheduler.core.types import Ask, OfferFacts, Placement, Plan, Rates, Reference, Relax, Snapshot, Unplaced
 
 HOURLY = ("price", "share_ppm", "matched_ppm", "ci_mg", "free", "units_total", "carbon_free_ppm")
@@ -49,15 +49,17 @@ def _prices(tree: dict[str, list[int]]) -> dict[str, tuple[int, ...]]:
 
 
 def tree_of_asks(asks: Sequence[Ask]) -> dict[str, Any]:
-    """Asks as columns of JSON: what many state alike is told once."""
+    """Asks as columns of JSON: what many state alike is told once, and of gangs only where there are any."""
     columns = columns_of(asks)
-    own = {name: column.tolist() for name, column in columns.own.items()}
+    left_out = () if (columns.own["gang"] != NEVER).any() else GANG
+    own = {name: column.tolist() for name, column in columns.own.items() if name not in left_out}
     return {"forms": [asdict(form) for form in columns.forms], "form": columns.form.tolist(), "ids": columns.ids, **own}
 
 
 def _columns(tree: dict[str, Any]) -> AskColumns:
-    own = {name: np.array(tree[name], dtype=np.int64) for name in OWN}
     form = np.array(tree["form"], dtype=np.int64)
+    alone = {"gang": np.full(form.size, NEVER), "gang_size": np.ones(form.size, dtype=np.int64)}
+    own = alone | {name: np.array(tree[name], dtype=np.int64) for name in OWN if name in tree}
     return AskColumns(forms=list(map(_ask, tree["forms"])), form=form, ids=tree["ids"], own=own)
 
 

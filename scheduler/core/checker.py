@@ -28,6 +28,7 @@ def faults(snapshot: Snapshot, plan: Plan) -> list[str]:
     twice = Counter([each.ask for each in plan.placed] + [each.ask for each in plan.unplaced])
     found += [f"{ask} is decided {count} times" for ask, count in twice.items() if count > 1]
     found += [f"{ask} is not decided" for ask in asks if ask not in twice]
+    found += _torn(snapshot, plan)
     for placement in plan.placed:
         found += [
             f"{placement.ask}: {fault}"
@@ -45,6 +46,21 @@ def _oversold(snapshot: Snapshot, plan: Plan, offers: Mapping[str, OfferFacts]) 
         f"offer {offer} is oversold in hour {hour}: {units} of {offers[offer].free[hour]}"
         for (offer, hour), units in used.items()
         if units > offers[offer].free[hour]
+    ]
+
+
+def _torn(snapshot: Snapshot, plan: Plan) -> list[str]:
+    """Gangs of which only some are placed, or not all at one start."""
+    starts = {each.ask: each.start_s for each in plan.placed}
+    gangs: dict[int, list[Ask]] = {}
+    for ask in snapshot.asks:
+        if ask.gang is not None:
+            gangs.setdefault(ask.gang, []).append(ask)
+    return [
+        f"gang {gang} does not start together"
+        for gang, members in gangs.items()
+        if len({starts.get(ask.id) for ask in members}) > 1
+        or (members[0].id in starts and any(ask.gang_size != len(members) for ask in members))
     ]
 
 

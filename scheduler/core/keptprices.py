@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from scheduler.core.greedy import BEYOND, FIRST, OFFER, Decided
+from scheduler.core.columns import BEYOND, FIRST, OFFER
+from scheduler.core.greedy import Decided
 from scheduler.core.market import Ints
 from scheduler.core.prices import running
 from scheduler.core.tables import Table

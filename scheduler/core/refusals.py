@@ -18,20 +18,24 @@ class Refusals:
         self.round = round_
         self._known: dict[Hashable, tuple[str, dict[str, int], tuple[Relax, ...]]] = {}
 
-    def of(self, ask: Ask, *, fitted_alone: bool) -> Unplaced:
-        """The refusal of `ask`; after DETAILED different ones only the code, by what the round knows anyway."""
-        key = self.round.likeness(ask), fitted_alone
+    def of(self, ask: Ask, *, fitted_alone: bool, inside: bool = False, lacks: bool = False) -> Unplaced:
+        """The refusal of `ask`; after DETAILED different ones only the code, by what the round knows anyway.
+
+        `inside` a gang, what fits alone waits for the others; where one `lacks`, nothing else matters.
+        """
+        if lacks:
+            return Unplaced(ask.id, "gang_incomplete", {}, ())
+        code = "no_capacity" if not fitted_alone else "gang_incomplete" if inside else "outbid"
+        key = self.round.likeness(ask), code
         if key not in self._known:
             if len(self._known) >= DETAILED:
-                return Unplaced(ask.id, "outbid" if fitted_alone else "no_capacity", {}, ())
-            self._known[key] = self._look(ask, fitted_alone)
-        code, rejected, relax = self._known[key]
-        return Unplaced(ask.id, code, rejected, relax)
+                return Unplaced(ask.id, code, {}, ())
+            self._known[key] = self._look(ask, code)
+        return Unplaced(ask.id, *self._known[key])
 
-    def _look(self, ask: Ask, fitted_alone: bool) -> tuple[str, dict[str, int], tuple[Relax, ...]]:
+    def _look(self, ask: Ask, code: str) -> tuple[str, dict[str, int], tuple[Relax, ...]]:
         if self.round.survey(ask).fits_empty:
             refusal = self.round.refusal(ask)
-            code = "outbid" if fitted_alone else "no_capacity"
         else:
             refusal = self.round.refusal_when_empty(ask)
             code = "no_offer_fits" if self._opens_later(ask, refusal.failed) else "never_fits"

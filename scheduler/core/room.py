@@ -55,10 +55,10 @@ class Starts(NamedTuple):
 
 
 @lean
-def only(starts: Starts, number: int) -> Starts:
-    """`starts` with one of them left."""
+def between(starts: Starts, low: int, high: int) -> Starts:
+    """`starts` with those from `low` to `high` left; none where `high` is the lower."""
     return Starts(
-        number, number, starts.run_s, starts.whole, starts.part, starts.odd, starts.odd_s, starts.odd_first,
+        low, high, starts.run_s, starts.whole, starts.part, starts.odd, starts.odd_s, starts.odd_first,
         starts.odd_skipped, starts.odd_stop, starts.odd_rest,
     )  # fmt: skip
 

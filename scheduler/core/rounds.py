@@ -7,12 +7,13 @@ import numpy as np
 from scheduler.core import batch
 from scheduler.core.asks import columns_of
 from scheduler.core.batch import place_batch
-from scheduler.core.greedy import BEYOND, FIRST, OFFER, RUN_COST, RUN_S, START_S, Decided, Ground, Z, place_all
+from scheduler.core.columns import BEYOND, FIRST, OFFER, RUN_COST, RUN_S, START_S, Z
+from scheduler.core.greedy import Decided, Ground, place_all
 from scheduler.core.keptprices import as_array, by_offer, only_worth_their_hours
 from scheduler.core.market import Ints
 from scheduler.core.refusals import Refusals
 from scheduler.core.survey import Round
-from scheduler.core.tables import Table, table_of
+from scheduler.core.tables import ALONE, INCOMPLETE, Table, table_of
 from scheduler.core.types import BATCH, HOUR_S, INSTANT, QUALITY, Placement, Plan, Snapshot, Unplaced
 
 EFFORTS = {BATCH: batch.BATCH, QUALITY: batch.QUALITY}
@@ -46,9 +47,14 @@ def refusals(snapshot: Snapshot, table: Table, decided: Decided, free: Ints) -> 
     left = Refusals(round_)
     asks = columns_of(snapshot.asks)
     waiting = np.flatnonzero(decided.columns[:, OFFER] < 0).tolist()
+    gang = table.asks.gang
     return tuple(
-        left.of(asks[asks.place[table.ask_ids[ask]]], fitted_alone=bool(decided.alone[ask])) for ask in waiting
-    )
+        left.of(
+            asks[asks.place[table.ask_ids[ask]]], fitted_alone=bool(decided.alone[ask]), lacks=gang[ask] == INCOMPLETE,
+            inside=gang[ask] != ALONE,
+        )
+        for ask in waiting
+    )  # fmt: skip
 
 
 def placements(table: Table, decided: Decided) -> tuple[Placement, ...]:

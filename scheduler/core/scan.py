@@ -13,6 +13,7 @@ from scheduler.core.room import (
     Bits,
     Room,
     Starts,
+    between,
     find_open,
     has,
     has_units,
@@ -26,6 +27,7 @@ from scheduler.core.types import DUE_HORIZON_S, HOUR_S, START_MARGIN_S
 
 PFLOP_HOUR = 1000 * HOUR_S
 LONGEST_S = 2 * DUE_HORIZON_S
+ANY = -1  # any start
 
 
 class Clock(NamedTuple):
@@ -103,14 +105,17 @@ def new_scratch(facts: Facts) -> Scratch:
 
 
 @lean
-def best_column(facts: Facts, ask: int, room: Room, scratch: Scratch) -> tuple[Column, int]:
-    """The column of `ask` that it likes best among those with units free, and how many offers were examined."""
+def best_column(facts: Facts, ask: int, room: Room, scratch: Scratch, at: int) -> tuple[Column, int]:
+    """The column of `ask` that it likes best among those with units free, and how many offers were examined.
+
+    `at` is the number of the only start it may take, or ANY.
+    """
     lists, kind, wish = facts.lists, facts.asks.kind[ask], wish_of(facts, ask)
-    best, examined, starts, waits_of = no_column(), 0, starts_of(facts, ask, run_on(facts, ask, 0)), 0
+    best, examined, starts, waits_of = no_column(), 0, starts_at(facts, ask, run_on(facts, ask, 0), at), 0
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
         run_s, pf_milli = run_on(facts, ask, lists.offer[lists.first[entry]]), lists.pf_milli[entry]
         if run_s != starts.run_s:
-            starts, waits_of = starts_of(facts, ask, run_s), 0
+            starts, waits_of = starts_at(facts, ask, run_s, at), 0
         most = dearest(wish, best, run_s, pf_milli)
         if starts.low > starts.high or lists.least[entry] * run_s >= most:
             continue
@@ -222,6 +227,15 @@ def starts_of(facts: Facts, ask: int, run_s: int) -> Starts:
         low, high, run_s, run_s // HOUR_S, run_s % HOUR_S, 0 if low == 0 else -1, odd_s, odd // HOUR_S, odd % HOUR_S,
         stop, rest,
     )  # fmt: skip
+
+
+@lean
+def starts_at(facts: Facts, ask: int, run_s: int, at: int) -> Starts:
+    """The same, with the start of number `at` alone unless that is ANY."""
+    starts = starts_of(facts, ask, run_s)
+    if at == ANY:
+        return starts
+    return between(starts, at, at if starts.low <= at <= starts.high else at - 1)
 
 
 @lean

@@ -1,17 +1,18 @@
 """A snapshot as the arrays that the compiled rounds read: offers with their hours, asks with their bounds."""
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from scheduler.core.asks import NEVER, AskColumns, columns_of
 from scheduler.core.feasibility import FILTERS, LARGEST
 from scheduler.core.market import Bools, Ints
 from scheduler.core.scoring import rates_of
 from scheduler.core.standing import BOUNDS, Standing, standing_of
-from scheduler.core.types import DUE_HORIZON_S, Ask, OfferFacts, Rates, Reference, Snapshot
+from scheduler.core.types import DUE_HORIZON_S, INSTANT, Ask, OfferFacts, Rates, Reference, Snapshot
 
 PRICE, SHARE, MATCHED, CARBON_FREE, CARBON = range(5)
 PF_MILLI, WATTS, MEMORY_GB, NOTICE_S, BOOT_S, RELIABILITY_PPM = range(6)
@@ -21,6 +22,7 @@ COLUMN = {name: column for column, name in enumerate(BOUNDS)}
 NONE = -(1 << 63)  # no bound
 FAR = 1 << 62
 BALANCED, NOW = 0, 1
+ALONE, INCOMPLETE = -1, -2  # in place of the number of a gang: of none, and of one that is not all there
 WAITING_HOURS = 24
 T = TypeVar("T", bound=Hashable)
 
@@ -70,6 +72,7 @@ class Asks(NamedTuple):
     horizon: Ints  # the second by which it must have ended
     due: Ints  # FAR: not due
     when: Ints  # BALANCED or NOW
+    gang: Ints  # its number, ALONE or INCOMPLETE
     value: Ints  # mm per PFLOP-hour
     bound: Ints  # 1 where some bound rests on facts, 2 where one rests on the hours, 3 where both do, else 0
     bounds: Ints  # [asks, bounds], NONE where there is none
@@ -202,7 +205,9 @@ def _asks(snapshot: Snapshot, asks: AskColumns, kinds: Numbering[Hashable]) -> A
     worth = [bid_of(reference, ask) + soft_value(reference, rates_of(ask, reference)) for ask in forms]
     start_after = np.maximum(own["start_after_s"], 0)
     finish_by = np.where(own["finish_by_s"] == NEVER, FAR, own["finish_by_s"])
-    is_due = (own["due_s"] != NEVER) & (own["due_s"] <= snapshot.now_s)
+    gang = _gangs(snapshot, own)
+    due = in_gangs(gang, np.where(own["due_s"] == NEVER, FAR, own["due_s"]), np.maximum)  # when all its members are
+    is_due = due <= snapshot.now_s
     ends = np.array([snapshot.horizon_end(due=False), snapshot.horizon_end(due=True)])
     return Asks(
         kind=_ints(kinds.number(kind_of(ask)) for ask in forms)[form],
@@ -214,8 +219,9 @@ def _asks(snapshot: Snapshot, asks: AskColumns, kinds: Numbering[Hashable]) -> A
         finish_by=finish_by,
         pinned=_ints(-1 if ask.start_s is None else ask.start_s for ask in forms)[form],
         horizon=ends[is_due.astype(np.int64)],
-        due=np.where(is_due, own["due_s"], FAR),
+        due=np.where(is_due, due, FAR),
         when=_ints(NOW if ask.when == "now" else BALANCED for ask in forms)[form],
+        gang=gang,
         value=_ints(worth)[form] + own["age_mm"] + own["share_mm"],
         bound=((bounds[:, :FREE] != NONE).any(axis=1) + 2 * (bounds[:, FREE:] != NONE).any(axis=1))[form],
         bounds=bounds[form],
@@ -229,6 +235,26 @@ def _bounds(asks: Sequence[Ask]) -> Ints:
             if name in COLUMN:
                 bounds[index, COLUMN[name]] = bound_of(name, wanted)
     return bounds
+
+
+def _gangs(snapshot: Snapshot, own: Mapping[str, Ints]) -> Ints:
+    """The number of each ask's gang. An instant round places none: it does not see who else waits."""
+    names, number, there = np.unique(own["gang"], return_inverse=True, return_counts=True)
+    gang = np.where(names == NEVER, ALONE, np.cumsum(names != NEVER) - 1)[number]
+    whole = (own["gang_size"] == there[number]) & (snapshot.mode != INSTANT)
+    return np.where((gang == ALONE) | whole, gang, INCOMPLETE)
+
+
+def in_gangs(gang: Ints, values: npt.NDArray[Any], joined: np.ufunc) -> npt.NDArray[Any]:
+    """`values` of each ask, for members of a gang those of all its members `joined`."""
+    inside = np.flatnonzero(gang >= 0)
+    if not inside.size:
+        return values
+    order = inside[np.argsort(gang[inside], kind="stable")]
+    numbers, begin = np.unique(gang[order], return_index=True)
+    shared = values.copy()
+    shared[order] = joined.reduceat(values[order], begin)[np.searchsorted(numbers, gang[order])]
+    return shared
 
 
 def _alike(*columns: Ints | Bools) -> Ints:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Literal
 
-CORE_VERSION = "3"
+CORE_VERSION = "4"
 INSTANT = "instant"  # a mode that only places: what it leaves waits for the next batch, which says why
 GREEDY = "greedy"
 BATCH = "batch"
@@ -20,7 +20,11 @@ FREE_HORIZON_S = 168 * HOUR_S  # a job that is not due must end within it
 DUE_HORIZON_S = 336 * HOUR_S  # week two belongs to due jobs
 START_MARGIN_S = 120  # a run must be able to start this long before its last chance
 MIN_RUN_S, MAX_RUN_S = 60, 604_800
+MOST_IN_GANG = 64
 MAX_RATE_MM = 10**9  # per unit-hour; above it int64 sums could overflow
+
+# Why an ask waits, the most hopeful first: others go first, its gang does not fit or is not all there, units lack, …
+UNPLACED = ("outbid", "gang_incomplete", "no_capacity", "no_offer_fits", "never_fits")
 
 hourly = attrgetter("price", "share_ppm", "matched_ppm", "ci_mg", "free", "units_total", "carbon_free_ppm")
 When = Literal["balanced", "cheapest", "greenest", "now"]
@@ -126,7 +130,8 @@ class Ask:
     `weights` are whole per cents (price, latency, green) summing to 100; `rates` replaces them. `limits` uses the
     names of `feasibility.FILTERS` in core units (ppm, mg/kWh, minor units, ms, s; lists as tuples of text). `due_s` at
     or before now makes the ask due. `start_s` pins the start. `bid_mm`, `age_mm`, `share_mm`: mm per PFLOP-hour;
-    without `bid_mm` the bid is `price_pflop__lte`. `waiting_value` None is 1 % of p_mid.
+    without `bid_mm` the bid is `price_pflop__lte`. `waiting_value` None is 1 % of p_mid. Asks of one `gang` (a
+    number) start together or not at all, and all `gang_size` of them must be there.
     """
 
     id: str
@@ -150,6 +155,8 @@ class Ask:
     bid_mm: int | None = None
     age_mm: int = 0
     share_mm: int = 0
+    gang: int | None = None
+    gang_size: int = 1
 
     def __post_init__(self) -> None:
         if self.units < 1:
@@ -159,6 +166,8 @@ class Ask:
             raise ValueError(f"ask {self.id}: a run takes {MIN_RUN_S} to {MAX_RUN_S} s")
         if sum(self.weights) != 100 or min(self.weights) < 0 or self.weights[0] < 5:
             raise ValueError(f"ask {self.id}: weights must sum to 100 with price at least 5")
+        if self.gang is not None and (self.start_s is not None or not 1 <= self.gang_size <= MOST_IN_GANG):
+            raise ValueError(f"ask {self.id}: a gang has up to {MOST_IN_GANG} asks and chooses its start itself")
 
     def is_due(self, now_s: int) -> bool:
         """Whether it has waited so long that it goes before every bid."""
@@ -239,7 +248,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Unplaced:
-    """One ask left waiting: `code` is never_fits, no_offer_fits, no_capacity or outbid; `rejected` counts offers."""
+    """One ask left waiting: `code` is one of UNPLACED; `rejected` counts offers."""
 
     ask: str
     code: str

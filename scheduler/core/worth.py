@@ -7,7 +7,7 @@ import numpy as np
 from scheduler.core.bounds import span_total
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.market import Ints
-from scheduler.core.room import Room, Starts, find_open, has, only, span_of, start_of, words_of
+from scheduler.core.room import Room, Starts, between, find_open, has, span_of, start_of, words_of
 from scheduler.core.scan import (
     PFLOP_HOUR,
     Facts,
@@ -81,7 +81,7 @@ def keep_best(
         run_s, pf_milli = run_on(facts, ask, lists.offer[lists.first[entry]]), lists.pf_milli[entry]
         starts, value = starts_of(facts, ask, run_s), value_of(facts, ask, run_s, pf_milli)
         if at_once:
-            starts = only(starts, starts.odd)
+            starts = between(starts, starts.odd, starts.odd)
         if starts.low > starts.high or starts.low < 0:
             continue
         most = utility_of(value, wish.units, lists.least[entry] * run_s // HOUR_S)

@@ -39,6 +39,8 @@ class JobAsk:
     currency: str | None = None
     checkpoint: Mapping[str, Any] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    gang_id: str | None = None
+    gang_size: int = 1
 
 
 @dataclass(frozen=True, slots=True)

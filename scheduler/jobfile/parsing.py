@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from scheduler.core.scoring import PRESETS, whole_weights
+from scheduler.core.types import MOST_IN_GANG
 from scheduler.jobfile import keys
 from scheduler.jobfile.ask import JobAsk, JobFile
 from scheduler.jobfile.problems import MOST_PROBLEMS, UNSUPPORTED, JobFileInvalid, Problem, ReportLine, pointer_to
@@ -18,6 +19,7 @@ EVIDENCE = ("declared", "documents", "metered", "audited")
 WHEN = ("now", "balanced", "cheapest", "greenest")
 RATES = ("latency_value", "green_value", "waiting_value", "carbon_price")
 MOST_MINOR = 10**12
+MOST_GANG_NAME = 64
 NAME = re.compile(r"[^\x00-\x1f]{1,80}\Z")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 COUNTRY = re.compile(r"[A-Z]{2}\Z")
@@ -48,6 +50,7 @@ def _build(source: Source) -> JobFile:
     top.inside("config").allow(("joulemart",))
     market.allow(keys.MARKET, unsupported=keys.MARKET_UNSUPPORTED)
     fields = _run(top) | read_resources(top) | _times(market) | _preferences(market) | _rest(market)
+    fields |= _gang(market)
     _resolve(market, fields, _limits(market))
     name = top.text("name") or "job"
     if not NAME.match(name):
@@ -242,6 +245,17 @@ def _rest(market: Reader) -> dict[str, Any]:
         "currency": currency,
         "checkpoint": _checkpoint(market),
     }
+
+
+def _gang(market: Reader) -> dict[str, Any]:
+    name, size = market.text("gang_id", MOST_GANG_NAME), market.whole("gang_size", 2, MOST_IN_GANG)
+    if name is not None and not NAME.match(name):
+        market.problem("gang_id", f"must be 1 to {MOST_GANG_NAME} characters without line breaks")
+    if name is not None and market.value.get("gang_size") is None:
+        market.problem("gang_id", "a gang needs its number of jobs, which start together", "gang_size: 8")
+    if name is None and size is not None:
+        market.problem("gang_size", "the jobs of a gang share a name", "gang_id: train-7")
+    return {"gang_id": name, "gang_size": size or 1}
 
 
 def _checkpoint(market: Reader) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from scheduler.models.fairness import SegmentUse
 from scheduler.models.files import Artifact, JobInput, LogChunk, Upload
+from scheduler.models.gangs import Gang
 from scheduler.models.jobs import Allocation, Attempt, Job
 from scheduler.models.leases import Agent, Lease
 from scheduler.models.rounds import MatchRound, SegmentReference, ShadowPriceDay
@@ -11,6 +12,7 @@ __all__ = [
     "Allocation",
     "Artifact",
     "Attempt",
+    "Gang",
     "Job",
     "JobInput",
     "Lease",

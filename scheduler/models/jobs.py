@@ -9,6 +9,7 @@ from marketplace.booking.models import Contract
 from marketplace.catalog.models import Offer
 from marketplace.common import references
 from marketplace.common.ids import PublicIdField
+from scheduler.models.gangs import Gang, has_room, starts_together
 from scheduler.querysets import AllocationQuerySet, AttemptQuerySet, JobQuerySet
 from scheduler.shards import Shard
 from scheduler.states import ATTEMPT, END_REASONS, JOB
@@ -31,6 +32,7 @@ class Job(models.Model):
     segment = models.CharField(max_length=40)  # its hardware family
     region_group = models.CharField(max_length=30, db_default="")  # where it waits now; empty: families are not split
     trip = models.JSONField(null=True)  # its way through the groups, see scheduler.shards.Trip
+    gang = models.ForeignKey(Gang, on_delete=models.PROTECT, null=True, related_name="jobs", db_index=False)
     units = models.PositiveIntegerField()
     time_limit_s = models.PositiveIntegerField()
     retries = models.PositiveSmallIntegerField(default=2)
@@ -74,8 +76,15 @@ class Job(models.Model):
                 fields=["segment", "region_group", "due_at", "id"], condition=Q(state="queued"), name="job_queue"
             ),
             models.Index(fields=["buyer", "-id"], name="job_by_buyer"),
+            models.Index(fields=["gang"], condition=Q(gang__isnull=False), name="job_by_gang"),
         ]
-        triggers = [JOB.trigger(), references.stays("job_stays")]
+        triggers = [
+            JOB.trigger(),
+            references.stays("job_stays"),
+            references.keeps("job_keeps_its_gang", "gang"),
+            has_room(),
+            starts_together(),
+        ]
 
     @property
     def shard(self) -> Shard:

@@ -113,3 +113,16 @@ def markets(draw: st.DrawFn) -> Snapshot:
     now = NOON + draw(st.sampled_from([0, 600, 2400]))
     asks = [draw(asks_at(f"a{number}", now)) for number in range(draw(st.integers(1, 6)))]
     return replace(snapshot(offers, now=now), asks=tuple(asks))
+
+
+@st.composite
+def gang_markets(draw: st.DrawFn) -> Snapshot:
+    """The same with gangs of two or three, some of which lack a member."""
+    market = draw(markets())
+    asks = list(market.asks)
+    for number, name in enumerate("xyz"):
+        asks.append(draw(asks_at(f"a{name}", market.now_s)))
+        asks[-1] = replace(asks[-1], gang=7 * number % 2, units=min(asks[-1].units, 2))
+    lacks = {0: draw(st.sampled_from([0, 0, 0, 1])), 1: 0}
+    sizes = {gang: sum(each.gang == gang for each in asks) + lacks[gang] for gang in lacks}
+    return replace(market, asks=tuple(replace(each, gang_size=sizes.get(each.gang, 1)) for each in asks))

@@ -8,27 +8,69 @@ Column = tuple[int, int, str, int, int, tuple[int, ...]]  # key, start, offer, r
 def decide(snapshot: Snapshot) -> list[tuple[str, str, int, int]]:
     """[(ask, offer, start, z)] in the order of decision."""
     free = {offer.id: list(offer.free) for offer in snapshot.offers}
-    due = sorted((a for a in snapshot.asks if a.is_due(snapshot.now_s)), key=lambda a: (a.due_s, a.id))
-    others = [a for a in snapshot.asks if not a.is_due(snapshot.now_s)]
-    others.sort(key=lambda a: density(snapshot, a, best(snapshot, a, free)))
     decisions = []
-    for ask in due + others:
-        column = best(snapshot, ask, free)
-        if column is None or waits(snapshot, ask, column):
-            continue
-        _, start, offer, _, z, hours = column
-        for hour in hours:
-            free[offer][hour] -= ask.units
-        decisions.append((ask.id, offer, start, z))
+    for members in in_order(snapshot, free):
+        if members[0].gang is None:
+            column = best(snapshot, members[0], free)
+            found = None if column is None or waits(snapshot, members[0], column) else [column]
+        else:
+            found = together(snapshot, members, free)
+        for ask, (_, start, offer, _, z, hours) in zip(members, found or (), strict=False):
+            take(free, offer, hours, ask.units)
+            decisions.append((ask.id, offer, start, z))
     return decisions
 
 
-def best(snapshot: Snapshot, ask: Ask, free: dict[str, list[int]]) -> Column | None:
+def in_order(snapshot: Snapshot, free: dict[str, list[int]]) -> list[list[Ask]]:
+    """Asks alone and whole gangs, the largest member first: those due by when, then by utility per unit-hour."""
+    units: dict[tuple[str, object], list[Ask]] = {}
+    for ask in sorted(snapshot.asks, key=lambda a: (-a.units, a.id) if a.gang is not None else (0, a.id)):
+        units.setdefault(("alone", ask.id) if ask.gang is None else ("gang", ask.gang), []).append(ask)
+    whole = [each for each in units.values() if each[0].gang is None or all(a.gang_size == len(each) for a in each)]
+    due = [each for each in whole if all(a.is_due(snapshot.now_s) for a in each)]
+    due.sort(key=lambda each: (max(a.due_s for a in each), min(a.id for a in each)))
+    others = [each for each in whole if each not in due]
+    others.sort(key=lambda each: (density(snapshot, each, free), min(a.id for a in each)))
+    return due + others
+
+
+def take(free: dict[str, list[int]], offer: str, hours: tuple[int, ...], units: int) -> None:
+    for hour in hours:
+        free[offer][hour] -= units
+
+
+def together(snapshot: Snapshot, members: list[Ask], free: dict[str, list[int]]) -> list[Column] | None:
+    """The columns of all members at the start of the lowest z over all units; the earliest if one wants it now."""
+    found = []
+    for number in range(1 if any(in_a_hurry(snapshot, ask) for ask in members) else snapshot.hours):
+        start = snapshot.now_s if number == 0 else snapshot.first_hour_s + HOUR_S * number
+        left = {offer: list(hours) for offer, hours in free.items()}
+        columns = []
+        for ask in members:
+            column = best(snapshot, ask, left, start)
+            if column is None:
+                break
+            take(left, column[2], column[5], ask.units)
+            columns.append(column)
+        else:
+            cost = sum(ask.units * column[4] for ask, column in zip(members, columns, strict=True))
+            found.append((0 if any(a.when == "now" for a in members) else cost, number, columns))
+    return min(found)[2] if found else None
+
+
+def in_a_hurry(snapshot: Snapshot, ask: Ask) -> bool:
+    """A short run that would start now if nothing were promised, of a gang that is not due."""
+    gang_is_due = all(a.is_due(snapshot.now_s) for a in snapshot.asks if a.gang == ask.gang)
+    empty = best(snapshot, ask, {offer.id: list(offer.units_total) for offer in snapshot.offers})
+    return not gang_is_due and 2 * ask.run_s <= HOUR_S and empty is not None and empty[1] <= snapshot.now_s
+
+
+def best(snapshot: Snapshot, ask: Ask, free: dict[str, list[int]], at: int | None = None) -> Column | None:
     found = [
         column
         for offer in snapshot.offers
         for column in columns(snapshot, ask, offer)
-        if all(free[offer.id][hour] >= ask.units for hour in column[5])
+        if all(free[offer.id][hour] >= ask.units for hour in column[5]) and at in (None, column[1])
     ]
     return min(found, default=None)
 
@@ -88,15 +130,22 @@ def costs(snapshot: Snapshot, ask: Ask, offer: OfferFacts, start: int, used: dic
     return cost, cost * 3_600_000 // (ask.run_s * offer.pf_milli)
 
 
-def density(snapshot: Snapshot, ask: Ask, column: Column | None) -> tuple[int, str]:
-    if column is None:
-        return 1, ask.id
-    _, _, offer_id, cost, _, hours = column
+def density(snapshot: Snapshot, members: list[Ask], free: dict[str, list[int]]) -> int:
+    """Utility per unit-hour of all members, each on the column it likes best alone; 1 where one has none."""
+    columns = [best(snapshot, ask, free) for ask in members]
+    if None in columns:
+        return 1
+    utility = sum(worth(snapshot, ask, column) for ask, column in zip(members, columns, strict=True))
+    return -(utility // sum(ask.units * len(column[5]) for ask, column in zip(members, columns, strict=True)))
+
+
+def worth(snapshot: Snapshot, ask: Ask, column: Column) -> int:
+    _, _, offer_id, cost, _, _ = column
     [offer] = [each for each in snapshot.offers if each.id == offer_id]
     per_ms, per_share, per_hour = taste(ask)
     bid = min(2 * 230_000, ask.limits.get("price_pflop__lte", 10**6) * 1000)
-    worth = ask.units * ask.run_s * offer.pf_milli * (bid + 100 * per_ms + per_share + 24 * per_hour) // 3_600_000
-    return -(max(1, worth - ask.units * cost) // (ask.units * len(hours))), ask.id
+    value = ask.units * ask.run_s * offer.pf_milli * (bid + 100 * per_ms + per_share + 24 * per_hour) // 3_600_000
+    return max(1, value - ask.units * cost)
 
 
 def waits(snapshot: Snapshot, ask: Ask, column: Column) -> bool:

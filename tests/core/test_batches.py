@@ -11,7 +11,8 @@ from benchmarks import exact
 from benchmarks.market import draw, snapshot_of
 from scheduler.core import canonical, checker, compiled
 from scheduler.core.batch import BATCH, Effort, place_batch
-from scheduler.core.greedy import OFFER, Ground, place_all
+from scheduler.core.columns import OFFER
+from scheduler.core.greedy import Ground, place_all
 from scheduler.core.matching import match
 from scheduler.core.pool import ANY_START, pool_of
 from scheduler.core.prices import proven_by, running

@@ -27,10 +27,11 @@ config:
   joulemart:
     time_limit_s: 120
 """
+GANG = f"{FILE}    gang_id: pair\n    gang_size: 2\n"
 
 
 class Market:
-    """One offer with its agent; a finished job, a running one, a waiting one; a held reservation; a kept answer."""
+    """One offer with its agent; a job finished, one running, one waiting, a gang; a held reservation; a kept answer."""
 
     def __init__(self) -> None:
         self.now = timezone.now()
@@ -42,14 +43,16 @@ class Market:
         self.match()
         [self.lease] = self.agent.claim(now=timezone.now())
         self.waiting = self.submit()
+        for _ in range(2):
+            self.submit(GANG)
         start = hour_floor(self.now) + 3 * HOUR
         self.held = hold_units(
             buyer=self.buyer, offer=self.offer, units=2, start=start, end=start + 2 * HOUR, now=self.now
         )
         once(actor="org_a", key="one", fingerprint="f", now=self.now, effect=lambda: Answer(status=201, body={}))
 
-    def submit(self) -> Job:
-        return submit_job(actor=Actor(organization=self.buyer), file=parse(FILE), now=timezone.now())
+    def submit(self, text: str = FILE) -> Job:
+        return submit_job(actor=Actor(organization=self.buyer), file=parse(text), now=timezone.now())
 
     def match(self) -> None:
         run_round(segment="cpu", now=timezone.now())

@@ -29,6 +29,7 @@ def job_lines(job: Job, now: datetime) -> list[str]:
     facts = [
         ("name", job.name),
         ("asks", f"{columns.units(job.units)}, at most {figures.duration(job.time_limit_s)}{_limits(job)}"),
+        ("gang", _gang(job)),
         ("runs", _runs(job, now)),
         (
             "used",
@@ -52,6 +53,11 @@ def plan_lines(job: Job, now: datetime) -> list[str]:
     lines += [sentence] if sentence else []
     lines += _unplaced(job)
     return lines + [_report(entry) for entry in job.raw.get("report") or () if entry.get("action") != "kept"]
+
+
+def _gang(job: Job) -> str:
+    gang = job.raw.get("gang")
+    return f"{gang['id']}, {gang['size']} jobs that start together" if gang else ""
 
 
 def _used(job: Job) -> str:
