@@ -14,6 +14,7 @@ from django.db import connection
 from scheduler.core.asks import NEVER, AskColumns
 from scheduler.core.fairness import age_mm, share_mm
 from scheduler.core.types import Ask, LimitValue, Rates
+from scheduler.models import Job
 from scheduler.shards import Shard
 
 Ints = npt.NDArray[np.int64]
@@ -120,6 +121,21 @@ def read_queue(*, segment: str, now: datetime, most: int) -> Queue:
         due_s=_seconds(columns["due"]), submitted_s=_seconds(columns["submitted"]),
         gang=columns["gang"], gang_size=columns["gang_size"],
         told={int(place): why for *_, told in groups if told for place, why in json.loads(told).items()},
+    )  # fmt: skip
+
+
+def queue_of(job: Job) -> Queue:
+    """One waiting job as a queue, as its row is in this process."""
+
+    def one(value: int) -> Ints:
+        return np.array([value], dtype=np.int64)
+
+    return Queue(
+        forms=[Form(ask_fields(job.ask), tuple(job.excluded_sites))], form=one(0),
+        public_id=np.array([job.public_id.encode()]), pk=one(job.pk), version=one(job.version),
+        buyer=one(job.buyer_id), start_after_s=one(seconds(job.start_after) if job.start_after else NEVER),
+        finish_by_s=one(seconds(job.finish_by) if job.finish_by else NEVER), due_s=one(seconds(job.due_at)),
+        submitted_s=one(seconds(job.created_at)), gang=one(job.gang_id or NEVER), gang_size=one(1), told={},
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from scheduler.hints import wake, wake_gang
 from scheduler.models import Allocation, Attempt, Job, Lease
 from scheduler.moving import call
 from scheduler.shards import Shard, Trip, group_of, start_of
-from scheduler.states import ATTEMPT, JOB, RETRIED, SITE_FAILED
+from scheduler.states import ATTEMPT, JOB, REPLANNED, RETRIED, SITE_FAILED
 
 
 def move_job(job: Job, to: str, *, now: datetime, reason: str = "", **fields: object) -> None:
@@ -99,10 +99,14 @@ def _move_on(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:
 
 
 def _queue_again(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:
-    """Back into the queue, away from a site that failed; after a lost lease one lease later."""
+    """Back into the queue, away from a site that failed; after a lost lease one lease later.
+
+    One that is replanned is placed again at once, in the same group of regions.
+    """
     site = attempt.allocation.offer.site.public_id
     stays = site in job.excluded_sites or reason not in SITE_FAILED
     excluded = job.excluded_sites if stays else [*job.excluded_sites, site]
     wait = timedelta(seconds=settings.LEASE_SECONDS if reason == "lease_lost" else 0)
-    way = start_of(Trip.from_json(job.trip).groups) if job.region_group else {}
+    onward = job.region_group and reason != REPLANNED
+    way = start_of(Trip.from_json(job.trip).groups) if onward else {}
     move_job(job, "queued", now=now, reason=reason, excluded_sites=excluded, next_attempt_at=now + wait, **way)

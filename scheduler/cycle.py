@@ -6,7 +6,6 @@ A segment is named as its shard is: a hardware family, or one group of its regio
 import gc
 import time
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,12 +15,11 @@ from functools import partial
 import psycopg
 from django.db import OperationalError, connection, transaction
 
-from marketplace.common.copying import reserve_keys
 from scheduler import recording
 from scheduler.asks import Queue, asks_of, read_queue
-from scheduler.commit import Outcome, commit_plan, nothing_new, put_off
+from scheduler.commit import commit_plan, nothing_new, put_off
 from scheduler.core import canonical, matching
-from scheduler.core.types import BATCH, CORE_VERSION, GREEDY, INSTANT, QUALITY, Plan, Snapshot
+from scheduler.core.types import BATCH, GREEDY, INSTANT, QUALITY, Snapshot
 from scheduler.explaining import Explainer
 from scheduler.fairness import read_overs
 from scheduler.keeping import kept_shelf
@@ -29,22 +27,28 @@ from scheduler.keptprices import keep_prices, kept_prices
 from scheduler.models import Job, MatchRound, SegmentReference
 from scheduler.moving import LOOK_AGAIN
 from scheduler.references import as_core, reference_of
+from scheduler.replanning import replan_round
+from scheduler.roundwriting import begin, close, write
 from scheduler.shards import Shard
 from scheduler.snapshot import Shelf, hours_for, take_snapshot
 
 LOCK_SPACE = 7_411
 MOST = 10_000  # such a round takes 0.4 GB and, on two busy cores, under ten seconds of the 25 that a task has
-BASIS = 10_000
 
 
 def run_round(*, segment: str, now: datetime, most: int = MOST, mode: str | None = None) -> MatchRound | None:
     """Allocate up to `most` of what waits in `segment`; None when nothing waits or another worker is at it.
 
     Unless `mode` says otherwise a batch, and greedy in a flood: when more than `most` wait, serving many comes before
-    serving them best. A quality round also looks at the jobs that were refused a moment ago.
+    serving them best. A quality round also looks at the jobs that were refused a moment ago; behind it comes
+    one that replans what is promised for later.
     """
     with held(segment) as ours:
-        return batch_round(segment, now, most, mode) if ours else None
+        if not ours:
+            return None
+        round_ = batch_round(segment, now, most, mode)
+        moved = replan_round(segment=segment, now=now) if mode == QUALITY else None
+        return round_ or moved
 
 
 def batch_round(segment: str, now: datetime, most: int = MOST, mode: str | None = None) -> MatchRound | None:
@@ -83,7 +87,7 @@ def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: floa
     if nothing_new(plan, queued, Shard.named(segment), now):
         put_off(plan, queued, Shard.named(segment), now)
         return None
-    round_ = _begin(segment, reference, snapshot, plan, now)
+    round_ = begin(segment, reference, snapshot, plan, now)
     round_.ms_read, round_.ms_core = round((read - started) * 1000), round((decided - read) * 1000)
     explain = partial(Explainer, snapshot=snapshot, plan=plan, round_=round_)
     base = recording.base_for(snapshot, segment=segment, now=now)
@@ -91,9 +95,9 @@ def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: floa
         record = aside.submit(recording.record, snapshot, plan, base)  # put into words while the database writes
         commit_plan(
             plan=plan, queue=queued, shelf=shelf, round_=round_, explain=explain, now=now,
-            write_round=lambda outcome: _write_round(round_, record.result(), outcome),
+            write_round=lambda outcome: write(round_, record.result(), outcome),
         )  # fmt: skip
-        _close(round_, decided)
+        close(round_, decided)
         if base is None:
             transaction.on_commit(partial(recording.keep_base, segment, round_, snapshot.offers))
     if plan.bound is not None:
@@ -113,31 +117,6 @@ def _look(segment: str, queued: Queue, reference: SegmentReference, mode: str, n
     return shelf, take_snapshot(
         shelf=shelf, asks=asks, reference=as_core(reference), now=now, mode=mode, hours=hours, warm=warm
     )  # fmt: skip
-
-
-def _begin(segment: str, reference: SegmentReference, snapshot: Snapshot, plan: Plan, now: datetime) -> MatchRound:
-    """The round's row, with its key but not yet written: the plan that refers to it is in the same transaction."""
-    shard = Shard.named(segment)
-    return MatchRound(
-        pk=int(reserve_keys(MatchRound, 1)[0]), segment=shard.family, region_group=shard.group, mode=snapshot.mode,
-        core_version=CORE_VERSION, reference=reference, now=now, seed=snapshot.seed, jobs_seen=len(snapshot.asks),
-        utility=plan.utility, bound=plan.bound, ratio_bp=plan.utility * BASIS // plan.bound if plan.bound else None,
-        price_steps=plan.price_steps, moves_done=plan.moves,
-        unplaced_reasons=dict(Counter(each.code for each in plan.unplaced)),
-    )  # fmt: skip
-
-
-def _write_round(round_: MatchRound, record: recording.Record, outcome: Outcome) -> None:
-    round_.base_id, round_.snapshot, round_.snapshot_sha256 = record.base, record.snapshot, record.snapshot_sha256
-    round_.result, round_.result_sha256 = record.result, record.result_sha256
-    round_.placed, round_.conflicts, round_.explained = outcome.placed, outcome.conflicts, outcome.explained
-    round_.save(force_insert=True)
-
-
-def _close(round_: MatchRound, decided: float) -> None:
-    """Put down how long writing took: all from the decision to here, without the COMMIT itself."""
-    round_.ms_write = round((time.perf_counter() - decided) * 1000)
-    MatchRound.objects.filter(pk=round_.pk).update(ms_write=round_.ms_write)
 
 
 @contextmanager

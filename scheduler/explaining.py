@@ -25,6 +25,7 @@ class Explainer:
 
     def __init__(self, *, snapshot: Snapshot, plan: Plan, round_: MatchRound) -> None:
         self.asks = {ask.id: ask for ask in snapshot.asks}
+        self.held = snapshot.held
         self.state = Round(snapshot)
         self.order = deque(placement.ask for placement in plan.placed)
         self.round = round_
@@ -32,6 +33,9 @@ class Explainer:
     def __call__(self, placement: Placement) -> dict[str, Any]:
         """Why `placement`; raises ValueError when it is not the next of the plan."""
         self._next(placement)
+        if placement.ask in self.held:  # what it holds is its own to move into
+            held = self.held[placement.ask]
+            self.state.take_hours(replace(held, units=-held.units))
         answer, chosen = self._ranked(self.asks[placement.ask], placement)
         told = explain.why(answer, chosen)
         self.state.take_hours(placement)

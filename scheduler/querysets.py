@@ -37,6 +37,11 @@ class JobQuerySet(PublicQuerySet["Job"]):
         free = self.order_by("pk").select_for_update(skip_locked=True, of=("self",))
         return type(self)(self.model).filter(pk__in=free.values("pk"))
 
+    def as_seen(self, job: "Job") -> Self:
+        """The job under its row lock, if it is as it was read and nobody else has it."""
+        there = self.filter(pk=job.pk, version=job.version, state=job.state)
+        return there.select_for_update(skip_locked=True, of=("self",))
+
     def window_over(self, now: datetime) -> Self:
         """Waiting jobs that could not finish in their window any more."""
         run = ExpressionWrapper(F("time_limit_s") * Value(timedelta(seconds=1)), output_field=models.DurationField())
@@ -69,6 +74,16 @@ class AllocationQuerySet(PublicQuerySet["Allocation"]):
 class AttemptQuerySet(PublicQuerySet["Attempt"]):
     def open(self) -> Self:
         return self.filter(ended_at=None)
+
+    def promised_from(self, shard: Shard, moment: datetime) -> Self:
+        """Attempts promised a start after `moment` in a shard, but for those of gangs, which stay together."""
+        there = self.filter(
+            state="pending", allocation__live=True, allocation__start__gt=moment, job__state="allocated",
+            job__segment=shard.family, job__region_group=shard.group, job__gang=None, job__cancel_requested_at=None,
+        )  # fmt: skip
+        return there.select_related(
+            "job__buyer", "allocation__contract", "allocation__offer__site__provider", "allocation__offer__hardware"
+        ).order_by("job__due_at", "pk")
 
     def claimable_at(self, sites: models.QuerySet[Site], now: datetime) -> Self:
         """Attempts allocated to `sites` whose start has come and that no agent holds."""

@@ -22,7 +22,7 @@ from scheduler.core.types import OfferFacts, Placement, Plan, Snapshot
 from scheduler.models import MatchRound
 
 BASE_FOR = timedelta(minutes=10)
-NESTED = {"reference", "offers", "asks"}
+NESTED = {"reference", "offers", "asks", "held"}
 PROOF = ("bound", "price_steps", "moves", "prices")
 QUICKLY = 1  # zlib's level: a tenth larger than the best, four times as fast
 ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
@@ -131,6 +131,7 @@ def _parts(snapshot: Snapshot) -> dict[str, str]:
     """The members of the snapshot but for its offers, as JSON."""
     parts = {name: ENCODE(value) for name, value in _snapshot(snapshot).items() if name not in NESTED}
     parts["reference"] = ENCODE(asdict(snapshot.reference))
+    parts["held"] = ENCODE({ask: asdict(each) for ask, each in snapshot.held.items()})
     return parts | {"asks": ENCODE(canonical.tree_of_asks(snapshot.asks))}
 
 

@@ -28,6 +28,7 @@ ATTEMPT = StateTable(
     },
 )
 
+REPLANNED: Final = "replanned"  # before it started, for a better promise
 END_REASONS: Final = (
     "succeeded",
     "exit_nonzero",
@@ -36,6 +37,7 @@ END_REASONS: Final = (
     "out_of_memory",
     "cancelled",
     "preempted",
+    REPLANNED,
     "lease_lost",
     "node_failed",
     "image_failed",

@@ -22,6 +22,7 @@ def reason_sentence(reason: str) -> str:
         "out_of_memory": _("It needed more memory than its units have and was stopped."),
         "cancelled": _("It was cancelled."),
         "preempted": _("It made room for firm work."),
+        "replanned": _("It was moved to a better hour before it started."),
         "lease_lost": _("The agent fell silent, so its right to run ended; these seconds are not charged."),
         "node_failed": _("The site did not start it in time."),
         "image_failed": _("The container image could not be started."),

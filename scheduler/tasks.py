@@ -14,9 +14,10 @@ from scheduler.hints import wake, wake_carefully
 from scheduler.instant import place_now
 from scheduler.keptprices import forget_past_prices
 from scheduler.leases import end_expired_leases, withdraw_unstarted
-from scheduler.models import Job, MatchRound
+from scheduler.models import Attempt, Job, MatchRound
 from scheduler.moving import LOOK_AGAIN, adopt, gather
 from scheduler.reasons import explain_pending, wake_unexplained
+from scheduler.replanning import AHEAD
 from scheduler.services import expire_jobs
 from scheduler.shards import Shard, all_shards
 
@@ -41,8 +42,11 @@ def match_segment(segment: str, mode: str | None = None) -> None:
 
 @shared_task(name="match_carefully", time_limit=30)
 def match_carefully() -> None:
-    """Have a quality round run in every shard in which jobs wait."""
-    for shard in _with_jobs(utc_now() + LOOK_AGAIN):
+    """Have a quality round run in every shard in which jobs wait or are promised a later start."""
+    now = utc_now()
+    waiting = _with_jobs(now + LOOK_AGAIN)
+    promised = [shard for shard in all_shards() if Attempt.objects.promised_from(shard, now + AHEAD).exists()]
+    for shard in sorted({*waiting, *promised}):
         wake_carefully(shard.name)
 
 

@@ -50,6 +50,7 @@ REASONS = {
     "out_of_memory": _("it ran out of memory"),
     "cancelled": _("cancelled"),
     "preempted": _("interrupted by the provider"),
+    "replanned": _("moved to a better hour"),
     "lease_lost": _("the agent was lost"),
     "node_failed": _("the machine failed"),
     "image_failed": _("the image could not be loaded"),

@@ -41,7 +41,9 @@ def snapshot_from(tree: dict[str, Any]) -> Snapshot:
     )
     asks = _columns(tree.pop("asks"))
     warm = _prices(tree.pop("warm", {}))
-    return Snapshot(offers=offers, asks=asks, reference=Reference(**tree.pop("reference")), warm=warm, **tree)
+    held = {ask: _placement(each) for ask, each in tree.pop("held", {}).items()}
+    reference = Reference(**tree.pop("reference"))
+    return Snapshot(offers=offers, asks=asks, reference=reference, warm=warm, held=held, **tree)
 
 
 def _prices(tree: dict[str, list[int]]) -> dict[str, tuple[int, ...]]:
@@ -78,10 +80,14 @@ def dump_plan(plan: Plan) -> bytes:
 def load_plan(content: bytes) -> Plan:
     """The plan of `dump_plan`'s bytes."""
     tree = json.loads(content)
-    placed = tuple(Placement(**{**each, "hours": tuple(each["hours"])}) for each in tree["placed"])
+    placed = tuple(map(_placement, tree["placed"]))
     rest = {name: value for name, value in tree.items() if name not in {"placed", "unplaced", "prices"}}
     unplaced = tuple(_unplaced(each) for each in tree["unplaced"])
     return Plan(placed, unplaced, prices=_prices(tree.get("prices", {})), **rest)
+
+
+def _placement(tree: dict[str, Any]) -> Placement:
+    return Placement(**{**tree, "hours": tuple(tree["hours"])})
 
 
 def _unplaced(tree: dict[str, Any]) -> Unplaced:

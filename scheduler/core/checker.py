@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from scheduler.core.types import HOUR_S, START_MARGIN_S, Ask, OfferFacts, Placement, Plan, Snapshot
+from scheduler.core.types import HOUR_S, REPLAN, START_MARGIN_S, Ask, OfferFacts, Placement, Plan, Snapshot
 
 FACTS = {
     "accelerator": "accelerator", "hardware": "hardware", "family": "family", "interconnect": "interconnect",
@@ -27,7 +27,8 @@ def faults(snapshot: Snapshot, plan: Plan) -> list[str]:
     found = _oversold(snapshot, plan, offers)
     twice = Counter([each.ask for each in plan.placed] + [each.ask for each in plan.unplaced])
     found += [f"{ask} is decided {count} times" for ask, count in twice.items() if count > 1]
-    found += [f"{ask} is not decided" for ask in asks if ask not in twice]
+    if snapshot.mode != REPLAN:  # where only who moves is named
+        found += [f"{ask} is not decided" for ask in asks if ask not in twice]
     found += _torn(snapshot, plan)
     for placement in plan.placed:
         found += [
@@ -42,6 +43,9 @@ def _oversold(snapshot: Snapshot, plan: Plan, offers: Mapping[str, OfferFacts]) 
     for placement in plan.placed:
         for second in placement.hours:
             used[placement.offer, (second - snapshot.first_hour_s) // HOUR_S] += placement.units
+        if placement.ask in snapshot.held:  # moves, and leaves what it has
+            left = snapshot.held[placement.ask]
+            used.subtract({(left.offer, (hour - snapshot.first_hour_s) // HOUR_S): left.units for hour in left.hours})
     return [
         f"offer {offer} is oversold in hour {hour}: {units} of {offers[offer].free[hour]}"
         for (offer, hour), units in used.items()

@@ -12,15 +12,19 @@ from scheduler.core.greedy import Decided, Ground, place_all
 from scheduler.core.keptprices import as_array, by_offer, only_worth_their_hours
 from scheduler.core.market import Ints
 from scheduler.core.refusals import Refusals
+from scheduler.core.replanning import replan
 from scheduler.core.survey import Round
 from scheduler.core.tables import ALONE, INCOMPLETE, Table, table_of
-from scheduler.core.types import BATCH, HOUR_S, INSTANT, QUALITY, Placement, Plan, Snapshot, Unplaced
+from scheduler.core.types import BATCH, HOUR_S, INSTANT, QUALITY, REPLAN, Placement, Plan, Snapshot, Unplaced
 
 EFFORTS = {BATCH: batch.BATCH, QUALITY: batch.QUALITY}
 
 
 def decide(snapshot: Snapshot) -> Plan:
-    """Place the asks of `snapshot`."""
+    """Place the asks of `snapshot`, or, in mode replan, those that are better off elsewhere."""
+    if snapshot.mode == REPLAN:
+        table, decided = replan(snapshot)
+        return Plan(placements(table, decided), ())
     table = table_of(snapshot)
     ground = Ground.of(table)
     if snapshot.mode in EFFORTS:

@@ -14,7 +14,8 @@ INSTANT = "instant"  # a mode that only places: what it leaves waits for the nex
 GREEDY = "greedy"
 BATCH = "batch"
 QUALITY = "quality"
-MODES = (INSTANT, GREEDY, BATCH, QUALITY)  # from the quickest to the most careful (matching.md, section 6)
+REPLAN = "replan"  # of work that is promised for later
+MODES = (INSTANT, GREEDY, BATCH, QUALITY, REPLAN)  # to place: from the quickest to the most careful (matching.md, 6)
 HOUR_S = 3600
 FREE_HORIZON_S = 168 * HOUR_S  # a job that is not due must end within it
 DUE_HORIZON_S = 336 * HOUR_S  # week two belongs to due jobs
@@ -175,11 +176,27 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """One ask placed: `hours` are the unix seconds of every hour whose units it takes; costs in mm per unit."""
+
+    ask: str
+    offer: str
+    start_s: int
+    end_s: int
+    units: int
+    hours: tuple[int, ...]
+    run_cost: int
+    z: int
+    u: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything a round may read. `hours` should be 169 (337 with due asks) so that the last day is whole.
 
     `warm` holds the hourly prices kept from earlier rounds by offer: mm per unit-hour from `first_hour_s` on, without
-    the zeros at the end; an offer that has none is left out.
+    the zeros at the end; an offer that has none is left out. In mode replan every ask is `held` by what it is promised
+    now, on an offer of the snapshot; `free` is without those hours.
     """
 
     now_s: int
@@ -192,6 +209,7 @@ class Snapshot:
     mode: str = GREEDY
     core_version: str = CORE_VERSION
     warm: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    held: Mapping[str, Placement] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.first_hour_s % HOUR_S or not 0 <= self.now_s - self.first_hour_s < HOUR_S:
@@ -229,21 +247,6 @@ class Relax:
     z: int
     to: int | bool | str | None
     changes: tuple[tuple[str, LimitValue | None], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """One ask placed: `hours` are the unix seconds of every hour whose units it takes; costs in mm per unit."""
-
-    ask: str
-    offer: str
-    start_s: int
-    end_s: int
-    units: int
-    hours: tuple[int, ...]
-    run_cost: int
-    z: int
-    u: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,40 @@
+"""The row of a round: begun when it is decided, written with what became of it."""
+
+import time
+from collections import Counter
+from datetime import datetime
+
+from marketplace.common.copying import reserve_keys
+from scheduler.commit import Outcome
+from scheduler.core.types import CORE_VERSION, Plan, Snapshot
+from scheduler.models import MatchRound, SegmentReference
+from scheduler.recording import Record
+from scheduler.shards import Shard
+
+BASIS = 10_000
+
+
+def begin(segment: str, reference: SegmentReference, snapshot: Snapshot, plan: Plan, now: datetime) -> MatchRound:
+    """The row with its key but not yet written: the plan that refers to it is in the same transaction."""
+    shard = Shard.named(segment)
+    return MatchRound(
+        pk=int(reserve_keys(MatchRound, 1)[0]), segment=shard.family, region_group=shard.group, mode=snapshot.mode,
+        core_version=CORE_VERSION, reference=reference, now=now, seed=snapshot.seed, jobs_seen=len(snapshot.asks),
+        utility=plan.utility, bound=plan.bound, ratio_bp=plan.utility * BASIS // plan.bound if plan.bound else None,
+        price_steps=plan.price_steps, moves_done=plan.moves,
+        unplaced_reasons=dict(Counter(each.code for each in plan.unplaced)),
+    )  # fmt: skip
+
+
+def write(round_: MatchRound, record: Record, outcome: Outcome) -> None:
+    """Write the row with its record and what became of its plan."""
+    round_.base_id, round_.snapshot, round_.snapshot_sha256 = record.base, record.snapshot, record.snapshot_sha256
+    round_.result, round_.result_sha256 = record.result, record.result_sha256
+    round_.placed, round_.conflicts, round_.explained = outcome.placed, outcome.conflicts, outcome.explained
+    round_.save(force_insert=True)
+
+
+def close(round_: MatchRound, decided: float) -> None:
+    """Put down how long writing took: all from the decision (by time.perf_counter()) to here, without the COMMIT."""
+    round_.ms_write = round((time.perf_counter() - decided) * 1000)
+    MatchRound.objects.filter(pk=round_.pk).update(ms_write=round_.ms_write)
