@@ -5,17 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scheduler.core.columns import BEYOND, FIELDS, FIRST, OFFER, RUN_COST, RUN_S, read_column, take, write_column
+from scheduler.core.columns import BEYOND, FIRST, OFFER, RUN_COST, RUN_S
 from scheduler.core.compiled import compiled, lean
-from scheduler.core.gangs import gang_at, place_gang
 from scheduler.core.lists import lists_of
 from scheduler.core.market import Ints
-from scheduler.core.room import Room, has_units, open_room
-from scheduler.core.scan import ANY, PFLOP_HOUR, Clock, Column, Facts, Scratch, best_column, new_scratch
-from scheduler.core.tables import ALONE, FAR, PF_MILLI, Table, in_gangs
-from scheduler.core.types import HOUR_S
-
-NOT_ASKED = -1
+from scheduler.core.placing import look, place
+from scheduler.core.room import open_room
+from scheduler.core.scan import PFLOP_HOUR, Clock, Facts
+from scheduler.core.tables import FAR, PF_MILLI, Table, in_gangs
 
 
 class Decided(NamedTuple):
@@ -72,88 +69,6 @@ def order_of(table: Table, columns: Ints, utility: Ints) -> Ints:
     density = np.where(lacks, 1, -(utility // hours))
     size = np.where(gang >= 0, -asks.units, 0)
     return np.lexsort((number, size, in_gangs(gang, number, np.minimum), np.where(due < FAR, 0, density), due))
-
-
-@compiled
-def look(facts: Facts, room: Room) -> Ints:
-    """[asks, fields] the best column of every ask, as if it came first; asks that are alike are looked at once."""
-    alike = facts.asks.alike
-    columns = np.empty((alike.size, FIELDS), dtype=np.int64)
-    like = np.full(alike.size, -1)
-    scratch = new_scratch(facts)
-    for ask in range(alike.size):
-        if like[alike[ask]] >= 0:
-            columns[ask] = columns[like[alike[ask]]]
-            continue
-        best, _ = best_column(facts, ask, room, scratch, ANY)
-        write_column(columns, ask, best)
-        like[alike[ask]] = ask
-    return columns
-
-
-@compiled
-def place(facts: Facts, order: Ints, first: Ints, room: Room, empty: Room) -> tuple[Ints, int]:
-    """Place asks in `order`, taking units of `room`; the columns taken, and how many offers were examined.
-
-    `first` is what `look` found before anything was taken. Units only become fewer: a best column that is still open is
-    still the best for all asks alike, and where one found nothing the others will not. A short run does not take a
-    later hour only for lack of units now: it waits (docs/decisions/0002), and its gang with it.
-    """
-    alike, columns = facts.asks.alike, np.full(first.shape, -1, dtype=np.int64)
-    last, wished = first.copy(), np.full(alike.size, NOT_ASKED)  # by number of alike: best column, start when empty
-    for ask in range(alike.size):
-        last[alike[ask]] = first[ask]
-    scratch, examined = new_scratch(facts), 0
-    for position in range(order.size):
-        ask = order[position]
-        if facts.asks.gang[ask] != ALONE:
-            members = gang_at(facts, order, position)
-            starts = 1 if any_would_wait(facts, members, empty, wished, scratch) else room.free.shape[1]
-            examined += place_gang(facts, members, starts, room, scratch, columns)
-            continue
-        number, units = alike[ask], facts.asks.units[ask]
-        if last[number, OFFER] < 0:
-            continue
-        best = read_column(last, number)
-        if not has_units(room.free, best.offer, best.first, best.beyond, units):
-            best, looked = best_column(facts, ask, room, scratch, ANY)
-            examined += looked
-            write_column(last, number, best)
-            if best.offer < 0:
-                continue
-        if would_wait(facts, ask, best) and would_start(facts, ask, empty, wished, scratch) <= facts.clock.now_s:
-            continue
-        take(facts, room, best, units)
-        write_column(columns, ask, best)
-    return columns, examined
-
-
-@lean
-def would_start(facts: Facts, ask: int, empty: Room, wished: Ints, scratch: Scratch) -> int:
-    """When `ask` would start if nothing were promised, looked up once for all asks alike."""
-    number = facts.asks.alike[ask]
-    if wished[number] == NOT_ASKED:
-        best, _ = best_column(facts, ask, empty, scratch, ANY)
-        wished[number] = best.start_s
-    return wished[number]
-
-
-@lean
-def would_wait(facts: Facts, ask: int, column: Column) -> bool:
-    """Whether a column that is not now would block more of its hours than the run uses."""
-    if column.start_s <= facts.clock.now_s or facts.asks.due[ask] < FAR:
-        return False
-    return 2 * column.run_s <= HOUR_S * (column.beyond - column.first)
-
-
-@lean
-def any_would_wait(facts: Facts, members: Ints, empty: Room, wished: Ints, scratch: Scratch) -> bool:
-    """Whether one of `members` is so short that it would rather wait for units now."""
-    for ask in members:
-        short = 2 * facts.asks.run_s[ask] <= HOUR_S and facts.asks.due[ask] == FAR
-        if short and would_start(facts, ask, empty, wished, scratch) <= facts.clock.now_s:
-            return True
-    return False
 
 
 @compiled

@@ -111,7 +111,7 @@ def test_an_error_after_the_last_statement_takes_everything_back(monkeypatch):
         raise RuntimeError("the machine stopped")
 
     with monkeypatch.context() as patch:
-        patch.setattr("scheduler.cycle._close", stopped)
+        patch.setattr("scheduler.cycle.close", stopped)
         with pytest.raises(RuntimeError, match="stopped"):
             run_round(segment="cpu", now=NOON)
 

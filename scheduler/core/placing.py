@@ -1,0 +1,183 @@
+"""Asks placed one after another, each on the exact best column that is left, found ahead of time on two threads.
+
+Units only become fewer. So a best column found earlier is still the best as long as it is open, for all asks alike, and
+where one found nothing the others will not. The asks of a chunk look for their columns together, on what the chunk
+before left; then they take them one by one, and the few whose column went in between look again.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from scheduler.core.columns import FIELDS, OFFER, read_column, take, write_column
+from scheduler.core.compiled import compiled, lean, side_by_side
+from scheduler.core.gangs import gang_at, place_gang
+from scheduler.core.market import Ints
+from scheduler.core.room import Room, has_units
+from scheduler.core.scan import ANY, Column, Facts, Scratch, best_column, new_scratch
+from scheduler.core.tables import ALONE, FAR
+from scheduler.core.types import HOUR_S
+
+NOT_ASKED = -1
+UNSEEN = -2  # in place of the offer: nobody looked ahead
+CHUNK = 128  # of a longer one more asks look twice, of a shorter one the threads meet too often
+WORTH_A_THREAD = 1_000  # asks
+
+
+class Turn(NamedTuple):
+    """What placing knows by now."""
+
+    last: Ints  # [asks, fields] the best column, by number of alike
+    wished: Ints  # [asks] the start when empty, by number of alike
+    foreseen: Ints  # [CHUNK, fields] by place in the chunk
+    columns: Ints  # [asks, fields] taken
+
+
+def look(facts: Facts, room: Room) -> Ints:
+    """[asks, fields] the best column of every ask, as if it came first."""
+    parts = side_by_side(lambda first, beyond: look_part(facts, room, first, beyond), facts.asks.alike.size)
+    return np.concatenate(parts)
+
+
+@compiled
+def look_part(facts: Facts, room: Room, first: int, beyond: int) -> Ints:
+    """The same for the asks in [first, beyond); asks that are alike are looked at once."""
+    alike, scratch = facts.asks.alike, new_scratch(facts)
+    columns, like = np.empty((beyond - first, FIELDS), dtype=np.int64), np.full(alike.size, NOT_ASKED)
+    for ask in range(first, beyond):
+        if like[alike[ask]] != NOT_ASKED:
+            columns[ask - first] = columns[like[alike[ask]]]
+            continue
+        best, _ = best_column(facts, ask, room, scratch, ANY)
+        write_column(columns, ask - first, best)
+        like[alike[ask]] = ask - first
+    return columns
+
+
+def place(facts: Facts, order: Ints, first: Ints, room: Room, empty: Room) -> tuple[Ints, int]:
+    """Place asks in `order`, taking units of `room`; the columns taken, and how many offers were examined.
+
+    `first` is what `look` found before anything was taken. A short run does not take a later hour only for lack of
+    units now: it waits (docs/decisions/0002), and its gang with it.
+    """
+    turn, scratch = begin(facts, first, CHUNK), new_scratch(facts)
+    if order.size < WORTH_A_THREAD:
+        return turn.columns, place_part(facts, order, 0, order.size, 0, room, empty, turn, scratch)
+    examined, spare = 0, new_scratch(facts)
+    with ThreadPoolExecutor(1) as aside:
+        for start in range(0, order.size, CHUNK):
+            beyond = min(start + CHUNK, order.size)
+            half = (start + beyond) // 2
+            other = aside.submit(foresee, facts, order, half, beyond, half - start, room, turn, spare)
+            examined += foresee(facts, order, start, half, 0, room, turn, scratch)
+            examined += other.result()
+            examined += place_part(facts, order, start, beyond, beyond - start, room, empty, turn, scratch)
+    return turn.columns, examined
+
+
+@compiled
+def begin(facts: Facts, first: Ints, chunk: int) -> Turn:
+    """Nothing placed, and `first` the best columns."""
+    alike, last = facts.asks.alike, first.copy()
+    for ask in range(alike.size):
+        last[alike[ask]] = first[ask]
+    foreseen, columns = np.empty((chunk, FIELDS), np.int64), np.full(first.shape, -1, np.int64)
+    return Turn(last, np.full(alike.size, NOT_ASKED), foreseen, columns)
+
+
+@compiled
+def foresee(
+    facts: Facts, order: Ints, start: int, beyond: int, row: int, room: Room, turn: Turn, scratch: Scratch
+) -> int:
+    """Write what the asks `order[start:beyond]` like best by now, from `row` on; how many offers were examined.
+
+    UNSEEN where the best column so far is open, or where the ask before is alike.
+    """
+    alike, examined, before = facts.asks.alike, 0, NOT_ASKED
+    for position in range(start, beyond):
+        ask, foreseen = order[position], row + position - start
+        turn.foreseen[foreseen, OFFER] = UNSEEN
+        if alike[ask] == before or facts.asks.gang[ask] != ALONE:
+            continue
+        before = alike[ask]
+        best = read_column(turn.last, alike[ask])
+        if best.offer < 0 or has_units(room.free, best.offer, best.first, best.beyond, facts.asks.units[ask]):
+            continue
+        best, looked = best_column(facts, ask, room, scratch, ANY)
+        examined += looked
+        write_column(turn.foreseen, foreseen, best)
+    return examined
+
+
+@compiled
+def place_part(
+    facts: Facts, order: Ints, start: int, beyond: int, foreseen: int, room: Room, empty: Room, turn: Turn,
+    scratch: Scratch,
+) -> int:  # fmt: skip
+    """Place the asks `order[start:beyond]`, of which the first `foreseen` looked ahead; how many were examined."""
+    examined, alike = 0, facts.asks.alike
+    for position in range(start, beyond):
+        ask = order[position]
+        if facts.asks.gang[ask] != ALONE:
+            members = gang_at(facts, order, position)
+            starts = 1 if any_would_wait(facts, members, empty, turn.wished, scratch) else room.free.shape[1]
+            examined += place_gang(facts, members, starts, room, scratch, turn.columns)
+            continue
+        examined += renew(facts, ask, position - start if position - start < foreseen else UNSEEN, room, turn, scratch)
+        best = read_column(turn.last, alike[ask])
+        if best.offer < 0:
+            continue
+        if would_wait(facts, ask, best) and would_start(facts, ask, empty, turn.wished, scratch) <= facts.clock.now_s:
+            continue
+        take(facts, room, best, facts.asks.units[ask])
+        write_column(turn.columns, ask, best)
+    return examined
+
+
+@lean
+def renew(facts: Facts, ask: int, row: int, room: Room, turn: Turn, scratch: Scratch) -> int:
+    """Make `last` of `ask` the best column that is open; how many offers were examined.
+
+    What was foreseen in `row` (or UNSEEN) is the best as long as it is open, and nothing stays nothing.
+    """
+    number, units = facts.asks.alike[ask], facts.asks.units[ask]
+    best = read_column(turn.last, number)
+    if best.offer < 0 or has_units(room.free, best.offer, best.first, best.beyond, units):
+        return 0
+    if row != UNSEEN and turn.foreseen[row, OFFER] != UNSEEN:
+        best = read_column(turn.foreseen, row)
+        if best.offer < 0 or has_units(room.free, best.offer, best.first, best.beyond, units):
+            write_column(turn.last, number, best)
+            return 0
+    best, examined = best_column(facts, ask, room, scratch, ANY)
+    write_column(turn.last, number, best)
+    return examined
+
+
+@lean
+def would_start(facts: Facts, ask: int, empty: Room, wished: Ints, scratch: Scratch) -> int:
+    """When `ask` would start if nothing were promised, looked up once for all asks alike."""
+    number = facts.asks.alike[ask]
+    if wished[number] == NOT_ASKED:
+        best, _ = best_column(facts, ask, empty, scratch, ANY)
+        wished[number] = best.start_s
+    return int(wished[number])
+
+
+@lean
+def would_wait(facts: Facts, ask: int, column: Column) -> bool:
+    """Whether a column that is not now would block more of its hours than the run uses."""
+    if column.start_s <= facts.clock.now_s or facts.asks.due[ask] < FAR:
+        return False
+    return 2 * column.run_s <= HOUR_S * (column.beyond - column.first)
+
+
+@lean
+def any_would_wait(facts: Facts, members: Ints, empty: Room, wished: Ints, scratch: Scratch) -> bool:
+    """Whether one of `members` is so short that it would rather wait for units now."""
+    for ask in members:
+        short = 2 * facts.asks.run_s[ask] <= HOUR_S and facts.asks.due[ask] == FAR
+        if short and would_start(facts, ask, empty, wished, scratch) <= facts.clock.now_s:
+            return True
+    return False
