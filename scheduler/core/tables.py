@@ -118,8 +118,10 @@ def table_of(snapshot: Snapshot) -> Table:
     asks = columns_of(snapshot.asks).by_id()
     kinds: Numbering[Hashable] = Numbering()
     firsts: list[Ask] = []
+    kind = []  # of each form
     for form in asks.forms:
-        if kinds.number(kind_of(form)) == len(firsts):
+        kind.append(kinds.number(kind_of(form)))
+        if kind[-1] == len(firsts):
             firsts.append(form)
     places: Numbering[str | None] = Numbering([None, *(ask.near for ask in firsts)])
     choices: Numbering[Hashable] = Numbering(choices_of(ask) for ask in firsts)
@@ -129,7 +131,7 @@ def table_of(snapshot: Snapshot) -> Table:
         free_ms=snapshot.reference.free_ms,
         shelf=shelf_of(standing, places),
         tastes=tastes_of(snapshot.reference, standing.market.offers, firsts, places, choices),
-        asks=_asks(snapshot, asks, kinds),
+        asks=_asks(snapshot, asks, _ints(kind), firsts),
         masks=masks_of(standing, firsts, choices),
         ask_ids=asks.ids,
         offer_ids=standing.ids,
@@ -199,10 +201,12 @@ def masks_of(standing: Standing, kinds: Sequence[Ask], choices: Numbering[Hashab
     return masks
 
 
-def _asks(snapshot: Snapshot, asks: AskColumns, kinds: Numbering[Hashable]) -> Asks:
+def _asks(snapshot: Snapshot, asks: AskColumns, kind: Ints, firsts: Sequence[Ask]) -> Asks:
+    """`kind` is that of each form, and `firsts` has one ask of each kind."""
     reference, forms, form, own = snapshot.reference, asks.forms, asks.form, asks.own
     bounds = _bounds(forms)
-    worth = [bid_of(reference, ask) + soft_value(reference, rates_of(ask, reference)) for ask in forms]
+    soft = _ints(soft_value(reference, rates_of(ask, reference)) for ask in firsts)
+    worth = _ints(bid_of(reference, ask) for ask in forms) + soft[kind]
     start_after = np.maximum(own["start_after_s"], 0)
     finish_by = np.where(own["finish_by_s"] == NEVER, FAR, own["finish_by_s"])
     gang = _gangs(snapshot, own)
@@ -210,7 +214,7 @@ def _asks(snapshot: Snapshot, asks: AskColumns, kinds: Numbering[Hashable]) -> A
     is_due = due <= snapshot.now_s
     ends = np.array([snapshot.horizon_end(due=False), snapshot.horizon_end(due=True)])
     return Asks(
-        kind=_ints(kinds.number(kind_of(ask)) for ask in forms)[form],
+        kind=kind[form],
         alike=_alike(form, np.maximum(start_after, snapshot.now_s), finish_by, is_due),
         units=_ints(ask.units for ask in forms)[form],
         run_s=_ints(ask.run_s for ask in forms)[form],
@@ -222,7 +226,7 @@ def _asks(snapshot: Snapshot, asks: AskColumns, kinds: Numbering[Hashable]) -> A
         due=np.where(is_due, due, FAR),
         when=_ints(NOW if ask.when == "now" else BALANCED for ask in forms)[form],
         gang=gang,
-        value=_ints(worth)[form] + own["age_mm"] + own["share_mm"],
+        value=worth[form] + own["age_mm"] + own["share_mm"],
         bound=((bounds[:, :FREE] != NONE).any(axis=1) + 2 * (bounds[:, FREE:] != NONE).any(axis=1))[form],
         bounds=bounds[form],
     )
