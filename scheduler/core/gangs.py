@@ -37,7 +37,7 @@ def place_gang(facts: Facts, members: Ints, starts: int, room: Room, scratch: Sc
     found = np.empty((members.size, FIELDS), np.int64)
     fits, looked = choose_start(facts, members, least, room, scratch, found)
     for place in range(members.size if fits else 0):
-        take(facts, room, read_column(found, place), facts.asks.units[members[place]])
+        take(room, facts.shelf.group, read_column(found, place), facts.asks.units[members[place]])
         columns[members[place]] = found[place]
     return examined + looked
 
@@ -101,10 +101,10 @@ def try_start(facts: Facts, members: Ints, start: int, room: Room, scratch: Scra
         if best.offer < 0:
             total = FAR
             break
-        take(facts, room, best, facts.asks.units[ask])
+        take(room, facts.shelf.group, best, facts.asks.units[ask])
         write_column(columns, placed, best)
         total += facts.asks.units[ask] * best.z
         placed += 1
     for place in range(placed):
-        take(facts, room, read_column(columns, place), -facts.asks.units[members[place]])
+        take(room, facts.shelf.group, read_column(columns, place), -facts.asks.units[members[place]])
     return total, examined

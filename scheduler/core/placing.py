@@ -2,7 +2,8 @@
 
 Units only become fewer. So a best column found earlier is still the best as long as it is open, for all asks alike, and
 where one found nothing the others will not. The asks of a chunk look for their columns together, on what the chunk
-before left; then they take them one by one, and the few whose column went in between look again.
+before left; then they take them one by one, and the few whose column went in between look again. Where many asks are
+alike, they keep their KEPT best columns at once and look again when all of these are gone.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scheduler.core.columns import FIELDS, OFFER, read_column, take, write_column
+from scheduler.core.columns import FIELDS, OFFER, Column, no_column, read_column, take, write_column
 from scheduler.core.compiled import compiled, lean, side_by_side
 from scheduler.core.gangs import gang_at, place_gang
 from scheduler.core.market import Ints
 from scheduler.core.room import Room, has_units
-from scheduler.core.scan import ANY, Column, Facts, Scratch, best_column, new_scratch
+from scheduler.core.scan import ANY, Facts, Scratch, best_column, best_columns, new_scratch
 from scheduler.core.tables import ALONE, FAR
 from scheduler.core.types import HOUR_S
 
@@ -23,6 +24,7 @@ NOT_ASKED = -1
 UNSEEN = -2  # in place of the offer: nobody looked ahead
 CHUNK = 128  # of a longer one more asks look twice, of a shorter one the threads meet too often
 WORTH_A_THREAD = 1_000  # asks
+MANY, KEPT = 8, 32  # asks that are alike, and the columns they keep
 
 
 class Turn(NamedTuple):
@@ -31,7 +33,12 @@ class Turn(NamedTuple):
     last: Ints  # [asks, fields] the best column, by number of alike
     wished: Ints  # [asks] the start when empty, by number of alike
     foreseen: Ints  # [CHUNK, fields] by place in the chunk
+    asked: Ints  # [2, asks] by half of a chunk and number of alike: in which chunk it looked ahead last
     columns: Ints  # [asks, fields] taken
+    pool: Ints  # [asks] by number of alike: where MANY are, their row in `kept`, else NOT_ASKED
+    kept: Ints  # [pools, KEPT, fields] the best columns, when they were looked for
+    held: Ints  # [pools] how many these are; UNSEEN before
+    gone: Ints  # [pools] how many of them are gone
 
 
 def look(facts: Facts, room: Room) -> Ints:
@@ -61,61 +68,69 @@ def place(facts: Facts, order: Ints, first: Ints, room: Room, empty: Room) -> tu
     `first` is what `look` found before anything was taken. A short run does not take a later hour only for lack of
     units now: it waits (docs/decisions/0002), and its gang with it.
     """
-    turn, scratch = begin(facts, first, CHUNK), new_scratch(facts)
+    turn, scratch = begin(facts, first, CHUNK, MANY, KEPT), new_scratch(facts)
     if order.size < WORTH_A_THREAD:
-        return turn.columns, place_part(facts, order, 0, order.size, 0, room, empty, turn, scratch)
+        return turn.columns, place_part(facts, order, 0, order.size, False, room, empty, turn, scratch)
     examined, spare = 0, new_scratch(facts)
     with ThreadPoolExecutor(1) as aside:
         for start in range(0, order.size, CHUNK):
             beyond = min(start + CHUNK, order.size)
             half = (start + beyond) // 2
-            other = aside.submit(foresee, facts, order, half, beyond, half - start, room, turn, spare)
+            other = aside.submit(foresee, facts, order, half, beyond, 1, room, turn, spare)
             examined += foresee(facts, order, start, half, 0, room, turn, scratch)
             examined += other.result()
-            examined += place_part(facts, order, start, beyond, beyond - start, room, empty, turn, scratch)
+            examined += place_part(facts, order, start, beyond, True, room, empty, turn, scratch)
     return turn.columns, examined
 
 
 @compiled
-def begin(facts: Facts, first: Ints, chunk: int) -> Turn:
-    """Nothing placed, and `first` the best columns."""
+def begin(facts: Facts, first: Ints, chunk: int, many: int, kept: int) -> Turn:
+    """Nothing placed, and `first` the best columns; where `many` asks are alike, they keep `kept` of them."""
     alike, last = facts.asks.alike, first.copy()
+    pool, pools = np.full(alike.size, NOT_ASKED), 0
     for ask in range(alike.size):
         last[alike[ask]] = first[ask]
-    foreseen, columns = np.empty((chunk, FIELDS), np.int64), np.full(first.shape, -1, np.int64)
-    return Turn(last, np.full(alike.size, NOT_ASKED), foreseen, columns)
+    for number, shared in enumerate(np.bincount(alike, minlength=1) >= many):
+        if shared:
+            pool[number], pools = pools, pools + 1
+    return Turn(
+        last, np.full(alike.size, NOT_ASKED), np.empty((chunk, FIELDS), np.int64), np.full((2, alike.size), NOT_ASKED),
+        np.full(first.shape, -1, np.int64), pool, np.empty((pools, kept, FIELDS), np.int64), np.full(pools, UNSEEN),
+        np.zeros(pools, np.int64),
+    )  # fmt: skip
 
 
 @compiled
 def foresee(
-    facts: Facts, order: Ints, start: int, beyond: int, row: int, room: Room, turn: Turn, scratch: Scratch
+    facts: Facts, order: Ints, start: int, beyond: int, half: int, room: Room, turn: Turn, scratch: Scratch
 ) -> int:
-    """Write what the asks `order[start:beyond]` like best by now, from `row` on; how many offers were examined.
+    """Write what the asks `order[start:beyond]`, a half of a chunk, like best by now; how many offers were examined.
 
-    UNSEEN where the best column so far is open, or where the ask before is alike.
+    UNSEEN where the best column so far is open, where one before that is alike looked, or many keep theirs.
     """
-    alike, examined, before = facts.asks.alike, 0, NOT_ASKED
+    chunk, alike, asked, examined = turn.foreseen.shape[0], facts.asks.alike, turn.asked[half], 0
     for position in range(start, beyond):
-        ask, foreseen = order[position], row + position - start
-        turn.foreseen[foreseen, OFFER] = UNSEEN
-        if alike[ask] == before or facts.asks.gang[ask] != ALONE:
+        ask, row = order[position], position % chunk
+        turn.foreseen[row, OFFER] = UNSEEN
+        known = asked[alike[ask]] == start // chunk or turn.pool[alike[ask]] != NOT_ASKED
+        if known or facts.asks.gang[ask] != ALONE:
             continue
-        before = alike[ask]
+        asked[alike[ask]] = start // chunk
         best = read_column(turn.last, alike[ask])
         if best.offer < 0 or has_units(room.free, best.offer, best.first, best.beyond, facts.asks.units[ask]):
             continue
         best, looked = best_column(facts, ask, room, scratch, ANY)
         examined += looked
-        write_column(turn.foreseen, foreseen, best)
+        write_column(turn.foreseen, row, best)
     return examined
 
 
 @compiled
 def place_part(
-    facts: Facts, order: Ints, start: int, beyond: int, foreseen: int, room: Room, empty: Room, turn: Turn,
+    facts: Facts, order: Ints, start: int, beyond: int, ahead: bool, room: Room, empty: Room, turn: Turn,
     scratch: Scratch,
 ) -> int:  # fmt: skip
-    """Place the asks `order[start:beyond]`, of which the first `foreseen` looked ahead; how many were examined."""
+    """Place the asks `order[start:beyond]`, which looked `ahead` or did not; how many offers were examined."""
     examined, alike = 0, facts.asks.alike
     for position in range(start, beyond):
         ask = order[position]
@@ -124,13 +139,14 @@ def place_part(
             starts = 1 if any_would_wait(facts, members, empty, turn.wished, scratch) else room.free.shape[1]
             examined += place_gang(facts, members, starts, room, scratch, turn.columns)
             continue
-        examined += renew(facts, ask, position - start if position - start < foreseen else UNSEEN, room, turn, scratch)
+        row = position % turn.foreseen.shape[0] if ahead else UNSEEN
+        examined += renew(facts, ask, row, room, turn, scratch)
         best = read_column(turn.last, alike[ask])
         if best.offer < 0:
             continue
         if would_wait(facts, ask, best) and would_start(facts, ask, empty, turn.wished, scratch) <= facts.clock.now_s:
             continue
-        take(facts, room, best, facts.asks.units[ask])
+        take(room, facts.shelf.group, best, facts.asks.units[ask])
         write_column(turn.columns, ask, best)
     return examined
 
@@ -145,6 +161,8 @@ def renew(facts: Facts, ask: int, row: int, room: Room, turn: Turn, scratch: Scr
     best = read_column(turn.last, number)
     if best.offer < 0 or has_units(room.free, best.offer, best.first, best.beyond, units):
         return 0
+    if turn.pool[number] != NOT_ASKED:
+        return draw(facts, ask, turn.pool[number], room, turn, scratch)
     if row != UNSEEN and turn.foreseen[row, OFFER] != UNSEEN:
         best = read_column(turn.foreseen, row)
         if best.offer < 0 or has_units(room.free, best.offer, best.first, best.beyond, units):
@@ -153,6 +171,25 @@ def renew(facts: Facts, ask: int, row: int, room: Room, turn: Turn, scratch: Scr
     best, examined = best_column(facts, ask, room, scratch, ANY)
     write_column(turn.last, number, best)
     return examined
+
+
+@lean
+def draw(facts: Facts, ask: int, pool: int, room: Room, turn: Turn, scratch: Scratch) -> int:
+    """Make `last` of `ask` the first of its kept columns that is open; how many offers were examined to fill them."""
+    examined, kept, units, number = 0, turn.kept[pool], facts.asks.units[ask], facts.asks.alike[ask]
+    while True:
+        while turn.gone[pool] < turn.held[pool]:
+            best = read_column(kept, turn.gone[pool])
+            if has_units(room.free, best.offer, best.first, best.beyond, units):
+                write_column(turn.last, number, best)
+                return examined
+            turn.gone[pool] += 1
+        if 0 <= turn.held[pool] < kept.shape[0]:  # there were no others
+            write_column(turn.last, number, no_column())
+            return examined
+        turn.held[pool], looked = best_columns(facts, ask, room, scratch, kept, ANY)
+        turn.gone[pool] = 0
+        examined += looked
 
 
 @lean

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from scheduler.core.columns import FIELDS, take, write_column
+from scheduler.core.columns import FIELDS, Column, take, write_column
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.greedy import Decided, Ground, utilities
 from scheduler.core.market import Ints
 from scheduler.core.room import Room, open_room
-from scheduler.core.scan import ANY, Column, Facts, best_column, new_scratch
+from scheduler.core.scan import ANY, Facts, best_column, new_scratch
 from scheduler.core.tables import NOW, Table, table_of
 from scheduler.core.types import HOUR_S, Ask, Placement, Snapshot
 
@@ -64,7 +64,7 @@ def move_all(facts: Facts, order: Ints, same: Ints, held: Ints, room: Room) -> I
         now, _ = best_column(facts, same[place], room, scratch, ANY)
         best, _ = best_column(facts, ask, room, scratch, ANY)
         if is_better(best, now, facts.asks.when[ask] == NOW):
-            take(facts, room, best, units)
+            take(room, facts.shelf.group, best, units)
             write_column(columns, ask, best)
         else:
             hold(facts, room, held[place], units)
@@ -74,7 +74,7 @@ def move_all(facts: Facts, order: Ints, same: Ints, held: Ints, room: Room) -> I
 @lean
 def hold(facts: Facts, room: Room, row: Ints, units: int) -> None:
     """Take `units` of the hours in `row`; negative ones are given back."""
-    take(facts, room, Column(row[OFFER], 0, 0, row[FIRST], row[BEYOND], 0, 0), units)
+    take(room, facts.shelf.group, Column(row[OFFER], 0, 0, row[FIRST], row[BEYOND], 0, 0), units)
 
 
 @lean

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.core.bounds import facts_fit, hours_fit, span_total
+from scheduler.core.columns import FIELDS, Column, better, keep, no_column, read_column, worst_kept
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.lists import Lists, latency_cost
 from scheduler.core.market import Ints
@@ -48,18 +49,6 @@ class Facts(NamedTuple):
     asks: Asks
 
 
-class Column(NamedTuple):
-    """One start on one offer, or none (`offer` -1). `first` to `beyond` are the hours touched."""
-
-    offer: int
-    start_s: int
-    run_s: int
-    first: int
-    beyond: int
-    run_cost: int
-    z: int
-
-
 class Scratch(NamedTuple):
     """Of one ask on one group, by start: what all offers of the group cost alike, and which are open."""
 
@@ -67,6 +56,7 @@ class Scratch(NamedTuple):
     waits: Ints  # [starts] at least what waiting costs, likewise
     shares: Ints  # [starts] ppm x seconds
     bits: Bits
+    one: Ints  # [1, fields] for the best column alone
 
 
 class Wish(NamedTuple):
@@ -88,19 +78,13 @@ class Wish(NamedTuple):
     first_s: int
 
 
-@lean
-def no_column() -> Column:
-    """Worse than every column."""
-    return Column(-1, FAR, 0, 0, 0, 0, FAR)
-
-
 @compiled
 def new_scratch(facts: Facts) -> Scratch:
     """Room for every start on one group."""
     starts = facts.shelf.values.shape[2] + 1
     return Scratch(
         np.zeros(starts, np.int64), np.zeros(starts, np.int64), np.zeros(starts, np.int64),
-        new_bits(facts.shelf.begin, starts),
+        new_bits(facts.shelf.begin, starts), np.zeros((1, FIELDS), np.int64),
     )  # fmt: skip
 
 
@@ -110,13 +94,23 @@ def best_column(facts: Facts, ask: int, room: Room, scratch: Scratch, at: int) -
 
     `at` is the number of the only start it may take, or ANY.
     """
+    count, examined = best_columns(facts, ask, room, scratch, scratch.one, at)
+    return read_column(scratch.one, 0) if count else no_column(), examined
+
+
+@lean
+def best_columns(facts: Facts, ask: int, room: Room, scratch: Scratch, kept: Ints, at: int) -> tuple[int, int]:
+    """Fill `kept` [most, fields] with the columns that `ask` likes best; (their number, how many offers were examined).
+
+    There are no others open where they are fewer than `most`.
+    """
     lists, kind, wish = facts.lists, facts.asks.kind[ask], wish_of(facts, ask)
-    best, examined, starts, waits_of = no_column(), 0, starts_at(facts, ask, run_on(facts, ask, 0), at), 0
+    count, examined, starts, waits_of = 0, 0, starts_at(facts, ask, run_on(facts, ask, 0), at), 0
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
         run_s, pf_milli = run_on(facts, ask, lists.offer[lists.first[entry]]), lists.pf_milli[entry]
         if run_s != starts.run_s:
             starts, waits_of = starts_at(facts, ask, run_s, at), 0
-        most = dearest(wish, best, run_s, pf_milli)
+        most = dearest(wish, worst_kept(kept, count), run_s, pf_milli)
         if starts.low > starts.high or lists.least[entry] * run_s >= most:
             continue
         if waits_of != pf_milli:
@@ -130,18 +124,19 @@ def best_column(facts: Facts, ask: int, room: Room, scratch: Scratch, at: int) -
             continue
         shared = cheapest_open(starts, words_of(room, group), scratch)
         if shared < FAR:
-            best, looked = best_in(facts, wish, entry, shared, starts, room, scratch, best)
+            count, looked = best_in(facts, wish, entry, shared, starts, room, scratch, kept, count)
             examined += looked
-    return best, examined
+    return count, examined
 
 
 @lean
 def best_in(
-    facts: Facts, wish: Wish, entry: int, shared: int, starts: Starts, room: Room, scratch: Scratch, best: Column
-) -> tuple[Column, int]:
-    """`best` or a better column in a group whose hours cost at least `shared`, and how many offers were examined."""
+    facts: Facts, wish: Wish, entry: int, shared: int, starts: Starts, room: Room, scratch: Scratch, kept: Ints,
+    count: int,
+) -> tuple[int, int]:  # fmt: skip
+    """The same for the offers of one group, whose hours cost at least `shared`, from `count` columns on."""
     lists, examined = facts.lists, 0
-    most = dearest(wish, best, starts.run_s, lists.pf_milli[entry])
+    most = dearest(wish, worst_kept(kept, count), starts.run_s, lists.pf_milli[entry])
     begin = room.begin[facts.shelf.group[lists.offer[lists.first[entry]]]]
     for place in range(lists.first[entry], lists.beyond[entry]):
         if lists.own[place] * starts.run_s + shared >= most:
@@ -150,9 +145,9 @@ def best_in(
         if not has(scratch.bits.some, 0, offer - begin) or not facts_admit(facts, wish, offer):
             continue
         examined += 1
-        best = best_on(facts, wish, offer, starts, room, scratch, best, most)
-        most = dearest(wish, best, starts.run_s, lists.pf_milli[entry])
-    return best, examined
+        count = best_on(facts, wish, offer, starts, room, scratch, kept, count)
+        most = dearest(wish, worst_kept(kept, count), starts.run_s, lists.pf_milli[entry])
+    return count, examined
 
 
 @lean
@@ -316,13 +311,16 @@ def waited(wish: Wish, pf_milli: int, run_s: int, start_s: int) -> int:
 
 @lean
 def best_on(
-    facts: Facts, wish: Wish, offer: int, starts: Starts, room: Room, scratch: Scratch, best: Column, most: int
-) -> Column:
-    """`best`, or a better column on `offer` that costs less than `most`, has units free and keeps to every bound."""
+    facts: Facts, wish: Wish, offer: int, starts: Starts, room: Room, scratch: Scratch, kept: Ints, count: int
+) -> int:
+    """Keep the columns on `offer` that have units free, keep to every bound and are among the best; the new count."""
     shelf, run_s = facts.shelf, starts.run_s
     pf_milli, group = shelf.facts[PF_MILLI, offer], shelf.group[offer]
     words, place, latency = words_of(room, group), offer - room.begin[group], own_cost(facts, wish, offer) * run_s
-    for number in range(starts.low, starts.high + 1):
+    worst = worst_kept(kept, count)
+    most = dearest(wish, worst, run_s, pf_milli)
+    last = starts.high if least_spent(shelf, offer, starts, scratch) + latency < most else starts.odd
+    for number in range(starts.low, last + 1):
         row = number - starts.low
         if scratch.costs[row] == FAR or not has(scratch.bits.open, row * words, place):
             continue
@@ -333,22 +331,35 @@ def best_on(
         start = start_of(starts, number, wish.first_s)
         run_cost = spent // HOUR_S + waited(wish, pf_milli, run_s, start)
         z = run_cost * PFLOP_HOUR // (run_s * pf_milli)
-        if not better(shelf.rank, wish.by_start, z, start, offer, best):
+        column = Column(offer, start, run_s, first, stop + (rest > 0), run_cost, z)
+        if not better(shelf.rank, wish.by_start, column, worst):
             continue
         if not hours_admit(facts, wish, offer, starts, number, room.free):
             continue
-        best = Column(offer, start, run_s, first, stop + (rest > 0), run_cost, z)
-        most = dearest(wish, best, run_s, pf_milli)
-    return best
+        count = keep(kept, count, shelf.rank, wish.by_start, column)
+        worst = worst_kept(kept, count)
+        most = dearest(wish, worst, run_s, pf_milli)
+    return count
 
 
 @lean
-def better(rank: Ints, by_start: bool, z: int, start_s: int, offer: int, than: Column) -> bool:
-    """Whether a column ranks before `than`: lower z (earlier start where that comes first), then start, then id."""
-    if by_start and start_s != than.start_s:
-        return start_s < than.start_s
-    if z != than.z:
-        return z < than.z
-    if start_s != than.start_s:
-        return start_s < than.start_s
-    return than.offer < 0 or rank[offer] < rank[than.offer]
+def least_spent(shelf: Shelf, offer: int, starts: Starts, scratch: Scratch) -> int:
+    """What the cheapest of all starts but the odd one costs on `offer`, without the way there, as `scratch` has it."""
+    row = 1 if starts.low == starts.odd else 0
+    number, rows = starts.low + row, starts.high - starts.low + 1
+    if row >= rows:
+        return FAR
+    stop = number + starts.whole
+    return least_run(
+        shelf.until[PRICE, offer, number:], shelf.until[PRICE, offer, stop:], shelf.values[PRICE, offer, stop:],
+        starts.part, scratch.costs[row:rows], scratch.waits[row:rows],
+    )  # fmt: skip
+
+
+@lean
+def least_run(before: Ints, until: Ints, price: Ints, part: int, costs: Ints, waits: Ints) -> int:
+    """The least sum over starts an hour apart, many in one step of the machine."""
+    least = FAR
+    for row in range(costs.size):
+        least = min(least, until[row] - before[row] + price[row] * part + costs[row] + waits[row])
+    return least
