@@ -4,7 +4,9 @@ Every placement is checked again under the locks of its job and its hours. Lock 
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
@@ -14,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
 
-from marketplace.booking.freezing import Promises, freeze_many
+from marketplace.booking.freezing import Promises, contracts_of
+from marketplace.booking.models import Contract
 from marketplace.booking.taking import Claims, take_many
 from marketplace.catalog.models import Offer
-from marketplace.common.copying import copy_columns, numbers, reserve_keys
+from marketplace.common.copying import Rows, copy_rows, numbers, reserve_keys, rows_of
 from marketplace.common.ids import new_ids
 from marketplace.events.hints import publish_many
 from marketplace.events.services import Movers, move_many
@@ -117,14 +120,15 @@ def commit_plan(
         _refuse(list(compress(plan.unplaced, stand)), queue, round_.shard, now)
         grants = _granted(plan.placed, placed, queue.gang[placed], tried, shelf)
         outcome = Outcome(len(grants), len(plan.placed) - len(grants), explained=at_once or not grants)
-        public_ids = new_ids("alc", len(grants))
-        contracts = _freeze(grants, queue, public_ids, now)
-        write_round(outcome)
         if grants:
-            keys = reserve_keys(Allocation, len(grants))
-            _allocate(grants, queue, round_, {"id": keys, "public_id": public_ids, "contract": contracts}, told, now)
-            _attempt(grants, queue, keys, now)
-            _move(grants, queue, round_.segment, now)
+            with _beside(grants, queue, round_, told, now) as (contracts, allocations, attempts):
+                _move(grants, queue, round_.segment, now)
+                copy_rows(contracts.result())
+                write_round(outcome)
+                copy_rows(allocations.result())
+                copy_rows(attempts.result())
+        else:
+            write_round(outcome)
         if not outcome.explained:
             wake_explaining(round_.public_id)
     return outcome
@@ -170,20 +174,28 @@ def _whole(gang: Ints, stands: Bools) -> Bools:
     return stands & ~np.isin(gang, gang[~stands & (gang != NEVER)])
 
 
-def _freeze(grants: Grants, queue: Queue, public_ids: npt.NDArray[np.bytes_], now: datetime) -> Ints:
-    """The keys of the contracts."""
-    return freeze_many(
-        promises=Promises(
-            public_ids, queue.buyer[grants.place], grants.offers, grants.offer, grants.units, grants.start_s,
-            grants.end_s,
-        ),
-        now=now,
-    )  # fmt: skip
+@contextmanager
+def _beside(
+    grants: Grants, queue: Queue, round_: MatchRound, told: Mapping[str, str], now: datetime
+) -> Iterator[tuple[Future[Rows], Future[Rows], Future[Rows]]]:
+    """Rows of contracts, allocations and attempts, which a thread puts together while the database is busy."""
+    contracts, allocations = (reserve_keys(model, len(grants)) for model in (Contract, Allocation))
+    public_ids = new_ids("alc", len(grants))
+    promises = Promises(
+        public_ids, queue.buyer[grants.place], grants.offers, grants.offer, grants.units, grants.start_s, grants.end_s
+    )
+    keys = {"id": allocations, "public_id": public_ids, "contract": contracts}
+    with ThreadPoolExecutor(1) as aside:
+        yield (
+            aside.submit(contracts_of, promises=promises, keys=contracts, now=now),
+            aside.submit(_allocations_of, grants, queue, round_, keys, told, now),
+            aside.submit(_attempts_of, grants, queue, allocations, now),
+        )
 
 
-def _allocate(
+def _allocations_of(
     grants: Grants, queue: Queue, round_: MatchRound, keys: Mapping[str, Any], told: Mapping[str, str], now: datetime
-) -> None:
+) -> Rows:
     pending = pending_reasons(round_)
     titles = [grants.offers[each].title for each in grants.offer.tolist()]
     columns: dict[str, Any] = {
@@ -197,16 +209,16 @@ def _allocate(
         "live": True,
         "created_at": now,
     }
-    copy_columns(Allocation, len(grants), {**keys, **columns})
+    return rows_of(Allocation, len(grants), {**keys, **columns})
 
 
-def _attempt(grants: Grants, queue: Queue, allocations: Ints, now: datetime) -> None:
+def _attempts_of(grants: Grants, queue: Queue, allocations: Ints, now: datetime) -> Rows:
     columns: dict[str, Any] = {
         "public_id": new_ids("att", len(grants)), "job": queue.pk[grants.place], "allocation": allocations,
         "number": grants.tried + 1, "state": "pending", "reason": "", "message": "", "cpu_ms": 0,
         "peak_memory_bytes": 0, "log_bytes": 0, "version": 1, "created_at": now,
     }  # fmt: skip
-    copy_columns(Attempt, len(grants), columns)
+    return rows_of(Attempt, len(grants), columns)
 
 
 def _move(grants: Grants, queue: Queue, segment: str, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""The contracts of many promises at once, written by one COPY: `contracts.freeze_terms` on whole columns."""
+"""The contracts of many promises at once, as rows for one COPY: `contracts.freeze_terms` on whole columns."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from marketplace.booking.hours import SECONDS_OF_HOUR
 from marketplace.booking.models import Contract
 from marketplace.booking.pricing import LINES, amounts_minor, electricity_rate_mm
 from marketplace.catalog.models import HOURS_OF_WEEK, Offer
-from marketplace.common.copying import copy_columns, number_lists, reserve_keys
+from marketplace.common.copying import Rows, number_lists, rows_of
 from marketplace.common.ids import new_ids
 
 Ints = npt.NDArray[np.int64]
@@ -52,12 +52,9 @@ class Touched:
         return np.add.reduceat(values, self.begin[:-1]).astype(np.object_)
 
 
-def freeze_many(*, promises: Promises, now: datetime) -> Ints:
-    """Write the contract of each promise; their keys, in the same order."""
+def contracts_of(*, promises: Promises, keys: Ints, now: datetime) -> Rows:
+    """The contract of each promise as rows with these keys, at least one; touches no database."""
     count, row = promises.units.size, promises.offer
-    keys = reserve_keys(Contract, count)
-    if not count:
-        return keys
     touched = touched_by(promises)
     amounts = amounts_of(promises, touched)
     columns: dict[str, Any] = {
@@ -76,8 +73,7 @@ def freeze_many(*, promises: Promises, now: datetime) -> Ints:
         "tax_bp": settings.TAX_BP,
         "created_at": now,
     }
-    copy_columns(Contract, count, columns | _terms(promises.offers, row))
-    return keys
+    return rows_of(Contract, count, columns | _terms(promises.offers, row))
 
 
 def _terms(offers: Sequence[Offer], row: Ints) -> dict[str, Any]:

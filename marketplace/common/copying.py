@@ -8,8 +8,9 @@ several lengths are joined row by row.
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from itertools import chain
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,25 +40,40 @@ def reserve_keys(model: type[models.Model], count: int) -> Ints:
     return np.frombuffer(content or b"", dtype=">i8").astype(np.int64)
 
 
+class Rows(NamedTuple):
+    """Rows as COPY takes them."""
+
+    statement: str
+    content: bytes
+
+
 def copy_columns(model: type[models.Model], count: int, columns: Mapping[str, Values]) -> None:
-    """Write `count` rows of `model`, given as {field: one value for all rows, or an array or list with one for each}.
+    """Write `count` rows of `model`, given as `rows_of` takes them."""
+    if count:
+        copy_rows(rows_of(model, count, columns))
+
+
+def copy_rows(rows: Rows) -> None:
+    """Write the rows. A constraint that refuses one refuses all."""
+    with connection.cursor() as cursor, connection.wrap_database_errors, cast(Any, cursor).copy(rows.statement) as copy:
+        copy.write(rows.content)
+
+
+def rows_of(model: type[models.Model], count: int, columns: Mapping[str, Values]) -> Rows:
+    """`count` rows of `model`, given as {field: one value for all rows, or an array or list with one for each}.
 
     Whole numbers come as arrays of int64 (or a list, with None for nothing), moments as arrays of datetime64, public
-    ids as arrays of bytes, text and JSON as lists of text, lists of numbers as `number_lists` makes them. A constraint
-    that refuses one row refuses all.
+    ids as arrays of bytes, text and JSON as lists of text, lists of numbers as `number_lists` makes them. Touches no
+    database, so that it may be done beside one.
     """
-    if not count:
-        return
-    quote = connection.ops.quote_name
     encoded = {name: _encoded(_kind(model, name), values, count) for name, values in columns.items()}
     even = [name for name, content in encoded.items() if isinstance(content, np.ndarray)]
     uneven = [name for name in encoded if name not in even]
-    names = ", ".join(quote(column_of(model, name)) for name in (*even, *uneven))
+    names = ", ".join(f'"{column_of(model, name)}"' for name in (*even, *uneven))
     begin = np.frombuffer(len(columns).to_bytes(2, "big"), dtype=np.uint8)
     rows = np.concatenate([_for_all(begin, count), *(encoded[name] for name in even)], axis=1)
-    statement = f"COPY {quote(model._meta.db_table)} ({names}) FROM STDIN (FORMAT BINARY)"
-    with connection.cursor() as cursor, connection.wrap_database_errors, cast(Any, cursor).copy(statement) as copy:
-        copy.write(HEAD + _joined(rows, [cast("list[bytes]", encoded[name]) for name in uneven]) + END)
+    statement = f'COPY "{model._meta.db_table}" ({names}) FROM STDIN (FORMAT BINARY)'
+    return Rows(statement, HEAD + _joined(rows, [cast("list[bytes]", encoded[name]) for name in uneven]) + END)
 
 
 def _joined(rows: Bytes, uneven: Sequence[Sequence[bytes]]) -> bytes:
@@ -67,6 +83,7 @@ def _joined(rows: Bytes, uneven: Sequence[Sequence[bytes]]) -> bytes:
     return b"".join(chain.from_iterable(zip(heads, *uneven, strict=True)))
 
 
+@cache
 def _kind(model: type[models.Model], name: str) -> str:
     """The type of a column without its length."""
     field = cast("models.Field[Any, Any]", model._meta.get_field(name))
@@ -129,6 +146,7 @@ def numbers(values: Iterable[int]) -> str:
     return f"{{{','.join(map(str, values))}}}"
 
 
+@cache
 def column_of(model: type[models.Model], name: str) -> str:
     """The column of the model's field `name`."""
     return str(cast("models.Field[Any, Any]", model._meta.get_field(name)).column)
