@@ -7,7 +7,8 @@ Makes a database of its own beside the one DATABASE_URL names, and drops it. Eac
 that were copied into the queue before; a first one warms the process up and does not count. Afterwards the promised
 hours are given back, so that each batch meets the same market. `ceiling` is a bare COPY of the rows the last round
 wrote (contracts, allocations, attempts, events) into tables without an index or a constraint, in the same run. With
-`--celery` each batch also runs through the task `match_segment` of a real worker: from the message to the last row.
+`--celery` 2,000 jobs, or one batch of more, also go through the task `match_segment` of a real worker, a task for each
+batch, sent one behind the other: from the first message to the last row.
 Exit status 3 when an hour is oversold or a job has two live allocations.
 """
 
@@ -31,6 +32,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 SEGMENT = "accelerator"
 TABLES = ("booking_contract", "scheduler_allocation", "scheduler_attempt", "events_event")
 PATIENCE_S = 120
+STREAM = 2_000  # jobs wait when a worker is sent as many tasks as they need, one behind the other
 OVERSOLD = """
     SELECT count(*) FROM booking_capacityday, unnest(units_promised, units_total) AS hour(promised, total)
     WHERE promised > total
@@ -172,24 +174,26 @@ def _through_celery(asked: argparse.Namespace, market: tuple[Any, Any], queue: s
     with _worker(queue):
         figures = []
         for size in asked.batch:
-            runs = [_task(size, number, market, queue) for number in range(asked.repeat + 1)][1:]
-            told = {"batch": size, "seconds": statistics.median(runs), "seconds_of_runs": runs}
-            figures.append(told | {"placed_per_second": round(size / statistics.median(runs))})
+            tasks = max(1, STREAM // size)
+            runs = [_tasks(size, tasks, number, market, queue) for number in range(asked.repeat + 1)][1:]
+            told = {"batch": size, "tasks": tasks, "seconds": statistics.median(runs), "seconds_of_runs": runs}
+            figures.append(told | {"placed_per_second": round(size * tasks / statistics.median(runs))})
         return figures
 
 
-def _task(size: int, number: int, market: tuple[Any, Any], queue: str) -> float:
-    """Seconds from sending the task until no job waits."""
+def _tasks(size: int, tasks: int, number: int, market: tuple[Any, Any], queue: str) -> float:
+    """Seconds from sending `tasks` tasks, a round of `size` jobs each, until no job waits."""
     from benchmarks.rows import copy_jobs  # noqa: PLC0415
     from config.celery import app  # noqa: PLC0415
     from marketplace.common.clock import utc_now  # noqa: PLC0415
     from scheduler.models import Job  # noqa: PLC0415
 
     kinds, buyers = market
-    copy_jobs(count=size, kinds=kinds, buyers=buyers, now=utc_now().replace(microsecond=0), seed=number)
+    copy_jobs(count=size * tasks, kinds=kinds, buyers=buyers, now=utc_now().replace(microsecond=0), seed=number)
     _settle()
     began = time.perf_counter()
-    app.send_task("match_segment", args=[SEGMENT, "greedy"], queue=queue)
+    for _ in range(tasks):
+        app.send_task("match_segment", args=[SEGMENT, "greedy", size], queue=queue)
     while Job.objects.filter(state="queued").exists():
         if time.perf_counter() - began > PATIENCE_S:
             raise RuntimeError(f"the worker left {Job.objects.filter(state='queued').count()} jobs")
@@ -212,10 +216,10 @@ def _worker(queue: str) -> Iterator[None]:
 
 
 def work(queue: str) -> None:
-    """Be the worker of `queue`, to which its own messages go too."""
+    """Be the matcher of `queue`. As in the product, reasons are the work of another worker, which does not run here."""
     from config.celery import app  # noqa: PLC0415
 
-    app.conf.task_default_queue = queue
+    app.conf.task_default_queue = f"{queue}-later"
     app.worker_main(["worker", "--concurrency=1", "--queues", queue, "--without-gossip", "--without-mingle"])
 
 

@@ -5,8 +5,9 @@ import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init, worker_ready
+from celery.signals import task_prerun, worker_init, worker_ready
 from django.conf import settings
+from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -15,6 +16,9 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 app.conf.update(
+    # Celery closes the database's connection before and after each task: a new one costs as much as a small round.
+    # Django's own rules apply instead, see `renew_connections`.
+    CELERY_DB_REUSE_MAX=sys.maxsize // 2,
     worker_hijack_root_logger=False,
     beat_schedule={
         "sweep": {"task": "sweep", "schedule": float(settings.SWEEP_SECONDS), "options": {"expires": 10}},
@@ -36,6 +40,12 @@ def load_the_matcher(**_: Any) -> None:
     from scheduler.core.warm import warm  # noqa: PLC0415 - the settings come first
 
     warm()
+
+
+@task_prerun.connect
+def renew_connections(**_: Any) -> None:
+    """As before a request: a connection that is too old or broken is replaced, any other is asked whether it lives."""
+    close_old_connections()
 
 
 @worker_ready.connect

@@ -11,6 +11,7 @@ from marketplace.catalog.models import Offer
 from scheduler.core import types
 from scheduler.models import SegmentReference
 
+OF_DAY = "SELECT * FROM scheduler_segmentreference WHERE segment = %s AND day = %s"
 FEWEST_OFFERS = 5
 DEFAULTS = {"accelerator": (150_000, 230_000, 400_000), "cpu": (2_000_000, 4_000_000, 7_000_000)}
 OTHERWISE = (500_000, 2_000_000, 6_000_000)
@@ -18,9 +19,9 @@ OTHERWISE = (500_000, 2_000_000, 6_000_000)
 
 def reference_of(segment: str, now: datetime) -> SegmentReference:
     """The segment's reference of today, made on first use and never changed."""
-    found = SegmentReference.objects.filter(segment=segment, day=now.date()).first()
-    if found is not None:
-        return found
+    found = SegmentReference.objects.raw(OF_DAY, [segment, now.date()])
+    if len(found):
+        return found[0]
     prices = _firm_prices(segment)
     lo, mid, hi = DEFAULTS.get(segment, OTHERWISE)
     if len({offer for offer, _, _ in prices}) >= FEWEST_OFFERS:

@@ -33,9 +33,12 @@ def match_now(segment: str) -> None:
 
 
 @shared_task(name="match_segment", time_limit=30)
-def match_segment(segment: str, mode: str | None = None) -> None:
-    """Run one round of `segment` in `mode`, or in that which its queue calls for; none if another worker is at it."""
-    round_ = run_round(segment=segment, now=utc_now(), mode=mode)
+def match_segment(segment: str, mode: str | None = None, most: int = MOST) -> None:
+    """Run one round of up to `most` jobs of `segment` in `mode`, or in that which its queue calls for.
+
+    None if another worker is at it.
+    """
+    round_ = run_round(segment=segment, now=utc_now(), most=most, mode=mode)
     if round_ is not None:
         _tell(round_)
 
