@@ -119,8 +119,7 @@ def week_of(offer: Offer, now: datetime) -> Week:
     first = local_midnight(now, now.astimezone(zone).utcoffset() or timedelta())
     hours = hours_of(zones=[offer.site.zone], start=first, hours=WEEK_HOURS, now=now).zone(offer.site.zone)
     last = (first + WEEK_HOURS * HOUR).date()
-    rows = CapacityDay.objects.filter(offer=offer, day__range=(first.date(), last))
-    known = {(row.day, hour): row.units_total[hour] - row.units_promised[hour] for row in rows for hour in range(24)}
+    known = CapacityDay.objects.free_by_hour(offer, first.date(), last)
     starts = [first + index * HOUR for index in range(WEEK_HOURS)]
     free = [known.get((start.date(), start.hour), 0) for start in starts]
     return Week(first, hourly_prices(offer, first, WEEK_HOURS), hours, free)

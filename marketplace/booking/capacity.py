@@ -9,6 +9,9 @@ ended by then; whatever this reading did not see was written by that one or a la
 few too many rather than one too few. Transaction numbers turn over, so they are compared by age. A row that was deleted
 has no writer: a count that does not fit has everything read again. Nothing is kept of a reading inside a transaction
 that has written, since that may be undone.
+
+What the interruptible offer on a twin's machines has promised counts as promised of the twin too: who buys firm hours
+can have only what nobody uses. Its days are read beside those of the twin.
 """
 
 from collections.abc import Sequence
@@ -32,9 +35,17 @@ READ = """
     SELECT CASE WHEN pg_current_xact_id_if_assigned() IS NULL
                 THEN pg_snapshot_xmin(pg_current_snapshot())::xid::text END,
            count(*),
-           string_agg(int8send(offer_id) || date_send(day) || array_send(units_total) || array_send(units_promised), '')
-               FILTER (WHERE %(since)s::xid IS NULL OR age(xmin) <= age(%(since)s::xid))
-    FROM booking_capacityday WHERE offer_id = ANY(%(offers)s::bigint[]) AND day BETWEEN %(first)s AND %(last)s
+           string_agg(int8send(sold.offer_id) || date_send(sold.day) || array_send(sold.units_total) || array_send(
+                          CASE WHEN beside.id IS NULL THEN sold.units_promised
+                               ELSE hours_add(sold.units_promised, beside.units_promised) END), '')
+               FILTER (WHERE %(since)s::xid IS NULL OR age(sold.xmin) <= age(%(since)s::xid)
+                             OR age(beside.xmin) <= age(%(since)s::xid))
+    FROM booking_capacityday AS sold
+    LEFT JOIN (
+        booking_capacityday AS beside
+        JOIN catalog_offer AS loose ON loose.id = beside.offer_id AND loose.twin_id IS NOT NULL
+    ) ON loose.twin_id = sold.offer_id AND beside.day = sold.day
+    WHERE sold.offer_id = ANY(%(offers)s::bigint[]) AND sold.day BETWEEN %(first)s AND %(last)s
 """
 
 
@@ -69,7 +80,7 @@ class Hours:
 
     @property
     def promised(self) -> Ints:
-        """Units already promised."""
+        """Units already promised, of a twin also by the interruptible offer on its machines."""
         return self._window(self._grids[1])
 
     def _window(self, grid: Ints) -> Ints:

@@ -23,8 +23,40 @@ def no_units() -> list[int]:
     return [0] * HOURS
 
 
+# The nested UPDATE comes here again for days of interruptible offers, which are nobody's twin: there it ends.
+FOLLOW_TWIN = """
+    IF EXISTS (SELECT FROM catalog_offer WHERE twin_id IS NOT NULL)
+       AND EXISTS (SELECT FROM changed JOIN catalog_offer AS loose ON loose.twin_id = changed.offer_id) THEN
+        UPDATE booking_capacityday AS rest SET units_total = hours_left(changed.units_total, changed.units_promised)
+        FROM changed JOIN catalog_offer AS loose ON loose.twin_id = changed.offer_id
+        WHERE rest.offer_id = loose.id AND rest.day = changed.day
+          AND rest.units_total <> hours_left(changed.units_total, changed.units_promised);
+    END IF;
+    RETURN NULL;
+"""
+# A new day of an interruptible offer waits for sales of its twin's day: they have not seen it and will not change it.
+BEGIN_LIKE_TWIN = """
+    IF EXISTS (SELECT FROM catalog_offer WHERE twin_id IS NOT NULL) THEN
+        PERFORM FROM added JOIN catalog_offer AS loose ON loose.id = added.offer_id
+        JOIN booking_capacityday AS sold ON sold.offer_id = loose.twin_id AND sold.day = added.day
+        ORDER BY sold.id FOR UPDATE OF sold;
+        UPDATE booking_capacityday AS rest
+        SET units_total = coalesce(hours_left(sold.units_total, sold.units_promised), array_fill(0, ARRAY[24]))
+        FROM added
+        JOIN catalog_offer AS loose ON loose.twin_id IS NOT NULL AND added.offer_id IN (loose.id, loose.twin_id)
+        LEFT JOIN booking_capacityday AS sold ON sold.offer_id = loose.twin_id AND sold.day = added.day
+        WHERE rest.offer_id = loose.id AND rest.day = added.day;
+    END IF;
+    RETURN NULL;
+"""
+
+
 class CapacityDay(models.Model):
-    """One offer and UTC day: per hour, units that exist and units already promised."""
+    """One offer and UTC day: per hour, units that exist and units already promised.
+
+    Of an interruptible offer with a firm twin those exist that the twin has not promised: a trigger follows every
+    change of the twin's days, in the same transaction and set by set.
+    """
 
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="capacity_days", db_index=False)
     day = models.DateField()
@@ -40,6 +72,16 @@ class CapacityDay(models.Model):
             models.CheckConstraint(condition=HoursFit("units_promised", "units_total"), name="capacity_never_oversold"),
         ]
         indexes = [models.Index(fields=["day", "offer"], name="capacity_by_day")]
+        triggers = [
+            pgtrigger.Trigger(
+                name="capacity_follows_twin", level=pgtrigger.Statement, when=pgtrigger.After,
+                operation=pgtrigger.Update, referencing=pgtrigger.Referencing(new="changed"), func=FOLLOW_TWIN,  # type: ignore[no-untyped-call]
+            ),
+            pgtrigger.Trigger(
+                name="capacity_begins_like_twin", level=pgtrigger.Statement, when=pgtrigger.After,
+                operation=pgtrigger.Insert, referencing=pgtrigger.Referencing(new="added"), func=BEGIN_LIKE_TWIN,  # type: ignore[no-untyped-call]
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.offer_id} {self.day}"

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Value
+from django.db.models import OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from accounts.models import Organization
+from marketplace.booking.hours import HOURS_OF_DAY
 from marketplace.catalog.models import Offer
 from marketplace.common.querysets import PublicQuerySet
 from marketplace.common.sql import HoursAdd, HoursFit
@@ -22,6 +24,22 @@ INTS = ArrayField(models.IntegerField())
 class CapacityDayQuerySet(models.QuerySet["CapacityDay"]):
     def of_offer(self, offer: Offer, days: Iterable[date]) -> Self:
         return self.filter(offer=offer, day__in=list(days))
+
+    def on_machines_of(self, offer: Offer) -> Self:
+        """Days of the offer and of the one that shares its machines."""
+        return self.filter(offer__in=[offer.pk, *Offer.objects.sharing_with(offer).values_list("pk", flat=True)])
+
+    def free_by_hour(self, offer: Offer, first: date, last: date) -> dict[tuple[date, int], int]:
+        """{(day, hour): units that nobody was promised}, of a twin neither there nor on the interruptible offer."""
+        beside = self.filter(offer__twin=OuterRef("offer"), day=OuterRef("day")).values("units_promised")
+        nothing = Value([0] * HOURS_OF_DAY, INTS)
+        taken = HoursAdd("units_promised", Coalesce(Subquery(beside), nothing))
+        rows = self.filter(offer=offer, day__range=(first, last)).values_list("day", "units_total", taken)
+        return {
+            (day, hour): units - given
+            for day, total, promised in rows
+            for hour, (units, given) in enumerate(zip(total, promised, strict=True))
+        }
 
     def take(self, hours: list[int]) -> bool:
         """Promise `hours[h]` units of hour h in one statement; False when they no longer fit."""

@@ -1,6 +1,6 @@
 """Promises are made, confirmed and given back here, and nowhere else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
@@ -21,11 +21,29 @@ from marketplace.events.services import move, record
 
 
 def take_hours(*, offer: Offer, wanted: Mapping[date, list[int]], units: int) -> None:
-    """Promise the hours of `wanted`, rows in key order; raises CapacityTaken (the caller's transaction rolls back)."""
+    """Promise the hours of `wanted`, rows in key order; raises CapacityTaken (the caller's transaction rolls back).
+
+    Of a twin only what the interruptible offer on its machines has not promised.
+    """
+    for row in lock_shared(offer=offer, days=wanted):
+        left = zip(row.units_total, row.units_promised, wanted[row.day], strict=True)
+        if row.offer.twin_id == offer.pk and any(total - promised < hour for total, promised, hour in left):
+            raise CapacityTaken(offer=offer.public_id, units=units)
     days = list(CapacityDay.objects.of_offer(offer, wanted).order_by("pk"))
     taken = (CapacityDay.objects.filter(pk=row.pk).take(wanted[row.day]) for row in days)
     if len(days) < len(wanted) or not all(taken):
         raise CapacityTaken(offer=offer.public_id, units=units)
+
+
+def lock_shared(*, offer: Offer, days: Iterable[date]) -> list[CapacityDay]:
+    """Lock the days of an offer that shares its machines and those of the other offer, in key order; all of them.
+
+    A promise of one writes the day of the other (`capacity_follows_twin`). None for an offer that shares nothing.
+    """
+    if not Offer.objects.sharing_with(offer).exists():
+        return []
+    rows = CapacityDay.objects.on_machines_of(offer).filter(day__in=list(days)).order_by("pk")
+    return list(rows.select_for_update(of=("self",)).select_related("offer"))
 
 
 def give_hours_back(*, offer: Offer, start: datetime, end: datetime, units: int, now: datetime) -> None:
@@ -33,6 +51,7 @@ def give_hours_back(*, offer: Offer, start: datetime, end: datetime, units: int,
     if end <= hour_floor(now):
         return
     hours = hours_by_day(max(start, hour_floor(now)), end, units)
+    lock_shared(offer=offer, days=hours)
     for row in CapacityDay.objects.of_offer(offer, hours).order_by("pk"):
         if not CapacityDay.objects.filter(pk=row.pk).give_back(hours[row.day]):
             raise IllegalState(f"more units of offer {offer.public_id} came back than were promised", day=str(row.day))

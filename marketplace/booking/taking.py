@@ -1,4 +1,9 @@
-"""Many promises at once: their hours summed, the rows of capacity locked in key order, one UPDATE for all."""
+"""Many promises at once: their hours summed, the rows of capacity locked in key order, one UPDATE for all.
+
+An interruptible offer and its twin sell the same machines. What the first has free is what both have: its total is what
+the twin has not promised. So their claims are summed and measured by the days of the interruptible one, and both
+offers' days are locked, since a promise of the twin changes the other's total.
+"""
 
 from dataclasses import dataclass
 from datetime import date
@@ -25,6 +30,10 @@ LOCK_DAYS = """
     FROM locked
 """
 LOCKED = np.dtype([("key", ">i8"), ("place", ">i8"), ("total", ARRAY), ("promised", ARRAY)])
+SHARED = """
+    SELECT id, twin_id FROM catalog_offer
+    WHERE twin_id = ANY(%(offers)s::bigint[]) OR (twin_id IS NOT NULL AND id = ANY(%(offers)s::bigint[]))
+"""
 PROMISE = """
     UPDATE booking_capacityday AS day SET units_promised = taken.promised::int[]
     FROM unnest(%s::bigint[], %s::text[]) AS taken(id, promised) WHERE day.id = taken.id
@@ -45,16 +54,27 @@ class Claims:
     worth: Ints
     bundle: Ints
 
+    def and_also(self, more: "Claims") -> "Claims":
+        """These claims and `more`."""
+        pairs = zip(self.columns, more.columns, strict=True)
+        return Claims(*(np.concatenate(pair) for pair in pairs))
+
+    @property
+    def columns(self) -> tuple[Ints, ...]:
+        """All columns, in order."""
+        return self.offer, self.first, self.beyond, self.units, self.worth, self.bundle
+
     def only(self, wanted: npt.NDArray[np.bool_]) -> "Claims":
         """The claims that are `wanted`."""
-        return Claims(
-            *(column[wanted] for column in (self.offer, self.first, self.beyond, self.units, self.worth, self.bundle))
-        )
+        return Claims(*(column[wanted] for column in self.columns))
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Claims as a grid: `hours` [offers, days x 24] of units from `day` (since 1970) on; claims as ranges in it."""
+    """Claims as a grid: `hours` [offers, days x 24] of units from `day` (since 1970) on; claims as ranges in it.
+
+    `pool` names for each offer the one whose free units are what it has left: itself, of a twin the interruptible one.
+    """
 
     offers: list[int]
     day: int
@@ -62,15 +82,28 @@ class Demand:
     row: Ints
     first: Ints
     beyond: Ints
+    pool: Ints
 
     @property
     def days(self) -> int:
         return int(self.hours.shape[1]) // HOURS_OF_DAY
 
     def wanted_days(self) -> tuple[Ints, Ints]:
-        """(row, day) of every offer-day on which something is wanted."""
-        rows, days = np.nonzero(self.hours.reshape(len(self.offers), self.days, HOURS_OF_DAY).any(axis=2))
+        """(row, day) of every offer-day on which something is wanted of the offer or on its machines."""
+        rows, days = np.nonzero(self.by_day(self.together()[self.pool]).any(axis=2))
         return rows, days
+
+    def by_day(self, hours: Ints) -> Ints:
+        """[offers, days, 24] a grid of `hours`."""
+        return hours.reshape(len(self.offers), self.days, HOURS_OF_DAY)
+
+    def together(self) -> Ints:
+        """[offers, hours] units wanted of each pool, at the place of the offer that measures it."""
+        if (self.pool == np.arange(self.pool.size)).all():
+            return self.hours
+        summed = np.zeros_like(self.hours)
+        np.add.at(summed, self.pool, self.hours)
+        return summed
 
 
 @transaction.atomic
@@ -84,10 +117,10 @@ def take_many(claims: Claims) -> npt.NDArray[np.bool_]:
     demand = _demand(claims)
     rows, days = demand.wanted_days()
     keys, places, total, promised = _lock(demand, rows, days)
-    free = np.zeros_like(demand.hours).reshape(len(demand.offers), demand.days, HOURS_OF_DAY)
-    free[rows[places], days[places]] = total - promised
-    kept = _yield(claims, demand, free.reshape(demand.hours.shape))
-    granted = demand.hours.reshape(free.shape)[rows[places], days[places]]
+    free = np.zeros_like(demand.hours)
+    demand.by_day(free)[rows[places], days[places]] = total - promised
+    kept = _yield(claims, demand, free)
+    granted = demand.by_day(demand.hours)[rows[places], days[places]]
     changed = np.flatnonzero(granted.any(axis=1))
     texts = list(map(numbers, (promised + granted)[changed].tolist()))
     with connection.cursor() as cursor:
@@ -95,15 +128,33 @@ def take_many(claims: Claims) -> npt.NDArray[np.bool_]:
     return kept
 
 
+def lock_hours(claims: Claims) -> None:
+    """Lock every day that the claims touch, in key order: for who gives hours back before it takes others."""
+    demand = _demand(claims)
+    _lock(demand, *demand.wanted_days())
+
+
 def _demand(claims: Claims) -> Demand:
-    offers, row = np.unique(claims.offer, return_inverse=True)
+    asked = np.unique(claims.offer)
+    loose, twin = _shared(asked)
+    offers = np.union1d(asked, np.concatenate([loose, twin]))
+    row, pool = np.searchsorted(offers, claims.offer), np.arange(offers.size)
+    pool[np.searchsorted(offers, twin)] = np.searchsorted(offers, loose)
     day = int(claims.first.min()) // HOURS_OF_DAY
     days = -(-int(claims.beyond.max()) // HOURS_OF_DAY) - day
     first, beyond = claims.first - day * HOURS_OF_DAY, claims.beyond - day * HOURS_OF_DAY
     steps = np.zeros((offers.size, days * HOURS_OF_DAY + 1), dtype=np.int64)
     np.add.at(steps, (row, first), claims.units)
     np.subtract.at(steps, (row, beyond), claims.units)
-    return Demand(offers.tolist(), day, np.cumsum(steps, axis=1)[:, :-1].copy(), row, first, beyond)
+    return Demand(offers.tolist(), day, np.cumsum(steps, axis=1)[:, :-1].copy(), row, first, beyond, pool)
+
+
+def _shared(offers: Ints) -> tuple[Ints, Ints]:
+    """(interruptible offers, their twins) of the pairs that `offers` are part of."""
+    with connection.cursor() as cursor:
+        cursor.execute(SHARED, {"offers": numbers(offers.tolist())})
+        pairs = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
 
 
 def _lock(demand: Demand, rows: Ints, days: Ints) -> tuple[Ints, Ints, Ints, Ints]:
@@ -122,14 +173,18 @@ def _lock(demand: Demand, rows: Ints, days: Ints) -> tuple[Ints, Ints, Ints, Int
 def _yield(claims: Claims, demand: Demand, free: Ints) -> npt.NDArray[np.bool_]:
     """Take claims out of `demand.hours` until every hour fits `free`; for each claim whether it stays."""
     kept = np.ones(claims.units.size, dtype=np.bool_)
-    short = demand.hours > free
-    crowded = np.flatnonzero(short.any(axis=1))
-    doubtful = np.flatnonzero(np.isin(demand.row, crowded))
+    wanted, pool = demand.together(), demand.pool[demand.row]
+    apart = wanted is not demand.hours
+    crowded = np.flatnonzero((wanted > free).any(axis=1))
+    doubtful = np.flatnonzero(np.isin(pool, crowded))
     for index in doubtful[np.lexsort((-doubtful, claims.worth[doubtful]))].tolist():
-        row, span = demand.row[index], slice(demand.first[index], demand.beyond[index])
-        if kept[index] and (demand.hours[row, span] > free[row, span]).any():
+        span = slice(demand.first[index], demand.beyond[index])
+        if kept[index] and (wanted[pool[index], span] > free[pool[index], span]).any():
             for other in _bundle(claims, index):
-                demand.hours[demand.row[other], demand.first[other] : demand.beyond[other]] -= claims.units[other]
+                part = slice(demand.first[other], demand.beyond[other])
+                wanted[pool[other], part] -= claims.units[other]
+                if apart:
+                    demand.hours[demand.row[other], part] -= claims.units[other]
                 kept[other] = False
     return kept
 

@@ -1,5 +1,6 @@
 """What stands on the shelf: places, sites, hardware and offers."""
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -128,11 +129,40 @@ class Term(models.TextChoices):
     RESERVED = "reserved"
 
 
+# Each side reads the other under a lock, so that an offer cannot change while another names it.
+SAME_MACHINES = """
+    IF TG_OP = 'UPDATE' AND NEW.twin_id IS DISTINCT FROM OLD.twin_id THEN
+        RAISE check_violation USING
+            MESSAGE = 'an offer keeps its twin', CONSTRAINT = 'offer_twin_on_the_same_machines';
+    END IF;
+    IF NEW.twin_id IS NOT NULL THEN
+        PERFORM FROM catalog_offer AS firm
+        WHERE firm.id = NEW.twin_id AND firm.tier = 'firm'
+          AND firm.site_id = NEW.site_id AND firm.hardware_id = NEW.hardware_id
+        FOR SHARE;
+        IF NOT FOUND THEN
+            RAISE check_violation USING
+                MESSAGE = 'the twin of an offer is a firm offer of the same site and hardware',
+                CONSTRAINT = 'offer_twin_on_the_same_machines';
+        END IF;
+    END IF;
+    IF TG_OP = 'UPDATE'
+       AND (NEW.tier, NEW.site_id, NEW.hardware_id) IS DISTINCT FROM (OLD.tier, OLD.site_id, OLD.hardware_id)
+       AND EXISTS (SELECT FROM catalog_offer AS loose WHERE loose.twin_id = NEW.id) THEN
+        RAISE check_violation USING
+            MESSAGE = 'an offer that is a twin keeps tier, site and hardware',
+            CONSTRAINT = 'offer_twin_on_the_same_machines';
+    END IF;
+    RETURN NEW;
+"""
+
+
 class Offer(models.Model):
     """Identical units of one hardware class at one site, with a price for every hour of the week.
 
     `rate_mm[h]` is the rate of one unit in hour h of the UTC week (Monday 00:00 is 0), in thousandths of a minor unit
-    per hour; electricity is charged beside it by power and overhead.
+    per hour; electricity is charged beside it by power and overhead. An interruptible offer may name the firm offer on
+    the same machines, its `twin`, and then sells what that one has not sold (`marketplace.booking`).
     """
 
     public_id = PublicIdField("ofr")
@@ -153,6 +183,7 @@ class Offer(models.Model):
     description = models.CharField(max_length=400, blank=True)
     description_zh = models.CharField(max_length=400, blank=True)
     sample = models.BooleanField(default=False)
+    twin = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="interruptible", db_index=False)
     state = models.CharField(max_length=10, default="draft")
     paused_reason = models.CharField(max_length=200, blank=True)
     version = models.PositiveIntegerField(default=1)
@@ -173,9 +204,25 @@ class Offer(models.Model):
             models.CheckConstraint(
                 condition=Q(reliability_ppm=None) | Q(reliability_ppm__lte=1_000_000), name="offer_reliability_in_ppm"
             ),
+            models.UniqueConstraint(fields=["twin"], name="offer_twin_of_one"),
+            models.CheckConstraint(
+                condition=Q(twin=None) | Q(tier=Tier.INTERRUPTIBLE), name="offer_twin_of_interruptible"
+            ),
         ]
-        indexes = [models.Index(fields=["state", "id"], name="offer_by_state")]
-        triggers = [OFFER.trigger(), references.stays("offer_stays")]
+        indexes = [
+            models.Index(fields=["state", "id"], name="offer_by_state"),
+            models.Index(fields=["id"], condition=Q(twin__isnull=False), name="offer_with_twin"),
+        ]
+        triggers = [
+            OFFER.trigger(),
+            references.stays("offer_stays"),
+            pgtrigger.Trigger(
+                name="offer_twin_on_the_same_machines",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("twin_id", "tier", "site_id", "hardware_id"),  # type: ignore[no-untyped-call]
+                func=SAME_MACHINES,
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title

@@ -20,6 +20,7 @@ def offer_as_json(offer: Offer, now: datetime) -> dict[str, Any]:
         "term": offer.term,
         "currency": offer.currency,
         "units": offer.units,
+        "twin": offer.twin.public_id if offer.twin else None,
         "notice_s": offer.notice_s,
         "boot_s": offer.boot_s,
         "network": offer.egress,

@@ -45,20 +45,24 @@ def create_offer(
     boot_s: int = 60,
     egress: bool = False,
     description: str = "",
+    twin: Offer | None = None,
 ) -> Offer:
     """A draft with one price for every hour of the week, in the currency of the site's provider.
 
-    Rates are in thousandths of a minor unit. Booking keeps its hours (`ensure_capacity`). Raises ValidationFailed.
+    Rates are in thousandths of a minor unit. Booking keeps its hours (`ensure_capacity`). An interruptible offer that
+    names a firm `twin` sells the same machines, as far as the twin has not sold them. Raises ValidationFailed.
     """
     _check({
         "title": title, "description": description, "units": units, "rate_mm": rate_mm, "tier": tier, "term": term,
         "electricity_mm_per_kwh": electricity_mm_per_kwh, "notice_s": notice_s, "boot_s": boot_s,
     })  # fmt: skip
+    if twin is not None:
+        _check_twin(twin, site, hardware, tier, units)
     offer = Offer.objects.create(
         public_id=new_id("ofr"), site=site, hardware=hardware, title=title.strip(), units=units, tier=tier, term=term,
         currency=site.provider.currency, rate_mm=[rate_mm] * HOURS_OF_WEEK, notice_s=notice_s, boot_s=boot_s,
         electricity_mm_per_kwh=electricity_mm_per_kwh, egress=egress, description=description.strip(),
-        sample=site.sample, created_at=now,
+        sample=site.sample, twin=twin, created_at=now,
     )  # fmt: skip
     _tell("created", offer, now)
     return offer
@@ -77,6 +81,8 @@ def change_offer(*, offer: Offer, changes: Mapping[str, Any], version: int, now:
         pointers = [f"/{name}" for name in strange] or [""]
         raise ValidationFailed([FieldProblem(each, "unknown_field", f"what can change: {names}") for each in pointers])
     _check(changes)
+    if changes.get("tier", offer.tier) != offer.tier and Offer.objects.sharing_with(offer).exists():
+        raise ValidationFailed([FieldProblem("/tier", "bad_value", "two offers share these machines by their tiers")])
     if offer.state in OFFER.final:
         raise IllegalState(f"a {offer.state} offer stays as it is", state=offer.state)
     values = {name: value.strip() if isinstance(value, str) else value for name, value in changes.items()}
@@ -125,6 +131,23 @@ def _tell(what: str, offer: Offer, now: datetime, **facts: int | list[str]) -> N
         f"offer.{what}", object_id=offer.public_id, seq=offer.version, now=now, state=offer.state,
         provider=offer.site.provider, facts=facts,
     )  # fmt: skip
+
+
+def _check_twin(twin: Offer, site: Site, hardware: HardwareClass, tier: str, units: int) -> None:
+    """Raises ValidationFailed where the new offer cannot sell the machines of `twin`."""
+    problems = []
+    if tier != Tier.INTERRUPTIBLE:
+        problems.append(
+            FieldProblem("/tier", "bad_value", "only an interruptible offer has a twin", Tier.INTERRUPTIBLE)
+        )
+    if (twin.tier, twin.site_id, twin.hardware_id) != (Tier.FIRM, site.pk, hardware.pk):
+        problems.append(FieldProblem("/twin", "bad_value", "the twin is a firm offer of the same site and hardware"))
+    elif Offer.objects.filter(twin=twin).exists():
+        problems.append(FieldProblem("/twin", "bad_value", "another interruptible offer sells these machines already"))
+    elif units != twin.units:
+        problems.append(FieldProblem("/units", "bad_value", "its twin has the same machines", str(twin.units)))
+    if problems:
+        raise ValidationFailed(problems)
 
 
 def _check(values: Mapping[str, Any]) -> None:

@@ -27,6 +27,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT array_agg(x + y ORDER BY n) FROM unnest(a, b) WITH ORDINALITY AS h(x, y, n)
 $$;
 """
+HOURS_LEFT = """
+CREATE OR REPLACE FUNCTION hours_left(total int[], promised int[]) RETURNS int[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT array_agg(t - p ORDER BY n) FROM unnest(total, promised) WITH ORDINALITY AS h(t, p, n)
+$$;
+"""
 ARRAY_WITHIN = """
 CREATE OR REPLACE FUNCTION array_within(a bigint[], size int, low bigint, high bigint) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

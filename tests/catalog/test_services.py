@@ -162,3 +162,33 @@ def test_terms_of_an_older_version_or_of_a_retired_offer_stay():
         services.change_offer(offer=retired, changes={"boot_s": 7}, version=3, now=NOON)
 
     assert Offer.objects.get(pk=offer.pk).boot_s == 5
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointers"),
+    [
+        ({"tier": "firm"}, ["/tier"]),
+        ({"units": 3}, ["/units"]),
+        ({"site": make_site}, ["/twin"]),
+        ({"second": True}, ["/twin"]),
+    ],
+)
+def test_an_offer_that_cannot_share_machines_is_refused_by_field(site, fields, pointers):
+    firm = make_offer(site, units=4)
+    if fields.pop("second", False):
+        create(site, twin=firm, tier="interruptible")
+    where = fields.pop("site", lambda: site)()
+
+    with pytest.raises(ValidationFailed) as refused:
+        create(where, **({"twin": firm, "tier": "interruptible"} | fields))
+
+    assert [problem.pointer for problem in refused.value.problems] == pointers
+
+
+def test_offers_that_share_machines_keep_their_tiers(site):
+    firm = make_offer(site, units=4)
+    loose = create(site, twin=firm, tier="interruptible")
+
+    for offer, tier in ((firm, "interruptible"), (loose, "firm")):
+        with pytest.raises(ValidationFailed, match="/tier"):
+            services.change_offer(offer=offer, changes={"tier": tier}, version=1, now=NOON)
