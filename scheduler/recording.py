@@ -22,7 +22,7 @@ from scheduler.core.types import OfferFacts, Placement, Plan, Snapshot
 from scheduler.models import MatchRound
 
 BASE_FOR = timedelta(minutes=10)
-NESTED = {"reference", "offers", "asks", "held"}
+NESTED = {"reference", "offers", "asks", "held", "victims"}
 PROOF = ("bound", "price_steps", "moves", "prices")
 QUICKLY = 1  # zlib's level: a tenth larger than the best, four times as fast
 ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
@@ -132,6 +132,8 @@ def _parts(snapshot: Snapshot) -> dict[str, str]:
     parts = {name: ENCODE(value) for name, value in _snapshot(snapshot).items() if name not in NESTED}
     parts["reference"] = ENCODE(asdict(snapshot.reference))
     parts["held"] = ENCODE({ask: asdict(each) for ask, each in snapshot.held.items()})
+    if snapshot.victims:
+        parts["victims"] = _list(map(asdict, snapshot.victims))
     return parts | {"asks": ENCODE(canonical.tree_of_asks(snapshot.asks))}
 
 
@@ -139,6 +141,8 @@ def dump_plan(plan: Plan) -> bytes:
     """The bytes of `canonical.dump_plan`."""
     placed = ",".join(_placements(plan.placed))
     proof = {name: ENCODE(getattr(plan, name)) for name in PROOF}
+    if plan.preempting:
+        proof["preempting"] = _list(map(asdict, plan.preempting))
     return _object(proof | {"placed": f"[{placed}]", "unplaced": _list(map(asdict, plan.unplaced))})
 
 

@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 
 from scheduler.core.asks import GANG, NEVER, OWN, AskColumns, columns_of
-from scheduler.core.types import Ask, OfferFacts, Placement, Plan, Rates, Reference, Relax, Snapshot, Unplaced
+from scheduler.core.types import (
+    Ask,
+    OfferFacts,
+    Placement,
+    Plan,
+    Preemption,
+    Rates,
+    Reference,
+    Relax,
+    Snapshot,
+    Unplaced,
+    Victim,
+)
 
 HOURLY = ("price", "share_ppm", "matched_ppm", "ci_mg", "free", "units_total", "carbon_free_ppm")
 
@@ -26,7 +38,13 @@ def dump(content: Any) -> bytes:
 
 def dump_snapshot(snapshot: Snapshot) -> bytes:
     """Everything the round read."""
-    return dump(asdict(replace(snapshot, asks=())) | {"asks": tree_of_asks(snapshot.asks)})
+    tree = asdict(replace(snapshot, asks=())) | {"asks": tree_of_asks(snapshot.asks)}
+    return dump(without_empty(tree, "victims"))
+
+
+def without_empty(tree: dict[str, Any], name: str) -> dict[str, Any]:
+    """`tree` without its member `name` where that is empty: most rounds say nothing of it, and keep their bytes."""
+    return {each: value for each, value in tree.items() if value or each != name}
 
 
 def load_snapshot(content: bytes) -> Snapshot:
@@ -42,8 +60,11 @@ def snapshot_from(tree: dict[str, Any]) -> Snapshot:
     asks = _columns(tree.pop("asks"))
     warm = _prices(tree.pop("warm", {}))
     held = {ask: _placement(each) for ask, each in tree.pop("held", {}).items()}
+    victims = tuple(Victim(**each) for each in tree.pop("victims", []))
     reference = Reference(**tree.pop("reference"))
-    return Snapshot(offers=offers, asks=asks, reference=reference, warm=warm, held=held, **tree)
+    return Snapshot(
+        offers=offers, asks=asks, reference=reference, warm=warm, held=held, victims=victims, **tree
+    )  # fmt: skip
 
 
 def _prices(tree: dict[str, list[int]]) -> dict[str, tuple[int, ...]]:
@@ -74,16 +95,19 @@ def _ask(tree: dict[str, Any]) -> Ask:
 
 def dump_plan(plan: Plan) -> bytes:
     """Everything the round decided."""
-    return dump(asdict(plan))
+    return dump(without_empty(asdict(plan), "preempting"))
 
 
 def load_plan(content: bytes) -> Plan:
     """The plan of `dump_plan`'s bytes."""
     tree = json.loads(content)
-    placed = tuple(map(_placement, tree["placed"]))
-    rest = {name: value for name, value in tree.items() if name not in {"placed", "unplaced", "prices"}}
-    unplaced = tuple(_unplaced(each) for each in tree["unplaced"])
-    return Plan(placed, unplaced, prices=_prices(tree.get("prices", {})), **rest)
+    placed = tuple(map(_placement, tree.pop("placed")))
+    unplaced = tuple(map(_unplaced, tree.pop("unplaced")))
+    made = tuple(
+        Preemption(_placement(each["placement"]), tuple(each["victims"]), each["lost"])
+        for each in tree.pop("preempting", [])
+    )
+    return Plan(placed, unplaced, prices=_prices(tree.pop("prices", {})), preempting=made, **tree)
 
 
 def _placement(tree: dict[str, Any]) -> Placement:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from scheduler.core.roomchecker import freed_hours, room_faults
 from scheduler.core.types import HOUR_S, REPLAN, START_MARGIN_S, Ask, OfferFacts, Placement, Plan, Snapshot
 
 FACTS = {
@@ -25,22 +26,23 @@ def faults(snapshot: Snapshot, plan: Plan) -> list[str]:
     offers = {offer.id: offer for offer in snapshot.offers}
     asks = {ask.id: ask for ask in snapshot.asks}
     found = _oversold(snapshot, plan, offers)
-    twice = Counter([each.ask for each in plan.placed] + [each.ask for each in plan.unplaced])
+    placed = [*plan.placed, *(each.placement for each in plan.preempting)]
+    twice = Counter([each.ask for each in placed] + [each.ask for each in plan.unplaced])
     found += [f"{ask} is decided {count} times" for ask, count in twice.items() if count > 1]
     if snapshot.mode != REPLAN:  # where only who moves is named
         found += [f"{ask} is not decided" for ask in asks if ask not in twice]
     found += _torn(snapshot, plan)
-    for placement in plan.placed:
+    for placement in placed:
         found += [
             f"{placement.ask}: {fault}"
             for fault in broken(snapshot, asks[placement.ask], offers[placement.offer], placement)
         ]
-    return found
+    return found + room_faults(snapshot, plan)
 
 
 def _oversold(snapshot: Snapshot, plan: Plan, offers: Mapping[str, OfferFacts]) -> list[str]:
-    used: Counter[tuple[str, int]] = Counter()
-    for placement in plan.placed:
+    used = freed_hours(snapshot, plan)
+    for placement in (*plan.placed, *(each.placement for each in plan.preempting)):
         for second in placement.hours:
             used[placement.offer, (second - snapshot.first_hour_s) // HOUR_S] += placement.units
         if placement.ask in snapshot.held:  # moves, and leaves what it has

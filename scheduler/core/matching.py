@@ -1,10 +1,12 @@
 """The matcher's door. The compiler behind it takes over a second to load, so only who decides pays for that."""
 
-from scheduler.core.types import Plan, Snapshot
+from scheduler.core.types import INSTANT, Plan, Snapshot
 
 
 def match(snapshot: Snapshot) -> Plan:
     """Place the asks of `snapshot`. Equal bytes in give equal bytes out. Raises ValueError for an unknown limit."""
-    from scheduler.core.rounds import decide  # noqa: PLC0415 - see above
+    from scheduler.core.makeroom import make_room  # noqa: PLC0415 - see above
+    from scheduler.core.rounds import decide  # noqa: PLC0415
 
-    return decide(snapshot)
+    plan = decide(snapshot)
+    return make_room(snapshot, plan) if snapshot.victims and snapshot.mode != INSTANT else plan

@@ -191,12 +191,34 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Victim:
+    """Interruptible work on `offer` that firm work on its `twin` may end: `units` in every hour of [start_s, end_s).
+
+    `started_s` is when it began to run, `saved_s` its last checkpoint (None: not yet); `price` mm per unit-hour;
+    `preempted` how often its job was within a day; `due` whether it goes before every bid. It has `notice_s` to end.
+    """
+
+    id: str
+    offer: str
+    twin: str
+    units: int
+    start_s: int
+    end_s: int
+    price: int
+    notice_s: int
+    started_s: int | None = None
+    saved_s: int | None = None
+    preempted: int = 0
+    due: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything a round may read. `hours` should be 169 (337 with due asks) so that the last day is whole.
 
     `warm` holds the hourly prices kept from earlier rounds by offer: mm per unit-hour from `first_hour_s` on, without
     the zeros at the end; an offer that has none is left out. In mode replan every ask is `held` by what it is promised
-    now, on an offer of the snapshot; `free` is without those hours.
+    now, on an offer of the snapshot; `free` is without those hours. `victims` is what may be ended for firm work.
     """
 
     now_s: int
@@ -210,6 +232,7 @@ class Snapshot:
     core_version: str = CORE_VERSION
     warm: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     held: Mapping[str, Placement] = field(default_factory=dict)
+    victims: tuple[Victim, ...] = ()
 
     def __post_init__(self) -> None:
         if self.first_hour_s % HOUR_S or not 0 <= self.now_s - self.first_hour_s < HOUR_S:
@@ -260,11 +283,21 @@ class Unplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class Preemption:
+    """One ask placed where `victims` (their ids) must end first, and what that loses, mm."""
+
+    placement: Placement
+    victims: tuple[str, ...]
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The answer of a round; `placed` is in the order of decision, `unplaced` by ask id.
 
     A batch also has a certificate: no plan has more utility than `bound` (mm), which `prices` prove, mm per unit-hour
-    in the form of `Snapshot.warm`; `price_steps` and `moves` say what was spent on them and on the plan.
+    in the form of `Snapshot.warm`; `price_steps` and `moves` say what was spent on them and on the plan. `preempting`
+    asks are placed as well, where interruptible work ends.
     """
 
     placed: tuple[Placement, ...]
@@ -273,8 +306,14 @@ class Plan:
     price_steps: int = 0
     moves: int = 0
     prices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    preempting: tuple[Preemption, ...] = ()
+
+    @property
+    def allocated(self) -> tuple[Placement, ...]:
+        """Every placement, those for which others end last."""
+        return (*self.placed, *(each.placement for each in self.preempting)) if self.preempting else self.placed
 
     @property
     def utility(self) -> int:
-        """Sum of U over the placed asks, mm."""
+        """Sum of U over the placed asks, mm; units that victims have are not of the market that the bound speaks of."""
         return sum(placement.u for placement in self.placed)
