@@ -10,7 +10,7 @@ from agent.wire import Cancel, Lease, Reason
 
 _CANCELLED = {
     "cancelled": "The work was stopped because the job was cancelled.",
-    "preempted": "The work was stopped because the provider took the capacity back.",
+    "preempted": "The work was stopped to make room: its capacity was interruptible.",
     "budget_limit": "The work was stopped because its budget is used up.",
 }
 

@@ -6,7 +6,7 @@ from marketplace.booking.states import RESERVATION
 from marketplace.catalog.states import OFFER
 from marketplace.common.codes import CODES
 from marketplace.common.states import StateTable
-from scheduler.states import ATTEMPT, JOB, NOT_PAID, RETRIED
+from scheduler.states import ATTEMPT, JOB, NOT_PAID, PAID_FROM_S, RETRIED
 
 NOTE = "Written from the code by `manage.py write_reference`; change the code, not this page.\n"
 
@@ -28,7 +28,9 @@ def states() -> str:
         [
             "## How an attempt ends\n",
             "Retried while the job has tries left: " + ", ".join(f"`{each}`" for each in sorted(RETRIED)) + ".\n",
-            "Not paid by the buyer: " + ", ".join(f"`{each}`" for each in sorted(NOT_PAID)) + ".",
+            "Not paid by the buyer: " + ", ".join(f"`{each}`" for each in sorted(NOT_PAID)) + ".\n",
+            "Interruptible work that the market told to make room is tried again in any case, "
+            f"and paid from {PAID_FROM_S} s on.",
         ]
     )
     head = "# States\n\nOne table per kind makes the CHECK, the trigger and the guard; each move leaves an event.\n"

@@ -20,9 +20,8 @@ def move_job(job: Job, to: str, *, now: datetime, reason: str = "", **fields: ob
     if to in JOB.final:
         fields |= {"finished_at": now, "reason": reason, "next_attempt_at": None}
     provider = None
-    allocation = job.allocations.filter(live=True).select_related("offer__site__provider").first()
-    if allocation is not None:
-        provider = allocation.offer.site.provider
+    if job.state != "queued":
+        provider = job.allocations.select_related("offer__site__provider").order_by("-pk")[0].offer.site.provider
     move(job, to, table=JOB, now=now, reason=reason, buyer=job.buyer, provider=provider, fields=fields)
     if job.gang is not None and (to == "queued" or to in JOB.final):
         wake_gang(job.gang.public_id)
@@ -49,7 +48,8 @@ def end_attempt(
     Lease.objects.filter(attempt=attempt, ended_at=None).update(ended_at=now)
     move_attempt(attempt, "ended", now=now, reason=reason, message=message[:400], exit_code=exit_code, ended_at=now)
     _move_on(job, attempt, reason, now)
-    release(attempt, now)
+    withdraw(attempt.allocation, now)
+    give_work_back(attempt=attempt, now=now)
     return job
 
 
@@ -63,15 +63,13 @@ def mark_running(*, attempt: Attempt, now: datetime, since: datetime | None = No
         move_job(attempt.job, "running", now=now, started_at=attempt.job.started_at or started)
 
 
-def release(attempt: Attempt, now: datetime) -> None:
-    """Give the rest of an ended attempt's hours back, and what it did not use of its buyer's part, once."""
-    allocation = attempt.allocation
+def withdraw(allocation: Allocation, now: datetime) -> None:
+    """Give the rest of a promise's hours back, once: at the attempt's end, or when it is told to make room."""
     if Allocation.objects.filter(pk=allocation.pk, live=True).update(live=False, released_at=now) == 1:
         give_hours_back(
             offer=allocation.offer, start=allocation.start, end=allocation.end, units=allocation.units, now=now
         )
         bring_forward(Shard(allocation.offer.hardware.family, group_of(allocation.offer.site.country)), now)
-        give_work_back(attempt=attempt, now=now)
 
 
 def bring_forward(shard: Shard, now: datetime) -> None:
@@ -92,13 +90,20 @@ def _move_on(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:
         move_job(job, "succeeded", now=now, reason=reason)
     elif reason == "cancelled" or job.cancel_requested_at is not None:
         move_job(job, "cancelled", now=now, reason="cancelled")
+    elif _made_room(attempt, reason) and job.state != "allocated":
+        _queue_again(job, attempt, reason, now, retries=job.retries + 1)
     elif job.state == "allocated" or (reason in RETRIED and job.attempts_made <= job.retries):
         _queue_again(job, attempt, reason, now)
     else:
         move_job(job, "failed", now=now, reason=reason)
 
 
-def _queue_again(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:
+def _made_room(attempt: Attempt, reason: str) -> bool:
+    """Whether it ended because the market asked it to make room, which is no try of the job's."""
+    return reason == "preempted" and attempt.preempt_cause != ""
+
+
+def _queue_again(job: Job, attempt: Attempt, reason: str, now: datetime, **fields: int) -> None:
     """Back into the queue, away from a site that failed; after a lost lease one lease later.
 
     One that is replanned is placed again at once, in the same group of regions.
@@ -109,4 +114,6 @@ def _queue_again(job: Job, attempt: Attempt, reason: str, now: datetime) -> None
     wait = timedelta(seconds=settings.LEASE_SECONDS if reason == "lease_lost" else 0)
     onward = job.region_group and reason != REPLANNED
     way = start_of(Trip.from_json(job.trip).groups) if onward else {}
-    move_job(job, "queued", now=now, reason=reason, excluded_sites=excluded, next_attempt_at=now + wait, **way)
+    move_job(
+        job, "queued", now=now, reason=reason, excluded_sites=excluded, next_attempt_at=now + wait, **way, **fields
+    )

@@ -26,10 +26,11 @@ from marketplace.events.hints import publish_many
 from marketplace.events.services import Movers, move_many
 from scheduler.asks import Queue
 from scheduler.core.asks import NEVER
-from scheduler.core.types import HOUR_S, Placement, Plan, Unplaced
+from scheduler.core.types import HOUR_S, Placement, Plan, Preemption, Unplaced
 from scheduler.explaining import pending_reasons, refusal_as_json
 from scheduler.fairness import count_promises
 from scheduler.hints import wake_explaining
+from scheduler.makingroom import MakingRoom
 from scheduler.models import Allocation, Attempt, Job, MatchRound
 from scheduler.moving import LOOK_AGAIN, Refused, move_on, said_before
 from scheduler.shards import Shard
@@ -40,7 +41,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 EXPLAINED_AT_ONCE = 32
 CHANGED = -1
-Explain = Callable[[Placement], dict[str, Any]]  # called in the order of the plan
+Explain = Callable[[Placement | Preemption], dict[str, Any]]  # called in the order of the plan
 LOCK_JOBS = """
     WITH standing AS (
         SELECT job.id, job.version FROM scheduler_job AS job
@@ -112,14 +113,14 @@ def commit_plan(
     of the plan.
     """
     at_once = len(plan.placed) <= EXPLAINED_AT_ONCE
-    told = _reasons(plan.placed, explain()) if at_once and plan.placed else {}
+    told = _reasons(plan, explain, at_once)
     with transaction.atomic():
-        placed, refused = (queue.places(each.ask for each in part) for part in (plan.placed, plan.unplaced))
+        placed, refused = (queue.places(each.ask for each in part) for part in (plan.allocated, plan.unplaced))
         tried = _lock(queue, np.concatenate([placed, refused]))
         stand = (tried[refused] != CHANGED).tolist()
         _refuse(list(compress(plan.unplaced, stand)), queue, round_.shard, now)
-        grants = _granted(plan.placed, placed, queue.gang[placed], tried, shelf)
-        outcome = Outcome(len(grants), len(plan.placed) - len(grants), explained=at_once or not grants)
+        grants = _granted(plan, placed, queue.gang[placed], tried, shelf, now)
+        outcome = Outcome(len(grants), len(plan.allocated) - len(grants), explained=at_once or not grants)
         if grants:
             with _beside(grants, queue, round_, told, now) as (contracts, allocations, attempts):
                 _move(grants, queue, round_.segment, now)
@@ -134,8 +135,14 @@ def commit_plan(
     return outcome
 
 
-def _reasons(placed: Sequence[Placement], explain: Explain) -> dict[str, str]:
-    return {each.ask: json.dumps(explain(each)) for each in placed}
+def _reasons(plan: Plan, explain: Callable[[], Explain], at_once: bool) -> dict[str, str]:
+    """Why, by ask: of the placements if they are explained at once, of those for which others end in any case."""
+    placed = plan.placed if at_once else ()
+    if not placed and not plan.preempting:
+        return {}
+    tell = explain()
+    told = {each.ask: json.dumps(tell(each)) for each in placed}
+    return told | {each.placement.ask: json.dumps(tell(each)) for each in plan.preempting}
 
 
 def _lock(queue: Queue, places: Ints) -> Ints:
@@ -154,13 +161,18 @@ def _lock(queue: Queue, places: Ints) -> Ints:
     return tried
 
 
-def _granted(placed: Sequence[Placement], places: Ints, gang: Ints, tried: Ints, shelf: Shelf) -> Grants:
+def _granted(plan: Plan, places: Ints, gang: Ints, tried: Ints, shelf: Shelf, now: datetime) -> Grants:
     """The placements whose job, or whole gang, stands and whose hours could be promised; the hours are promised now."""
+    placed = plan.allocated
     facts = [(shelf.place[each.offer], each.units, each.start_s, each.end_s, each.u) for each in placed]
     offer, units, start_s, end_s, worth = np.array(facts, dtype=np.int64).reshape(-1, 5).T
     stands = _whole(gang, tried[places] != CHANGED)
     claims = Claims(shelf.keys[offer], start_s // HOUR_S, -(-end_s // HOUR_S), units, worth, gang)
-    stands[stands] = take_many(claims.only(stands))
+    making = MakingRoom(plan.preempting, claims) if plan.preempting else None
+    clear = stands & (np.arange(len(placed)) < len(plan.placed))
+    stands[clear] = take_many(claims.only(clear))
+    if making is not None:
+        stands[len(plan.placed) :] &= making.carry_out(stands[len(plan.placed) :], shelf, now)
     used, row = np.unique(offer[stands], return_inverse=True)
     return Grants(
         list(compress(placed, stands.tolist())),
@@ -239,7 +251,7 @@ def _move(grants: Grants, queue: Queue, segment: str, now: datetime) -> None:
 
 def nothing_new(plan: Plan, queue: Queue, shard: Shard, now: datetime) -> bool:
     """Whether the plan only repeats what every job was told in this shard before."""
-    if plan.placed:
+    if plan.allocated:
         return False
     if shard.group:
         return said_before(shard=shard, refused=_refused(plan.unplaced, queue), now=now)

@@ -11,9 +11,9 @@ from marketplace.booking.pricing import charge_to_date
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.units import PPM
 from scheduler.models import Attempt
-from scheduler.states import NOT_PAID
+from scheduler.states import is_paid
 
-MS = timedelta(milliseconds=1)
+MS, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,18 @@ def _so_far(attempt: Attempt, now: datetime) -> int:
 
 def cost_of(attempt: Attempt, records: list[UsageRecord], now: datetime) -> int:
     """floor(total × used / promised) of the attempt's contract; nothing for ends that are not the buyer's to pay."""
-    if attempt.reason in NOT_PAID:
-        return 0
     spans = [(each.during.lower, each.during.upper) for each in records if not each.flagged]
+    if not paid(attempt, spans):
+        return 0
     if attempt.state == "running" and attempt.started_at:
         spans = [(attempt.started_at, max(now, attempt.started_at))]
     return charge(attempt.allocation.contract, spans)
+
+
+def paid(attempt: Attempt, spans: Iterable[tuple[datetime, datetime]]) -> bool:
+    """Whether use in `spans` is the buyer's to pay."""
+    ran = sum((end - start for start, end in spans), start=timedelta())
+    return is_paid(attempt.reason, tier=attempt.allocation.offer.tier, ran_s=ran // SECOND)
 
 
 def charge(contract: Contract, spans: Iterable[tuple[datetime, datetime]]) -> int:

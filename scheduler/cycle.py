@@ -31,6 +31,7 @@ from scheduler.replanning import replan_round
 from scheduler.roundwriting import begin, close, write
 from scheduler.shards import Shard
 from scheduler.snapshot import Shelf, hours_for, take_snapshot
+from scheduler.victims import victims_on
 
 LOCK_SPACE = 7_411
 MOST = 10_000  # such a round takes 0.4 GB and, on two busy cores, under ten seconds of the 25 that a task has
@@ -113,9 +114,11 @@ def _look(segment: str, queued: Queue, reference: SegmentReference, mode: str, n
         shelf = kept_shelf(segment=segment, now=now, hours=hours)
         greedy = mode == GREEDY  # which looks at no price
         warm = {} if greedy else kept_prices(segment=segment, offers=shelf.offers, now=now, hours=hours)
+        victims = () if mode == INSTANT else victims_on(shelf, now)
     asks = asks_of(queued, overs=overs, p_mid=reference.p_mid, now=now)
     return shelf, take_snapshot(
-        shelf=shelf, asks=asks, reference=as_core(reference), now=now, mode=mode, hours=hours, warm=warm
+        shelf=shelf, asks=asks, reference=as_core(reference), now=now, mode=mode, hours=hours, warm=warm,
+        victims=victims,
     )  # fmt: skip
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from scheduler.core import explain, ranking
+from scheduler.core.makeroom import ranking_of
 from scheduler.core.ranking import Ranked, Ranking
 from scheduler.core.survey import Round
-from scheduler.core.types import Ask, Placement, Plan, Snapshot, Unplaced
+from scheduler.core.types import Ask, Placement, Plan, Preemption, Snapshot, Unplaced
 from scheduler.limits import to_api
 from scheduler.models import MatchRound
 
@@ -26,12 +27,15 @@ class Explainer:
     def __init__(self, *, snapshot: Snapshot, plan: Plan, round_: MatchRound) -> None:
         self.asks = {ask.id: ask for ask in snapshot.asks}
         self.held = snapshot.held
+        self.snapshot = snapshot
         self.state = Round(snapshot)
         self.order = deque(placement.ask for placement in plan.placed)
         self.round = round_
 
-    def __call__(self, placement: Placement) -> dict[str, Any]:
-        """Why `placement`; raises ValueError when it is not the next of the plan."""
+    def __call__(self, placement: Placement | Preemption) -> dict[str, Any]:
+        """Why `placement`; raises ValueError when it is not the next of the plan. Preemptions have no order."""
+        if isinstance(placement, Preemption):
+            return self._made_room(placement)
         self._next(placement)
         if placement.ask in self.held:  # what it holds is its own to move into
             held = self.held[placement.ask]
@@ -51,6 +55,13 @@ class Explainer:
         if chosen.start_s == placement.start_s:
             return answer, chosen
         return self._ranked(replace(ask, start_s=placement.start_s, gang=None), placement)
+
+    def _made_room(self, made: Preemption) -> dict[str, Any]:
+        """Why other work ends for it: the twin is looked at as if that had ended."""
+        answer = ranking_of(self.snapshot, made)
+        told = explain.why(answer, answer.ranked[0])
+        sentence = f"{answer.ranked[0].offer.title} takes it: interruptible work there makes room, and it begins after."
+        return told | _source(self.round) | {"sentence": sentence}
 
     def skip(self, placement: Placement) -> None:
         """Take the hours of `placement`, explained before; raises ValueError when it is not the next of the plan."""

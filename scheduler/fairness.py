@@ -13,7 +13,7 @@ from django.db import connection
 
 from scheduler.core.fairness import Party, overs
 from scheduler.models import Attempt, SegmentUse
-from scheduler.states import NOT_PAID
+from scheduler.states import is_paid
 
 SECOND = timedelta(seconds=1)
 COUNT = """
@@ -96,6 +96,7 @@ def give_work_back(*, attempt: Attempt, now: datetime) -> None:
 
 def _used_seconds(attempt: Attempt, now: datetime) -> int:
     """Seconds that count: none of an attempt that never ran or whose end is the provider's loss."""
-    if attempt.started_at is None or attempt.reason in NOT_PAID:
+    if attempt.started_at is None:
         return 0
-    return max(0, -(-(now - attempt.started_at) // SECOND))
+    ran_s = max(0, -(-(now - attempt.started_at) // SECOND))
+    return ran_s if is_paid(attempt.reason, tier=attempt.allocation.offer.tier, ran_s=ran_s) else 0

@@ -15,6 +15,7 @@ from marketplace.common.errors import NotFound
 from scheduler.attempts import bring_forward, end_attempt, mark_running, move_attempt, move_job
 from scheduler.errors import LeaseFenced
 from scheduler.models import Agent, Attempt, Lease
+from scheduler.preempting import room_for
 from scheduler.querysets import ClockTimestamp
 from scheduler.shards import Shard, group_of
 from scheduler.states import JOB
@@ -91,7 +92,7 @@ def _claim_new(agent: Agent, most: int, now: datetime) -> list[Lease]:
     for attempt in ready[: 4 * most]:
         if len(leases) == most:
             break
-        if attempt.allocation.units <= free:
+        if attempt.allocation.units <= free and room_for(attempt, now):
             free -= attempt.allocation.units
             leases.append(_grant(agent, attempt, now))
     return leases
@@ -152,13 +153,15 @@ def renew(
     return lease
 
 
-def cancel_asked(lease: Lease) -> dict[str, Any] | None:
-    """What the agent must stop for, if anything."""
-    job = lease.attempt.job
-    if job.cancel_requested_at is None:
-        return None
-    checkpoint = job.spec.get("checkpoint") or {}
-    return {"reason": "cancelled", "grace_s": checkpoint.get("grace_s", 10)}
+def cancel_asked(lease: Lease, now: datetime) -> dict[str, Any] | None:
+    """What the agent must stop for, if anything, and in how many seconds at most."""
+    attempt = lease.attempt
+    if attempt.job.cancel_requested_at is not None:
+        checkpoint = attempt.job.spec.get("checkpoint") or {}
+        return {"reason": "cancelled", "grace_s": checkpoint.get("grace_s", 10)}
+    if attempt.preempt_by is not None:
+        return {"reason": "preempted", "grace_s": max(0, (attempt.preempt_by - now) // timedelta(seconds=1))}
+    return None
 
 
 def end_expired_leases(*, now: datetime) -> int:

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import ExpressionWrapper, F, Func, Q, Value
 
 from accounts.models import Organization
-from marketplace.catalog.models import Site
+from marketplace.catalog.models import Site, Tier
 from marketplace.common.querysets import PublicQuerySet
 from scheduler.shards import Shard
 
@@ -84,6 +84,15 @@ class AttemptQuerySet(PublicQuerySet["Attempt"]):
         return there.select_related(
             "job__buyer", "allocation__contract", "allocation__offer__site__provider", "allocation__offer__hardware"
         ).order_by("job__due_at", "pk")
+
+    def interruptible(self) -> Self:
+        """Attempts that may be told to make room and have not been; not those of gangs, which end as one."""
+        live = self.open().filter(allocation__live=True, preempt_by=None, job__gang=None)
+        return live.filter(allocation__offer__tier=Tier.INTERRUPTIBLE)
+
+    def with_terms(self) -> Self:
+        """With what an end of theirs needs."""
+        return self.select_related("job__buyer", "allocation__offer__site__provider", "allocation__offer__hardware")
 
     def claimable_at(self, sites: models.QuerySet[Site], now: datetime) -> Self:
         """Attempts allocated to `sites` whose start has come and that no agent holds."""

@@ -118,10 +118,10 @@ def _move(
 
 
 def _lock_hours(attempt: Attempt, to: Placement, shelf: Shelf) -> None:
-    """All days of the old and of the new promise, in key order, as everybody locks them."""
+    """All days of the old and of the new promise, in key order, as everybody locks them, and on their machines."""
     old, days = attempt.allocation, {moment(second).date() for second in to.hours}
-    there = CapacityDay.objects.filter(offer=shelf.offer(to.offer), day__in=days)
-    here = CapacityDay.objects.filter(offer=old.offer, day__range=(old.start.date(), old.end.date()))
+    there = CapacityDay.objects.on_machines_of(shelf.offer(to.offer)).filter(day__in=days)
+    here = CapacityDay.objects.on_machines_of(old.offer).filter(day__range=(old.start.date(), old.end.date()))
     list((here | there).order_by("pk").select_for_update(of=("self",)).values_list("pk"))
 
 

@@ -21,7 +21,17 @@ from marketplace.common.clock import hour_floor
 from marketplace.energy.models import GridZone
 from marketplace.energy.services import HourWindow, hours_of
 from scheduler.core.asks import columns_of
-from scheduler.core.types import DUE_HORIZON_S, FREE_HORIZON_S, HOUR_S, Ask, OfferFacts, Placement, Reference, Snapshot
+from scheduler.core.types import (
+    DUE_HORIZON_S,
+    FREE_HORIZON_S,
+    HOUR_S,
+    Ask,
+    OfferFacts,
+    Placement,
+    Reference,
+    Snapshot,
+    Victim,
+)
 from scheduler.leases import served_sites
 
 HORIZON_HOURS = FREE_HORIZON_S // HOUR_S + 1  # so that the last day is whole
@@ -115,16 +125,17 @@ def take_snapshot(
     hours: int = HORIZON_HOURS,
     warm: Mapping[str, tuple[int, ...]] | None = None,
     held: Mapping[str, Placement] | None = None,
+    victims: tuple[Victim, ...] = (),
 ) -> Snapshot:
     """What one round may read; `hours` are those of the shelf, `warm` the prices kept from earlier rounds.
 
-    `held` is what the asks are promised already, where they are replanned.
+    `held` is what the asks are promised already, where they are replanned; `victims` what may end for them.
     """
     first, seen, now_s = hour_floor(now), columns_of(asks), int(now.timestamp())
     return Snapshot(
         now_s=now_s, first_hour_s=int(first.timestamp()), hours=hours, offers=shelf.facts, asks=seen,
         reference=reference, mode=mode, seed=seed_of(now_s, seen.ids), warm=warm or {},
-        held=held or {},
+        held=held or {}, victims=victims,
     )  # fmt: skip
 
 

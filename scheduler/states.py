@@ -49,5 +49,16 @@ END_REASONS: Final = (
 RETRIED: Final = frozenset({"preempted", "lease_lost", "node_failed", "agent_error"})
 # Another attempt is better made elsewhere.
 SITE_FAILED: Final = frozenset({"lease_lost", "node_failed", "agent_error"})
-# Seconds of these ends are the provider's loss.
+# Seconds of these ends are the provider's loss; but see `is_paid`.
 NOT_PAID: Final = frozenset({"lease_lost", "node_failed", "agent_error", "image_failed", "input_missing", "preempted"})
+PAID_FROM_S: Final = 3600
+
+
+def is_paid(reason: str, *, tier: str, ran_s: int) -> bool:
+    """Whether the buyer pays the seconds of an attempt that ended so; "" is one that runs (money.md, section 3).
+
+    Interruptible work that made room pays from an hour of running on: it has had what it was sold.
+    """
+    if reason == "preempted" and tier == "interruptible":
+        return ran_s >= PAID_FROM_S
+    return reason not in NOT_PAID

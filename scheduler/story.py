@@ -7,6 +7,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from scheduler.models import Attempt, Job
+from scheduler.preempting import FIRM_WORK, PROVIDER
 
 LOST = "lease_lost"
 AT_ONCE = timedelta(minutes=1)
@@ -32,18 +33,32 @@ def reason_sentence(reason: str) -> str:
     }.get(reason, reason)
 
 
+def end_sentence(attempt: Attempt) -> str:
+    """How an attempt ended; work that made room says for whom."""
+    if attempt.reason == "preempted" and attempt.preempt_cause == PROVIDER:
+        return _("The provider took the machines back.")
+    return reason_sentence(attempt.reason)
+
+
 def attempt_sentence(attempt: Attempt) -> str:
     """One attempt in one sentence."""
     site = attempt.allocation.offer.site.name
     if attempt.state != "ended":
         return _underway(attempt) % {"site": site}
-    sentence = reason_sentence(attempt.reason)
+    sentence = end_sentence(attempt)
     if attempt.reason == "exit_nonzero" and attempt.exit_code is not None:
         sentence = _("The program ended with exit code %(code)d.") % {"code": attempt.exit_code}
     return _("At %(site)s: %(sentence)s") % {"site": site, "sentence": sentence}
 
 
 def _underway(attempt: Attempt) -> str:
+    if attempt.preempt_by is not None:
+        return {
+            FIRM_WORK: _("Makes room for firm work at %(site)s: it saves its work, ends and is queued again."),
+            PROVIDER: _(
+                "The provider takes the machines at %(site)s back: it saves its work, ends and is queued again."
+            ),
+        }[attempt.preempt_cause]
     start, zone = attempt.allocation.start, attempt.allocation.offer.site.zone.timezone
     if attempt.state == "pending" and start > attempt.created_at + AT_ONCE:
         # Translators: the clock is the site's
@@ -78,10 +93,15 @@ def job_sentence(job: Job, attempts: list[Attempt]) -> str:
 
 
 def _queued(job: Job, last: Attempt | None) -> str:
+    if last is not None and last.reason == "preempted" and last.preempt_cause:
+        return _("Attempt %(number)d ended: %(reason)s It is queued again and loses no try.") % {
+            "number": last.number,
+            "reason": end_sentence(last),
+        }
     if last is not None and last.reason:
         return _("Attempt %(number)d ended: %(reason)s It is queued again, away from that site.") % {
             "number": last.number,
-            "reason": reason_sentence(last.reason),
+            "reason": end_sentence(last),
         }
     if job.unplaced:
         return {

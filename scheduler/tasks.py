@@ -16,6 +16,7 @@ from scheduler.keptprices import forget_past_prices
 from scheduler.leases import end_expired_leases, withdraw_unstarted
 from scheduler.models import Attempt, Job, MatchRound
 from scheduler.moving import LOOK_AGAIN, adopt, gather
+from scheduler.preempting import end_overdue
 from scheduler.reasons import explain_pending, wake_unexplained
 from scheduler.replanning import AHEAD
 from scheduler.services import expire_jobs
@@ -85,6 +86,7 @@ def sweep() -> None:
     try:
         now = utc_now()
         end_expired_leases(now=now)
+        end_overdue(now=now)
         withdraw_unstarted(now=now)
         expire_jobs(now=now)
         advance_reservations(now=now)

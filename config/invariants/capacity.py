@@ -59,11 +59,13 @@ PROMISES = """
     ORDER BY o.public_id, hour
 """
 
-# Real runs, cut at the hours; at one instant ends count before starts.
+# Real runs, cut at the hours; at one instant ends count before starts. Offers on the same machines count together.
 RUNS = """
     WITH run AS (
-        SELECT l.offer_id, l.units, a.started_at AS since, coalesce(a.ended_at, transaction_timestamp()) AS until
+        SELECT coalesce(o.twin_id, o.id) AS offer_id, l.units, a.started_at AS since,
+               coalesce(a.ended_at, transaction_timestamp()) AS until
         FROM scheduler_attempt a JOIN scheduler_allocation l ON l.id = a.allocation_id
+        JOIN catalog_offer o ON o.id = l.offer_id
         WHERE a.started_at IS NOT NULL
     ),
     piece AS (
@@ -129,4 +131,35 @@ C5 = Check(
     ),
 )
 
-CHECKS = (C1, C2, C5)
+C7 = Check(
+    id="C7",
+    promise="an interruptible offer has what its firm twin has not promised, each hour",
+    rows="""
+        SELECT count(*) FROM booking_capacityday c JOIN catalog_offer o ON o.id = c.offer_id
+        WHERE o.twin_id IS NOT NULL
+    """,
+    queries=(
+        """
+        SELECT o.public_id || ' ' || rest.day || ' ' || lpad((h - 1)::text, 2, '0') || 'h',
+               coalesce(sold.units_total[h] - sold.units_promised[h], 0)::text, rest.units_total[h]::text
+        FROM booking_capacityday rest JOIN catalog_offer o ON o.id = rest.offer_id
+        LEFT JOIN booking_capacityday sold ON sold.offer_id = o.twin_id AND sold.day = rest.day,
+             generate_series(1, 24) h
+        WHERE o.twin_id IS NOT NULL
+          AND rest.units_total[h] <> coalesce(sold.units_total[h] - sold.units_promised[h], 0)
+        ORDER BY rest.id, h
+        """,
+        """
+        SELECT loose.public_id, 'a firm twin of the same site and hardware', coalesce(firm.public_id, 'nothing')
+        FROM catalog_offer loose LEFT JOIN catalog_offer firm ON firm.id = loose.twin_id
+             AND firm.tier = 'firm' AND firm.site_id = loose.site_id AND firm.hardware_id = loose.hardware_id
+        WHERE loose.twin_id IS NOT NULL AND (firm.id IS NULL OR loose.tier <> 'interruptible') ORDER BY loose.id
+        """,
+    ),
+    corrupt=(
+        "UPDATE booking_capacityday SET units_total[1] = units_total[1] + 1 WHERE id = (SELECT min(c.id) "
+        "FROM booking_capacityday c JOIN catalog_offer o ON o.id = c.offer_id AND o.twin_id IS NOT NULL)",
+    ),
+)
+
+CHECKS = (C1, C2, C5, C7)

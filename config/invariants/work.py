@@ -1,4 +1,4 @@
-"""J1 to J5, J7, J8: jobs, their attempts and leases, and what was metered."""
+"""J1 to J5, J7 to J9: jobs, their attempts and leases, and what was metered."""
 # ruff: noqa: S608  # the queries are put together from words of this module, nothing typed by anybody
 
 from config.invariants.check import Check
@@ -228,4 +228,26 @@ J8 = Check(
     corrupt=("UPDATE scheduler_gang SET segment = 'edge' WHERE id = (SELECT min(id) FROM scheduler_gang)",),
 )
 
-CHECKS = (J1, J2, J3, J4, J5, J7, J8)
+J9 = Check(
+    id="J9",
+    promise="work that makes room holds no units from its notice on, and has ended soon after it",
+    rows="SELECT count(*) FROM scheduler_attempt WHERE preempt_cause <> '' OR reason = 'preempted'",
+    queries=(
+        """
+        SELECT a.public_id, 'no promise any more', l.units || ' units of ' || l.public_id
+        FROM scheduler_attempt a JOIN scheduler_allocation l ON l.id = a.allocation_id
+        WHERE (a.preempt_cause <> '' OR a.reason = 'preempted') AND l.live ORDER BY a.id
+        """,
+        """
+        SELECT public_id, 'ended soon after ' || preempt_by, state FROM scheduler_attempt
+        WHERE ended_at IS NULL AND preempt_by < transaction_timestamp() - interval '2 minutes' - %(patience)s::interval
+        ORDER BY id
+        """,
+    ),
+    corrupt=(
+        "UPDATE scheduler_allocation SET live = true, released_at = NULL WHERE id = "
+        "(SELECT min(allocation_id) FROM scheduler_attempt WHERE preempt_cause <> '')",
+    ),
+)
+
+CHECKS = (J1, J2, J3, J4, J5, J7, J8, J9)

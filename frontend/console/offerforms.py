@@ -12,8 +12,9 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Organization
 from frontend.components.formats import EXPONENTS, zone_of
 from marketplace.booking.hours import HOURS_OF_DAY, hour_of_week
-from marketplace.catalog.models import HOURS_OF_WEEK, HardwareClass, Site, Term, Tier
+from marketplace.catalog.models import HOURS_OF_WEEK, HardwareClass, Offer, Site, Term, Tier
 from marketplace.catalog.services import MOST_UNITS
+from marketplace.catalog.states import OFFER
 
 MM_PER_MINOR = 1000
 DAYS = (
@@ -61,6 +62,11 @@ class OfferForm(forms.Form):
         help_text=_("Charged beside the price, by power and overhead; 0 when the price contains it."),
     )  # fmt: skip
     tier = forms.ChoiceField(label=_("Tier"), choices=TIERS)
+    twin = forms.ModelChoiceField(
+        label=_("Shares the machines of"), queryset=Offer.objects.none(), to_field_name="public_id", required=False,
+        empty_label=_("no other offer"),
+        help_text=_("Of an interruptible offer: the firm offer that goes first. It sells what that one has not sold."),
+    )  # fmt: skip
     term = forms.ChoiceField(label=_("Term"), choices=TERMS)
     notice_minutes = forms.IntegerField(label=_("Notice, minutes"), min_value=0, max_value=1440, initial=2)
     boot_s = forms.IntegerField(label=_("Start-up, seconds"), min_value=0, max_value=86_400, initial=60)
@@ -74,6 +80,8 @@ class OfferForm(forms.Form):
         self.organization = organization
         sites = Site.objects.of_providers([organization])
         self.fields["site"].queryset = sites  # type: ignore[attr-defined]  # a ModelChoiceField
+        firm = Offer.objects.of_providers([organization]).filter(tier=Tier.FIRM, interruptible=None)
+        self.fields["twin"].queryset = firm.exclude(state__in=OFFER.final)  # type: ignore[attr-defined]
         self.fields["price"].help_text = organization.currency
         self.fields["hardware"].label_from_instance = _hardware_label  # type: ignore[attr-defined]
 
@@ -88,6 +96,7 @@ class OfferForm(forms.Form):
             "rate_mm": to_mm(values["price"], currency),
             "electricity_mm_per_kwh": to_mm(values["electricity"], currency),
             "tier": values["tier"],
+            "twin": values["twin"],
             "term": values["term"],
             "notice_s": values["notice_minutes"] * 60,
             "boot_s": values["boot_s"],

@@ -1,6 +1,7 @@
 """The lines of a frozen price, in words."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from frontend.components.formats import EXPONENTS, MINUS, cost, money, rate, symbol
 from scheduler.models import Attempt
-from scheduler.states import NOT_PAID
+from scheduler.states import is_paid
 
 WHOLE_MM = 1000
 
@@ -36,7 +37,12 @@ def fine_rate(rate_mm: int, currency: str) -> str:
     return f"{MINUS if rate_mm < 0 else ''}{symbol(currency)}{whole:.{places + 2}f}"
 
 
+def _is_paid(attempt: Attempt) -> bool:
+    ran = (attempt.ended_at - attempt.started_at) if attempt.ended_at and attempt.started_at else timedelta()
+    return is_paid(attempt.reason, tier=attempt.allocation.offer.tier, ran_s=ran // timedelta(seconds=1))
+
+
 def spent(minor: int, currency: str, attempts: Iterable[Attempt]) -> str:
     """The cost to date of a job: `< $0.01` where something that is charged ran, `$0.00` where nothing has."""
-    charged = any(each.started_at is not None and each.reason not in NOT_PAID for each in attempts)
+    charged = any(each.started_at is not None and _is_paid(each) for each in attempts)
     return cost(minor, currency) if charged else money(minor, currency)

@@ -105,9 +105,10 @@ class HeartbeatView(AgentView):
 
     def post(self, request: Request, lease: str) -> Response:
         beat = parse(inputs.HeartbeatInput, request.data)
-        held = leasing.renew(public_id=lease, key=key_of_agent(request), now=utc_now(), **beat)
+        now = utc_now()
+        held = leasing.renew(public_id=lease, key=key_of_agent(request), now=now, **beat)
         leasing.note_seen(agent=held.agent, now=utc_now())
-        return Response({"lease_s": settings.LEASE_SECONDS, "cancel": leasing.cancel_asked(held), "notice": None})
+        return Response({"lease_s": settings.LEASE_SECONDS, "cancel": leasing.cancel_asked(held, now), "notice": None})
 
 
 @extend_schema(tags=["agent"], request=inputs.LogInput, responses={200: dict})

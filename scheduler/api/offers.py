@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django_filters import MultipleChoiceFilter
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -32,6 +33,7 @@ from marketplace.energy.services import hours_of
 from scheduler.search import SORTS, Row, facets, need_of, search
 from scheduler.searchview import row_as_json
 from scheduler.snapshot import hourly_prices
+from scheduler.withdrawing import change_units
 
 DAYS_AHEAD = 16
 MOST_DAYS = 14
@@ -60,6 +62,7 @@ class OfferChanges(serializers.Serializer[dict[str, Any]]):
     notice_s = serializers.IntegerField(min_value=0)
     boot_s = serializers.IntegerField(min_value=0)
     network = serializers.BooleanField(source="egress")
+    units = serializers.IntegerField(min_value=1, max_value=100_000)
 
 
 class OfferInput(serializers.Serializer[dict[str, Any]]):
@@ -77,6 +80,7 @@ class OfferInput(serializers.Serializer[dict[str, Any]]):
     boot_s = serializers.IntegerField(min_value=0, default=60)
     network = serializers.BooleanField(source="egress", default=False)
     description = serializers.CharField(max_length=400, allow_blank=True, default="")
+    twin = serializers.CharField(max_length=40, allow_null=True, default=None)
 
 
 class RatesInput(serializers.Serializer[dict[str, Any]]):
@@ -150,7 +154,10 @@ class OffersView(APIView):
         if hardware is None:
             slugs = ", ".join(HardwareClass.objects.order_by("slug").values_list("slug", flat=True))
             raise NotFound("there is no such hardware class", hint=slugs)
-        offer = services.create_offer(site=site, hardware=hardware, now=now, **ask)
+        twin = ask.pop("twin")
+        offer = services.create_offer(
+            site=site, hardware=hardware, now=now, twin=own(request, twin) if twin else None, **ask
+        )
         ensure_capacity(offer=offer, first=now.date(), days=DAYS_AHEAD)
         return with_etag(Response(offer_as_json(own(request, offer.public_id), now), status=201), offer.version)
 
@@ -198,12 +205,20 @@ class OfferView(APIView):
 
     @extend_schema(tags=["offers"], request=OfferChanges, responses={200: dict}, parameters=[DRY_RUN])
     @rehearsable
+    @transaction.atomic
     def patch(self, request: Request, offer: str) -> Response:
-        """New words and terms; promises already made keep theirs. Needs If-Match."""
-        row = own(request, offer)
+        """New words and terms; promises already made keep theirs. Needs If-Match.
+
+        Fewer `units` than interruptible work was promised: as much of it as must is told to end within its notice.
+        """
+        row, now = own(request, offer), utc_now()
         require_match(request, row.version)
         changes = parse(OfferChanges, request.data, partial=True)
-        row = services.change_offer(offer=row, changes=changes, version=row.version, now=utc_now())
+        units = changes.pop("units", None)
+        if units is not None:
+            row = change_units(offer=row, units=units, version=row.version, now=now)
+        if changes or units is None:
+            row = services.change_offer(offer=row, changes=changes, version=row.version, now=now)
         return with_etag(Response(offer_as_json(row, utc_now())), row.version)
 
 
@@ -279,8 +294,7 @@ def calendar_of(offer: Offer, hours: int) -> list[dict[str, Any]]:
     first = hour_floor(now)
     zone = hours_of(zones=[offer.site.zone], start=first, hours=hours, now=now).zone(offer.site.zone)
     days = (first + timedelta(hours=hours)).date()
-    rows = CapacityDay.objects.filter(offer=offer, day__range=(first.date(), days))
-    free = {(row.day, hour): row.units_total[hour] - row.units_promised[hour] for row in rows for hour in range(24)}
+    free = CapacityDay.objects.free_by_hour(offer, first.date(), days)
     prices = hourly_prices(offer, first, hours)
     answer = []
     for number in range(hours):

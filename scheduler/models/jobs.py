@@ -162,6 +162,8 @@ class Attempt(models.Model):
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    preempt_by = models.DateTimeField(null=True)  # told to make room: the end of its notice
+    preempt_cause = models.CharField(max_length=10, blank=True, db_default="")
 
     objects = AttemptQuerySet.as_manager()
 
@@ -176,6 +178,14 @@ class Attempt(models.Model):
                 | (~Q(state="ended") & Q(ended_at=None, reason="")),
                 name="attempt_ends_with_a_reason",
             ),
+            models.CheckConstraint(
+                condition=Q(preempt_by=None) | ~Q(preempt_cause=""), name="attempt_makes_room_for_a_cause"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["preempt_by"], condition=Q(preempt_by__isnull=False, ended_at=None), name="attempt_to_end"
+            )
         ]
         triggers = [
             ATTEMPT.trigger(),

@@ -93,6 +93,21 @@ def test_a_wrong_field_of_a_new_offer_is_named_and_nothing_is_stored(browser, pr
     assert Offer.objects.count() == 0
 
 
+def test_an_interruptible_offer_names_the_firm_one_on_its_machines_and_says_so(browser, provider):
+    firm = make_offer(make_site(provider), hardware=make_cpu(), units=4)
+    foreign = make_offer(hardware=make_cpu(), units=4)
+    shared = draft(firm.site, tier="interruptible", twin=firm.public_id)
+
+    for wrong, field in (({"twin": foreign.public_id}, "twin"), ({"units": 3}, "units"), ({"tier": "firm"}, "tier")):
+        answer = browser.post("/console/offers/new/", shared | wrong)
+        assert (answer.status_code, f'id="id_{field}-error"' in answer.content.decode()) == (422, True), wrong
+    made = browser.post("/console/offers/new/", shared)
+
+    page = browser.get(made["Location"]).content.decode()
+    assert Offer.objects.get(twin=firm).units == 4
+    assert f'href="/console/offers/{firm.public_id}/">{firm.title}</a>' in page
+
+
 def test_a_new_price_holds_for_the_chosen_hours_and_leaves_contracts_alone(browser, provider):
     offer = make_offer(make_site(provider), now=utc_now(), rate_mm=100_000)
     start = hour_floor(utc_now()) + 2 * HOUR

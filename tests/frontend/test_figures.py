@@ -59,8 +59,23 @@ def test_what_costs_less_than_the_smallest_coin_does_not_read_as_free():
     ],
 )
 def test_a_job_costs_nothing_before_it_runs_and_for_time_that_is_not_charged(started, reason, text):
-    assert spent(0, "USD", [SimpleNamespace(started_at=started, reason=reason)]) == text
-    assert spent(12, "USD", [SimpleNamespace(started_at=started, reason=reason)]) == "$0.12"
+    assert spent(0, "USD", [attempt(started, reason)]) == text
+    assert spent(12, "USD", [attempt(started, reason)]) == "$0.12"
+
+
+@pytest.mark.parametrize(
+    ("tier", "ran_s", "text"),
+    [("interruptible", 3599, "$0.00"), ("interruptible", 3600, "< $0.01"), ("firm", 7200, "$0.00")],
+)
+def test_work_that_made_room_costs_from_an_hour_of_running_on_if_it_was_interruptible(tier, ran_s, text):
+    assert spent(0, "USD", [attempt(MORNING, "preempted", tier, ran_s)]) == text
+
+
+def attempt(started, reason, tier="firm", ran_s=5):
+    """What the words of a bill look at."""
+    ended = MORNING + timedelta(seconds=ran_s) if reason else None
+    allocation = SimpleNamespace(offer=SimpleNamespace(tier=tier))
+    return SimpleNamespace(started_at=started, ended_at=ended, reason=reason, allocation=allocation)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from io import StringIO
 from typing import Any
 
 from django.core.management import call_command
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.idempotency import Answer, once
@@ -15,9 +16,11 @@ from marketplace.common.clock import HOUR, hour_floor
 from scheduler.cycle import run_round
 from scheduler.finishing import finish
 from scheduler.jobfile import parse
-from scheduler.models import Job
+from scheduler.models import Attempt, Job
+from scheduler.preempting import FIRM_WORK, give_notice, lock_open
 from scheduler.services import Actor, submit_job
 from tests.market import make_organization
+from tests.scheduler.machines import make_pair
 from tests.scheduler.scene import TestAgent, make_cpu_offer
 
 FILE = """\
@@ -31,7 +34,10 @@ GANG = f"{FILE}    gang_id: pair\n    gang_size: 2\n"
 
 
 class Market:
-    """One offer with its agent; a job finished, one running, one waiting, a gang; a held reservation; a kept answer."""
+    """One offer with its agent; a job finished, one running, one waiting, a gang; a held reservation; a kept answer.
+
+    And two offers on the same machines, with work that makes room.
+    """
 
     def __init__(self) -> None:
         self.now = timezone.now()
@@ -42,6 +48,7 @@ class Market:
         self.running = self.submit()
         self.match()
         [self.lease] = self.agent.claim(now=timezone.now())
+        self.noticed = self.work_that_makes_room()
         self.waiting = self.submit()
         for _ in range(2):
             self.submit(GANG)
@@ -56,6 +63,19 @@ class Market:
 
     def match(self) -> None:
         run_round(segment="cpu", now=timezone.now())
+
+    def work_that_makes_room(self) -> Attempt:
+        """It runs on machines that two offers share, which nobody else is given, and was told to end."""
+        firm, loose = make_pair(now=self.now)
+        agent = TestAgent(firm, now=self.now)
+        self.submit(FILE + "    tier: interruptible\n")
+        self.match()
+        [lease] = agent.claim(now=timezone.now())
+        with transaction.atomic():
+            [attempt] = lock_open([lease.attempt.allocation.public_id]).values()
+            give_notice(attempt=attempt, cause=FIRM_WORK, now=timezone.now())
+        Offer.objects.filter(pk__in=[firm.pk, loose.pk]).update(state="paused")
+        return attempt
 
     def finished_job(self) -> Job:
         job = self.submit()

@@ -14,7 +14,7 @@ from scheduler.services import cancel_job, relax_job
 from tests.invariants.scene import Market, findings, verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ALL = {"C1", "C2", "C5", "J1", "J2", "J3", "J4", "J5", "J7", "J8", "E1", "R1", "A1", "A3"}
+ALL = {"C1", "C2", "C5", "C7", "J1", "J2", "J3", "J4", "J5", "J7", "J8", "J9", "E1", "R1", "A1", "A3"}
 
 
 @pytest.fixture
@@ -210,3 +210,26 @@ def test_inside_another_transaction_nothing_is_checked_and_it_says_so(market):
 
     assert code == 2
     assert "transaction of their own" in text
+
+
+def test_hours_that_two_offers_both_sell_are_named(market):
+    loose = market.noticed.allocation.offer
+    broken(
+        "UPDATE booking_capacityday SET units_total[3] = 9 WHERE offer_id = %s AND day = %s", loose.pk,
+        market.now.date(),
+    )  # fmt: skip
+
+    [anomaly] = findings("--only", "C7")[1]["C7"]["anomalies"]
+    assert anomaly == {"key": f"{loose.public_id} {market.now.date()} 02h", "expected": "4", "found": "9"}
+
+
+def test_work_that_overstays_its_notice_and_one_that_keeps_units_are_named(market):
+    long_ago = timezone.now() - timedelta(minutes=5)
+    broken("UPDATE scheduler_attempt SET preempt_by = %s WHERE id = %s", long_ago, market.noticed.pk)
+    broken(
+        "UPDATE scheduler_allocation SET live = true, released_at = NULL WHERE id = %s", market.noticed.allocation_id
+    )
+
+    found = findings("--only", "J9")[1]["J9"]["anomalies"]
+    assert [each["key"] for each in found] == [market.noticed.public_id] * 2
+    assert found[0]["expected"] == "no promise any more"

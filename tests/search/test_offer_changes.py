@@ -66,7 +66,7 @@ def test_words_and_terms_change_under_their_version_only(shelf, seller):
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
-        ({"units": 9}, "/units"),
+        ({"units": 0}, "/units"),
         ({"state": "retired"}, "/state"),
         ({"tier": "soft"}, "/tier"),
         ({"title": ""}, "/title"),

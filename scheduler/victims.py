@@ -1,0 +1,49 @@
+"""Database → victims: the interruptible work on machines that firm work or their provider may want back."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Q
+
+from marketplace.booking.pricing import all_in_rate_mm
+from marketplace.catalog.models import Offer
+from scheduler.asks import seconds
+from scheduler.core.types import Victim
+from scheduler.models import Attempt
+from scheduler.snapshot import Shelf
+
+LATELY = timedelta(hours=24)
+
+
+def victims_of(offers: Collection[int], now: datetime) -> tuple[Victim, ...]:
+    """What runs or waits on the interruptible `offers` (keys) and was not told to end, in the order of its allocations.
+
+    No agent tells of checkpoints yet, so nothing is known to be saved.
+    """
+    often = Count(
+        "job__attempts", filter=Q(job__attempts__reason="preempted", job__attempts__ended_at__gt=now - LATELY)
+    )
+    rows = Attempt.objects.interruptible().filter(allocation__offer__in=offers)
+    counts = dict(rows.annotate(often=often).values_list("pk", "often"))
+    rows = rows.select_related("job", "allocation__contract", "allocation__offer__twin").order_by("allocation")
+    return tuple(_victim(each, counts.get(each.pk, 0), now) for each in rows)
+
+
+def _victim(attempt: Attempt, preempted: int, now: datetime) -> Victim:
+    allocation = attempt.allocation
+    offer, contract = allocation.offer, allocation.contract
+    return Victim(
+        id=allocation.public_id, offer=offer.public_id, twin=offer.twin.public_id if offer.twin else "",
+        units=allocation.units, start_s=seconds(allocation.start), end_s=seconds(allocation.end),
+        notice_s=offer.notice_s,
+        price=all_in_rate_mm(contract.rate_mm[0], contract.electricity_mm, contract.fee_bp, contract.tax_bp),
+        started_s=seconds(attempt.started_at) if attempt.started_at else None,
+        preempted=preempted, due=attempt.job.due_at <= now,
+    )  # fmt: skip
+
+
+def victims_on(shelf: Shelf, now: datetime) -> tuple[Victim, ...]:
+    """The same of all interruptible offers whose firm twin is on the shelf."""
+    pairs = Offer.objects.filter(twin__isnull=False).values_list("pk", "twin__public_id")
+    offers = [key for key, twin in pairs if twin in shelf.place]
+    return victims_of(offers, now) if offers else ()
