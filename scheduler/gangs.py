@@ -4,7 +4,6 @@ The others are dealt with in a transaction of their own, which a hint asks for a
 job holds its lock, and two who then want the other's would wait for ever.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -13,6 +12,7 @@ from accounts.models import Organization
 from marketplace.common.errors import FieldProblem, ValidationFailed
 from scheduler.attempts import end_attempt, move_job
 from scheduler.models import Attempt, Gang, Job
+from scheduler.preempting import GANG, give_notice, lock_live
 from scheduler.states import JOB
 
 POINTER = "/config/joulemart/gang_id"
@@ -59,49 +59,44 @@ def follow_gangs(*, now: datetime) -> int:
 def follow(*, public_id: str, now: datetime) -> bool:
     """Deal with what is left of a gang after one of its jobs moved; whether anything was done.
 
-    One that failed, was cancelled or expired ends all others. One that is queued again takes back those that were
-    promised a start with it. A gang of which all have ended is over.
+    One that failed, was cancelled or expired ends all others. One that is queued again takes back those that were to
+    start with it, and stops those that run. A gang of which all have ended is over. Jobs that somebody is changing are
+    left to the next time.
     """
-    gang = (
-        Gang.objects.select_for_update(skip_locked=True, of=("self",))
-        .filter(public_id=public_id, ended_at=None)
-        .first()
-    )
+    unlocked = Gang.objects.select_for_update(skip_locked=True, of=("self",))
+    gang = unlocked.filter(public_id=public_id, ended_at=None).first()
     if gang is None:
         return False
-    jobs = list(gang.jobs.select_for_update(of=("self",)).select_related("buyer").order_by("pk"))
-    left = [job for job in jobs if job.state in JOB.open]
-    if any(job.state in JOB.final and job.state != "succeeded" for job in jobs):
-        changed = _end(left, now)
-    elif any(job.state == "queued" for job in left):
-        changed = _take_back([job for job in left if job.state == "allocated"], now)
+    states = set(gang.jobs.values_list("state", flat=True))
+    if states & {"failed", "cancelled", "expired"}:
+        changed = _end(gang, now)
+    elif "queued" in states and states & {"allocated", "starting", "running"}:
+        changed = _take_back(gang, now)
     else:
         changed = False
-    if len(jobs) == gang.size and not any(job.state in JOB.open for job in jobs):
+    if gang.jobs.count() == gang.size and not gang.jobs.filter(state__in=JOB.open).exists():
         changed = Gang.objects.filter(pk=gang.pk).update(ended_at=now) == 1
     return changed
 
 
-def _end(jobs: Sequence[Job], now: datetime) -> bool:
+def _end(gang: Gang, now: datetime) -> bool:
     """Cancel what has not started and tell the rest to stop."""
-    untold = [job for job in jobs if job.cancel_requested_at is None]
-    Job.objects.filter(pk__in=[job.pk for job in untold]).update(cancel_requested_at=now)
-    for job in untold:
-        job.cancel_requested_at = now
-        if job.state == "queued":
-            move_job(job, "cancelled", now=now, reason="cancelled")
-        elif job.state == "allocated":
-            end_attempt(attempt=_attempt(job), reason="cancelled", now=now, message="another job of its gang ended")
-    return bool(untold)
-
-
-def _take_back(jobs: Sequence[Job], now: datetime) -> bool:
+    attempts = lock_live(Attempt.objects.open().filter(job__gang=gang, job__cancel_requested_at=None))
+    waiting = list(gang.jobs.filter(state="queued").unlocked_in_turn().select_related("buyer"))
+    jobs = [*waiting, *(attempt.job for attempt in attempts)]
+    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(cancel_requested_at=now)
     for job in jobs:
-        end_attempt(attempt=_attempt(job), reason="preempted", now=now, message="its gang is queued again")
+        job.cancel_requested_at = now
+    for job in waiting:
+        move_job(job, "cancelled", now=now, reason="cancelled")
+    for attempt in attempts:
+        if attempt.state == "pending":
+            end_attempt(attempt=attempt, reason="cancelled", now=now, message="another job of its gang ended")
     return bool(jobs)
 
 
-def _attempt(job: Job) -> Attempt:
-    attempt = job.attempts.select_related("allocation__offer__site__provider", "job__buyer").get(ended_at=None)
-    attempt.job = job
-    return attempt
+def _take_back(gang: Gang, now: datetime) -> bool:
+    attempts = lock_live(Attempt.objects.open().filter(job__gang=gang, preempt_by=None))
+    for attempt in attempts:
+        give_notice(attempt=attempt, cause=GANG, now=now)
+    return bool(attempts)

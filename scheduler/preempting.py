@@ -20,17 +20,26 @@ from marketplace.common.clock import rfc3339
 from marketplace.events.services import record
 from scheduler.attempts import end_attempt, withdraw
 from scheduler.models import Attempt, Job, Lease
+from scheduler.querysets import AttemptQuerySet
 
-FIRM_WORK, PROVIDER = "firm_work", "provider"
-MESSAGES = {FIRM_WORK: "it made room for firm work", PROVIDER: "the provider took the capacity back"}
+FIRM_WORK, PROVIDER, GANG = "firm_work", "provider", "gang"
+MESSAGES = {
+    FIRM_WORK: "it made room for firm work", PROVIDER: "the provider took the capacity back",
+    GANG: "its gang is queued again",
+}  # fmt: skip
 
 
 def lock_open(allocations: Iterable[str]) -> dict[str, Attempt]:
-    """{public id of the allocation: its attempt}, locked, of those that run or wait and were not told to end.
+    """{public id of the allocation: its attempt}, locked, of those that may be told to end."""
+    found = lock_live(Attempt.objects.interruptible().filter(allocation__public_id__in=list(allocations)))
+    return {each.allocation.public_id: each for each in found}
+
+
+def lock_live(live: AttemptQuerySet) -> list[Attempt]:
+    """Those of the open attempts `live` that run or wait, locked with their leases and jobs.
 
     To be called in a transaction.
     """
-    live = Attempt.objects.interruptible().filter(allocation__public_id__in=list(allocations))
     leases = (
         Lease.objects.live().filter(attempt__in=live).order_by("pk").select_for_update(skip_locked=True, of=("self",))
     )
@@ -38,12 +47,11 @@ def lock_open(allocations: Iterable[str]) -> dict[str, Attempt]:
     ours = live.filter(Q(state="pending") | Q(pk__in=held)).order_by("pk")
     keys = list(ours.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True))
     jobs = Job.objects.filter(attempts__in=keys).order_by("pk").select_for_update(skip_locked=True, of=("self",))
-    rows = Attempt.objects.interruptible().filter(pk__in=keys, job__in=list(jobs.values_list("pk", flat=True)))
-    return {each.allocation.public_id: each for each in rows.with_terms()}
+    return list(live.filter(pk__in=keys, job__in=list(jobs.values_list("pk", flat=True))).with_terms())
 
 
 def give_notice(*, attempt: Attempt, cause: str, now: datetime) -> None:
-    """Take the promise of an attempt that `lock_open` has locked back; what runs ends within the offer's notice."""
+    """Take the promise of an attempt that `lock_live` has locked back; what runs ends within the offer's notice."""
     if attempt.state == "pending":
         attempt.preempt_cause = cause
         attempt.save(update_fields=["preempt_cause"])

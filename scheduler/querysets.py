@@ -37,6 +37,10 @@ class JobQuerySet(PublicQuerySet["Job"]):
         free = self.order_by("pk").select_for_update(skip_locked=True, of=("self",))
         return type(self)(self.model).filter(pk__in=free.values("pk"))
 
+    def unlocked_in_turn(self) -> Self:
+        """These jobs by their keys under their row locks, but for those that somebody else has locked."""
+        return self.order_by("pk").select_for_update(skip_locked=True, of=("self",))
+
     def as_seen(self, job: "Job") -> Self:
         """The job under its row lock, if it is as it was read and nobody else has it."""
         there = self.filter(pk=job.pk, version=job.version, state=job.state)

@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from scheduler.models import Attempt, Job
-from scheduler.preempting import FIRM_WORK, PROVIDER
+from scheduler.preempting import FIRM_WORK, GANG, PROVIDER
 
 LOST = "lease_lost"
 AT_ONCE = timedelta(minutes=1)
@@ -37,6 +37,8 @@ def end_sentence(attempt: Attempt) -> str:
     """How an attempt ended; work that made room says for whom."""
     if attempt.reason == "preempted" and attempt.preempt_cause == PROVIDER:
         return _("The provider took the machines back.")
+    if attempt.reason == "preempted" and attempt.preempt_cause == GANG:
+        return _("Another job of its gang lost its machine, and they start together anew.")
     return reason_sentence(attempt.reason)
 
 
@@ -58,6 +60,7 @@ def _underway(attempt: Attempt) -> str:
             PROVIDER: _(
                 "The provider takes the machines at %(site)s back: it saves its work, ends and is queued again."
             ),
+            GANG: _("Ends at %(site)s: another job of its gang lost its machine, and they start together anew."),
         }[attempt.preempt_cause]
     start, zone = attempt.allocation.start, attempt.allocation.offer.site.zone.timezone
     if attempt.state == "pending" and start > attempt.created_at + AT_ONCE:

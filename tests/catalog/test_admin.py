@@ -79,7 +79,8 @@ def test_every_model_of_the_market_has_its_page():
         "catalog/offer", "catalog/site", "catalog/hardwareclass", "catalog/place", "catalog/latency",
         "booking/capacityday", "booking/quote", "booking/reservation", "booking/contract", "booking/usagerecord",
         "events/event", "scheduler/job", "scheduler/attempt", "scheduler/allocation", "scheduler/agent",
-        "scheduler/lease", "scheduler/matchround", "scheduler/segmentreference", "scheduler/segmentuse",
+        "scheduler/gang", "scheduler/lease", "scheduler/matchround", "scheduler/segmentreference",
+        "scheduler/segmentuse",
     } == set(PAGES)  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def test_an_operator_sees_the_list_searches_it_and_opens_a_row(operator, page):
     row = PAGES[page].model._default_manager.first()
     if row is not None:
         assert operator.get(f"/admin/{page}/{row.pk}/change/").status_code == 200
-    assert row is not None or page in {"booking/quote", "booking/usagerecord"}
+    assert row is not None or page in {"booking/quote", "booking/usagerecord", "scheduler/gang"}
 
 
 @pytest.mark.parametrize("page", sorted(set(PAGES) - KEPT_BY_OPERATORS))

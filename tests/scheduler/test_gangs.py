@@ -1,9 +1,11 @@
 """Jobs of a gang: they join it, are allocated together or not at all, and share what happens to one of them."""
 
+import threading
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.utils import IntegrityError
 
 from marketplace.booking.hours import hours_by_day
@@ -18,9 +20,11 @@ from scheduler.gangs import follow_gangs
 from scheduler.instant import place_now
 from scheduler.jobfile import JobFileInvalid, parse
 from scheduler.jobview import job_as_json
+from scheduler.leases import cancel_asked
 from scheduler.models import Allocation, Attempt, Gang, Job
 from scheduler.services import Actor, cancel_job, retry_job, submit_job
 from scheduler.snapshot import Shelf
+from scheduler.story import attempt_sentence
 from tests.market import MONDAY, NOON, make_organization
 from tests.scheduler.scene import TestAgent, make_cpu_offer, make_job, make_round, queued
 
@@ -47,6 +51,26 @@ def make_gang(*, size=2, units=1, buyer=None, **fields):
     return [
         make_job(now=NOON, name=str(number), units=units, buyer=buyer, gang=gang, **fields) for number in range(size)
     ]
+
+
+@contextmanager
+def held_by_somebody(job):
+    """The row of `job` is locked by another connection."""
+    locked, done = threading.Event(), threading.Event()
+
+    def somebody():
+        with transaction.atomic():
+            Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
+            locked.set()
+            done.wait(timeout=20)
+        connection.close()
+
+    other = threading.Thread(target=somebody)
+    other.start()
+    locked.wait(timeout=20)
+    yield
+    done.set()
+    other.join(timeout=20)
 
 
 def states(jobs):
@@ -287,6 +311,42 @@ def test_one_job_queued_again_takes_the_others_back_so_that_they_start_together_
     assert states(jobs) == ["queued", "queued"]
     assert promised(offer) == {}
     assert Job.objects.get(pk=jobs[1].pk).excluded_sites == []  # that site did not fail it
+
+
+def test_a_job_that_runs_is_stopped_when_another_lost_its_machine_and_loses_no_try(served):
+    _, agent = served
+    jobs = make_gang(retries=2)
+    match()
+    lost, runs = agent.claim(now=NOON)
+    end_attempt(attempt=lost.attempt, reason="lease_lost", now=NOON + SOON)
+    assert Job.objects.get(pk=lost.attempt.job.pk).state == "queued"
+
+    assert follow_gangs(now=NOON + SOON) == 1
+
+    runs.attempt.refresh_from_db()
+    assert cancel_asked(runs, NOON + SOON)["reason"] == "preempted"
+    assert attempt_sentence(runs.attempt).startswith("Ends at")
+    assert follow_gangs(now=NOON + SOON) == 0, "told once"
+    end_attempt(attempt=runs.attempt, reason="preempted", now=NOON + 2 * SOON)
+    stopped = Job.objects.get(pk=runs.attempt.job.pk)
+    assert (stopped.state, stopped.retries, stopped.excluded_sites) == ("queued", 3, [])
+    later = NOON + timedelta(minutes=5)
+    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(excluded_sites=[])
+    match(later)
+    assert states(jobs) == ["allocated", "allocated"]
+    assert len(set(Allocation.objects.filter(live=True).values_list("start"))) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_somebody_is_changing_is_left_to_the_next_time():
+    """Whoever moves a job holds its lock; to wait for it here would be to wait in circles."""
+    jobs = make_gang(size=3)
+    cancel_job(job=jobs[0], now=NOON)
+
+    with held_by_somebody(jobs[1]):
+        assert follow_gangs(now=NOON + SOON) == 1
+
+    assert states(jobs) == ["cancelled", "queued", "cancelled"]
 
 
 def test_a_gang_of_which_all_have_succeeded_is_over(served):
