@@ -1,9 +1,10 @@
 """A seeded market for measurements: 12 regions, 6 accelerators, offers with daily prices and shares, jobs with limits.
 
 The specification fixes the sizes (1 to 8 units, 1 to 24 h, slack 0 to 24 h, asked unit-hours 0.7 to 2 times those
-offered); the rest is drawn here. A job is released in the first day, takes one or any accelerator, weighs by one of the
-five presets from one of the regions, and may limit share, price or latency. Everything is integer and comes from one
-NumPy generator, so equal arguments give equal markets.
+offered); the rest is drawn here. u units are as rare as u**-2: most jobs ask for one. A job is released in the first day, takes one or any accelerator, weighs by one of the
+five presets from one of the regions, and may limit share, price or latency. Its run is stated for the accelerator that it
+takes, or for one drawn where it takes any: its work is the same wherever it runs, only the hours differ. Everything is
+integer and comes from one NumPy generator, so equal arguments give equal markets.
 """
 
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ FIRST_S = 1_795_521_600  # a Monday's midnight, UTC
 REGIONS = 12
 ACCELERATORS = (("H200", 989), ("H100", 989), ("A100", 312), ("L40S", 362), ("MI300X", 1307), ("910B", 320))
 REFERENCE = Reference(p_lo=150_000, p_mid=230_000, p_hi=400_000)
+SIZES = np.arange(1, 9)
+RARITY = SIZES**-2.0 / (SIZES**-2.0).sum()
 NO_LIMIT = -1
 ANY = len(ACCELERATORS)
 
@@ -42,10 +45,12 @@ def draw(*, jobs: int, offers: int, hours: int = 72, seed: int = 1) -> Drawn:
     shelf = {"region": numbers.integers(0, REGIONS, offers), "accelerator": numbers.integers(0, ANY, offers)}
     wanted = int((asked["units"] * -(-asked["run_s"] // HOUR_S)).sum() / demand)
     mean = max(1.0, wanted / (offers * hours))
-    shelf["units"] = numbers.integers(1, max(3, int(2 * mean) + 1), offers)
+    shelf["units"] = numbers.integers(1, max(1, round(2 * mean) - 1) + 1, offers)
     latency = np.abs(np.subtract.outer(np.arange(REGIONS), shelf["region"]))
     latency = np.minimum(latency, REGIONS - latency) * 18 + numbers.integers(2, 12, (REGIONS, offers))
-    return Drawn(hours, demand, shelf, _draw_hours(numbers, shelf, hours), latency, asked)
+    hourly = _draw_hours(numbers, shelf, hours)
+    asked["reference"] = np.where(asked["accelerator"] < ANY, asked["accelerator"], numbers.integers(0, ANY, jobs))
+    return Drawn(hours, demand, shelf, hourly, latency, asked)
 
 
 def _draw_jobs(numbers: np.random.Generator, jobs: int) -> dict[str, Ints]:
@@ -55,7 +60,7 @@ def _draw_jobs(numbers: np.random.Generator, jobs: int) -> dict[str, Ints]:
     run_s = numbers.integers(1, 25, jobs) * HOUR_S - 60 * numbers.integers(0, 30, jobs)
     release = numbers.integers(0, 24, jobs) * HOUR_S
     return {
-        "units": numbers.integers(1, 9, jobs),
+        "units": numbers.choice(SIZES, jobs, p=RARITY),
         "run_s": run_s,
         "release_s": release,
         "finish_s": release + run_s + numbers.integers(0, 25, jobs) * HOUR_S + START_MARGIN_S + HOUR_S,
@@ -126,4 +131,5 @@ def _ask(drawn: Drawn, number: int) -> Ask:
         id=f"j{number:07}", units=job["units"], run_s=job["run_s"], submitted_s=FIRST_S,
         start_after_s=FIRST_S + job["release_s"], finish_by_s=FIRST_S + job["finish_s"],
         weights=tuple(PRESETS.values())[job["preset"]], near=f"p{job['region']:02}", limits=limits,
+        reference_pf_milli=ACCELERATORS[job["reference"]][1],
     )  # fmt: skip
