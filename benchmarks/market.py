@@ -1,10 +1,11 @@
 """A seeded market for measurements: 12 regions, 6 accelerators, offers with daily prices and shares, jobs with limits.
 
 The specification fixes the sizes (1 to 8 units, 1 to 24 h, slack 0 to 24 h, asked unit-hours 0.7 to 2 times those
-offered); the rest is drawn here. u units are as rare as u**-2: most jobs ask for one. A job is released in the first day, takes one or any accelerator, weighs by one of the
-five presets from one of the regions, and may limit share, price or latency. Its run is stated for the accelerator that it
-takes, or for one drawn where it takes any: its work is the same wherever it runs, only the hours differ. Everything is
-integer and comes from one NumPy generator, so equal arguments give equal markets.
+offered); the rest is drawn here (docs/decisions/0012 says why so). u units are as rare as u**-2: most jobs ask for one.
+A job is released in the first day, takes one or any accelerator, weighs by one of the five presets from one of the
+regions, and may limit share, price or latency. Its run is stated for the accelerator that it takes, or for one drawn
+where it takes any: its work is the same wherever it runs, only the hours differ. Everything is integer and comes from
+one NumPy generator, so equal arguments give equal markets.
 """
 
 from dataclasses import dataclass, field
@@ -27,7 +28,10 @@ ANY = len(ACCELERATORS)
 
 @dataclass(frozen=True)
 class Drawn:
-    """The drawn numbers: `offers` by offer, `hourly` [offers, hours], `jobs` by job; NO_LIMIT where none is set."""
+    """The drawn numbers: `offers` by offer, `hourly` [offers, hours], `jobs` by job; NO_LIMIT where none is set.
+
+    `demand` is what came out: unit-hours asked for, each on its reference class, per unit-hour offered.
+    """
 
     hours: int
     demand: float
@@ -43,14 +47,15 @@ def draw(*, jobs: int, offers: int, hours: int = 72, seed: int = 1) -> Drawn:
     demand = float(numbers.uniform(0.7, 2.0))
     asked = _draw_jobs(numbers, jobs)
     shelf = {"region": numbers.integers(0, REGIONS, offers), "accelerator": numbers.integers(0, ANY, offers)}
-    wanted = int((asked["units"] * -(-asked["run_s"] // HOUR_S)).sum() / demand)
-    mean = max(1.0, wanted / (offers * hours))
+    wanted = int((asked["units"] * -(-asked["run_s"] // HOUR_S)).sum())
+    mean = wanted / (demand * offers * hours)
     shelf["units"] = numbers.integers(1, max(1, round(2 * mean) - 1) + 1, offers)
     latency = np.abs(np.subtract.outer(np.arange(REGIONS), shelf["region"]))
     latency = np.minimum(latency, REGIONS - latency) * 18 + numbers.integers(2, 12, (REGIONS, offers))
     hourly = _draw_hours(numbers, shelf, hours)
+    offered = int(shelf["units"].sum()) * hours
     asked["reference"] = np.where(asked["accelerator"] < ANY, asked["accelerator"], numbers.integers(0, ANY, jobs))
-    return Drawn(hours, demand, shelf, hourly, latency, asked)
+    return Drawn(hours, wanted / offered, shelf, hourly, latency, asked)
 
 
 def _draw_jobs(numbers: np.random.Generator, jobs: int) -> dict[str, Ints]:

@@ -12,15 +12,14 @@ from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, Pool, floors_of,
 from scheduler.core.prices import Floats, Pace, paid_hours, price_hours_of, proven_by, proven_on, running
 from scheduler.core.room import Room, open_room, start_of
 from scheduler.core.scan import ANY, PFLOP_HOUR, Facts, best_column, new_scratch, run_on, starts_of
-from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, improve
+from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, guide_of, improve
 from scheduler.core.tables import ALONE, FAR, INCOMPLETE, PF_MILLI
 from scheduler.core.types import HOUR_S
 from scheduler.core.worth import NOTHING
 
 MOST_COLUMNS, LEAST_COLUMNS, COLUMNS = 1_024, 64, 256_000  # kept per ask, and of all asks
-MOST_STEPS, LOOKS = 300, 60_000_000
+MOST_STEPS, LOOKS = 300, 45_000_000
 STEPS_A_STAGE = 15  # then the pool is drawn anew for the prices so far: columns nobody looked at would spoil the proof
-HEAT_PART = 2  # a plan may at first get worse by the mean utility of an ask divided by this
 
 
 class Effort(NamedTuple):
@@ -72,7 +71,7 @@ def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = N
     state = empty_state(units.size, free)
     fill(state, pool, units, by_what_is_left(pool, units, prices))
     moves = min(effort.moves_per_ask * units.size, effort.most_moves)
-    improve(state, pool, units, prices, moves, seed, _heat(state, pool))
+    improve(state, pool, units, guide_of(pool, units, prices), moves, seed, _heat(state, pool))
     fill(state, pool, units, np.arange(units.size))
     open_to_all = open_room(_free_after(table.shelf.began, greedy.columns, units, settled), table.shelf.begin)
     bound = int(greedy.utility[settled].sum()) + proven_by(facts, open_to_all, prices, settled)
@@ -174,6 +173,6 @@ def _decided(ground: Ground, greedy: Decided, columns: Ints) -> Decided:
 
 
 def _heat(state: State, pool: Pool) -> int:
-    """What a plan may lose at first, mm."""
+    """What a plan may lose at first, mm: the mean utility of those that are placed."""
     placed = state.column[state.column != NOBODY]
-    return int(pool.utility[placed].sum()) // max(1, HEAT_PART * placed.size)
+    return int(pool.utility[placed].sum()) // max(1, placed.size)

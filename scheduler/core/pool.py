@@ -54,7 +54,8 @@ NO_START, NOW_ALONE, ANY_START = range(3)
 
 
 def pool_of(facts: Facts, room: Room, reach: Ints, most: int, prices: Ints, floors: Ints) -> Pool:
-    """Up to `most` columns per ask that keep to every limit and fit what `room` has free: those that leave most.
+    """Up to `most` columns per ask that keep to every limit and fit what `room` has free: those that leave most,
+    but no more of one offer than `of_one_offer` says.
 
     `reach` says for each ask whether it has columns at all, and whether one that does not start now is one; `prices`
     [offers, hours + 1] is the running sum of what the hours cost; `floors` what a column of each ask must leave.
@@ -68,6 +69,12 @@ def pool_of(facts: Facts, room: Room, reach: Ints, most: int, prices: Ints, floo
     return Pool(begin, *(np.concatenate(each) for each in list(zip(*parts, strict=True))[1:]))
 
 
+@lean
+def of_one_offer(most: int) -> int:
+    """How many of `most` columns may be on one offer: prices want a wide choice where it is small (measured)."""
+    return max(2, most * most // 4_096)
+
+
 @compiled
 def pool_part(
     facts: Facts, room: Room, reach: Ints, most: int, prices: Ints, floors: Ints, first: int, beyond: int
@@ -79,7 +86,7 @@ def pool_part(
         begin, np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.int16),
         np.empty(size, np.int16), np.empty(size, np.int64), np.empty(size, np.int64),
     )  # fmt: skip
-    kept, scratch = new_kept(facts, most), new_scratch(facts)
+    kept, scratch = new_kept(facts, most, of_one_offer(most)), new_scratch(facts)
     for ask in range(first, beyond):
         count, at = 0, ask - first
         if reach[ask] != NO_START:

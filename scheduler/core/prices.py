@@ -128,7 +128,7 @@ def proven_by(facts: Facts, room: Room, prices: Ints, without: Bools) -> int:
 @compiled
 def left_of(facts: Facts, room: Room, sums: Ints, without: Bools, first: int, beyond: int) -> int:
     """What the best columns of the asks in [first, beyond) leave at prices with running sum `sums`, mm."""
-    scratch, kept, left = new_scratch(facts), new_kept(facts, 1), 0
+    scratch, kept, left = new_scratch(facts), new_kept(facts, 1, 1 << 20), 0
     for ask in range(first, beyond):
         if not without[ask] and keep_best(facts, ask, room, False, scratch, sums, 0, kept):
             left += kept.left[0]

@@ -19,7 +19,8 @@ WORST = -(1 << 61)
 MOST_HELD = 256  # asks on one offer
 MOST_DISPLACED = 12
 HEAD = 60  # columns of an ask that moves draw from, those that leave most
-TRIED = 6  # columns drawn, of which a move takes the best
+LOOK_BACK = 1_000  # moves after which the plan is compared with the best so far
+TRIED = 12  # columns drawn, of which a move takes the best
 
 
 class State(NamedTuple):
@@ -108,55 +109,85 @@ def next_random(seed: Words) -> int:
     return int(np.int64((z ^ (z >> np.uint64(31))) >> np.uint64(1)))
 
 
+class Guide(NamedTuple):
+    """What prices say of a plan, mm."""
+
+    sums: Ints  # [offers, hours + 1] running sum of the prices
+    left: Ints  # [columns] what each column leaves
+    most: Ints  # [asks] what the best column leaves, 0 where all leave less
+    wanting: Ints  # asks with columns
+
+
 @compiled
-def improve(state: State, pool: Pool, units: Ints, prices: Ints, moves: int, seed: int, heat: int) -> int:
+def guide_of(pool: Pool, units: Ints, prices: Ints) -> Guide:
+    """The guide at `prices`."""
+    sums, left, most = running(prices), np.zeros(pool.offer.size, np.int64), np.zeros(units.size, np.int64)
+    for ask in range(units.size):
+        for column in range(pool.begin[ask], pool.begin[ask + 1]):
+            offer, first, beyond = pool.offer[column], pool.first[column], pool.beyond[column]
+            left[column] = pool.utility[column] - units[ask] * (sums[offer, beyond] - sums[offer, first])
+            most[ask] = max(most[ask], left[column])
+    return Guide(sums, left, most, np.flatnonzero(pool.begin[1:] > pool.begin[:-1]))
+
+
+@compiled
+def improve(state: State, pool: Pool, units: Ints, guide: Guide, moves: int, seed: int, heat: int) -> int:
     """Make `moves` moves; the utility gained, mm. A plan may get worse by less than `heat`, which cools down to 0."""
-    asks, gained, best = units.size, 0, 0
-    sums = np.zeros((prices.shape[0], prices.shape[1] + 1), dtype=np.int64)
-    for offer in range(prices.shape[0]):
-        for hour in range(prices.shape[1]):
-            sums[offer, hour + 1] = sums[offer, hour] + prices[offer, hour]
+    gained, best, asks = 0, 0, guide.wanting.size
     undo = Undo(
         np.zeros(2 * MOST_DISPLACED + 4, np.int64), np.zeros(2 * MOST_DISPLACED + 4, np.int64), np.zeros(1, np.int64)
     )
     random, kept = np.array([seed], dtype=np.uint64), state.column.copy()
-    for move in range(moves):
-        ask = next_random(random) % asks
-        if pool.begin[ask] == pool.begin[ask + 1]:
-            continue
-        column = choose(state, pool, ask, units[ask], sums, random)
-        if column == NOBODY:
-            continue
+    for move in range(moves if asks else 0):
+        ask = guide.wanting[next_random(random) % asks]
+        other = guide.wanting[next_random(random) % asks]
+        if regret(state, guide, other) > regret(state, guide, ask):
+            ask = other
+        column = choose(state, pool, ask, units[ask], guide, random)
         undo.size[0] = 0
-        delta = eject(state, pool, units, ask, column, sums, undo)
-        if delta > -(heat * (moves - move) // moves):
+        delta = eject(state, pool, units, ask, column, undo) if column != NOBODY else 0
+        if delta > -heat * (1.0 - move / moves) ** 2:
             gained += delta
-            if gained > best:
-                best = gained
-                kept[:] = state.column
         else:
             roll_back(state, pool, units, undo)
-    restore(state, pool, units, kept)
+        if gained > best and (move % LOOK_BACK == 0 or move == moves - 1):
+            best = gained
+            kept[:] = state.column
+    if gained < best:
+        restore(state, pool, units, kept)
     return best
 
 
 @lean
-def choose(state: State, pool: Pool, ask: int, units: int, sums: Ints, random: Words) -> int:
-    """Of TRIED columns drawn at random, other than its own, the one that leaves `ask` most."""
+def regret(state: State, guide: Guide, ask: int) -> int:
+    """What `ask` has less than its best column leaves."""
+    column = state.column[ask]
+    return guide.most[ask] - (guide.left[column] if column != NOBODY else 0)
+
+
+@lean
+def choose(state: State, pool: Pool, ask: int, units: int, guide: Guide, random: Words) -> int:
+    """Of TRIED columns drawn at random, other than its own, the one that leaves `ask` most.
+
+    Units that nobody holds cost nothing: to leave them idle would lose their price.
+    """
     begin, count = pool.begin[ask], min(HEAD, pool.begin[ask + 1] - pool.begin[ask])
     best, most = NOBODY, WORST
-    tries = min(count, TRIED)
-    for _ in range(tries):
+    for _ in range(min(count, TRIED)):
         column = begin + next_random(random) % count
-        offer = pool.offer[column]
-        left = pool.utility[column] - units * (sums[offer, pool.beyond[column]] - sums[offer, pool.first[column]])
-        if left > most and column != state.column[ask]:
+        if column == state.column[ask]:
+            continue
+        offer, left = pool.offer[column], guide.left[column]
+        for hour in range(pool.first[column], pool.beyond[column]):
+            price = guide.sums[offer, hour + 1] - guide.sums[offer, hour]
+            left += price * min(units, state.free[offer, hour])
+        if left > most:
             best, most = column, left
     return best
 
 
 @lean
-def eject(state: State, pool: Pool, units: Ints, ask: int, column: int, sums: Ints, undo: Undo) -> int:
+def eject(state: State, pool: Pool, units: Ints, ask: int, column: int, undo: Undo) -> int:
     """Place `ask` on `column`, displacing whom it must, and let those look for another place; the change of utility."""
     delta = pool.utility[column]
     if state.column[ask] != NOBODY:

@@ -39,15 +39,16 @@ class Kept(NamedTuple):
     left: Ints  # [most] the heap, mm
     row: Ints  # [most] the row that belongs to each place of the heap
     above: Ints  # [starts] of one offer: no less than what each start leaves, in 3600ths of a mm
+    each: int  # of one offer at most
 
 
 @compiled
-def new_kept(facts: Facts, most: int) -> Kept:
-    """Room for `most` columns."""
+def new_kept(facts: Facts, most: int, each: int) -> Kept:
+    """Room for `most` columns, `each` of one offer at most."""
     starts = facts.shelf.values.shape[2] + 1
     return Kept(
         np.zeros((most, FIELDS), np.int64), np.zeros(most, np.int64), np.zeros(most, np.int64),
-        np.zeros(starts, np.int64),
+        np.zeros(starts, np.int64), each,
     )  # fmt: skip
 
 
@@ -118,16 +119,19 @@ def keep_on(
     facts: Facts, wish: Wish, offer: int, value: int, starts: Starts, prices: Ints, room: Room, scratch: Scratch,
     floor: int, kept: Kept, count: int,
 ) -> int:  # fmt: skip
-    """The same for the starts on one offer. Few leave enough: only those are looked at closely."""
+    """The same for the starts on one offer, best first. Few leave enough: only those are looked at closely."""
     group, units = facts.shelf.group[offer], wish.units
     words, place = words_of(room, group), offer - room.begin[group]
     bound_starts(facts, wish, offer, value, starts, prices[offer], scratch, kept.above)
-    least = least_kept(kept, count, floor)
-    for row in range(starts.high - starts.low + 1):
-        if kept.above[row] <= HOUR_S * least or scratch.costs[row] == FAR:
-            continue
+    starting, found = starts.high - starts.low + 1, 0
+    while found < kept.each:
+        row = most_of(kept.above, starting)
+        least = least_kept(kept, count, floor)
+        if kept.above[row] <= HOUR_S * least:
+            break
+        kept.above[row] = NOTHING * HOUR_S
         number = starts.low + row
-        if not has(scratch.bits.open, row * words, place):
+        if scratch.costs[row] == FAR or not has(scratch.bits.open, row * words, place):
             continue
         if not hours_admit(facts, wish, offer, starts, number, room.free):
             continue
@@ -135,10 +139,19 @@ def keep_on(
         left = utility - units * (prices[offer, beyond] - prices[offer, first])
         if left > least:
             at = take_place(kept, count, left)
-            count = min(count + 1, kept.left.size)
+            count, found = min(count + 1, kept.left.size), found + 1
             write_row(kept.rows, at, offer, number, first, beyond, utility, run_cost)
-            least = least_kept(kept, count, floor)
     return count
+
+
+@lean
+def most_of(values: Ints, count: int) -> int:
+    """The first of the largest of `count` values."""
+    best = 0
+    for place in range(1, count):
+        if values[place] > values[best]:
+            best = place
+    return best
 
 
 @lean
