@@ -12,7 +12,7 @@ from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, Pool, floors_of,
 from scheduler.core.prices import Floats, Pace, paid_hours, price_hours_of, proven_by, proven_on, running
 from scheduler.core.room import Room, open_room, start_of
 from scheduler.core.scan import ANY, PFLOP_HOUR, Facts, best_column, new_scratch, run_on, starts_of
-from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, guide_of, improve
+from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, search
 from scheduler.core.tables import ALONE, FAR, INCOMPLETE, PF_MILLI
 from scheduler.core.types import HOUR_S
 from scheduler.core.worth import NOTHING
@@ -71,7 +71,7 @@ def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = N
     state = empty_state(units.size, free)
     fill(state, pool, units, by_what_is_left(pool, units, prices))
     moves = min(effort.moves_per_ask * units.size, effort.most_moves)
-    improve(state, pool, units, guide_of(pool, units, prices), moves, seed, _heat(state, pool))
+    state = search(state, pool, units, prices, moves, seed)
     fill(state, pool, units, np.arange(units.size))
     open_to_all = open_room(_free_after(table.shelf.began, greedy.columns, units, settled), table.shelf.begin)
     bound = int(greedy.utility[settled].sum()) + proven_by(facts, open_to_all, prices, settled)
@@ -170,9 +170,3 @@ def columns_of(facts: Facts, state: State, pool: Pool) -> Ints:
 def _decided(ground: Ground, greedy: Decided, columns: Ints) -> Decided:
     """`columns` in the order in which greedy would have come to the asks."""
     return greedy._replace(columns=columns, utility=utilities(ground.facts, columns))
-
-
-def _heat(state: State, pool: Pool) -> int:
-    """What a plan may lose at first, mm: the mean utility of those that are placed."""
-    placed = state.column[state.column != NOBODY]
-    return int(pool.utility[placed].sum()) // max(1, placed.size)

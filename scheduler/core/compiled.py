@@ -66,3 +66,9 @@ def side_by_side(work: Callable[[int, int], T], count: int) -> list[T]:
     ends = [count * part // THREADS for part in range(THREADS + 1)]
     with ThreadPoolExecutor(THREADS) as threads:
         return list(threads.map(work, ends[:-1], ends[1:]))
+
+
+def together(work: Callable[[int], T]) -> list[T]:
+    """`work(number)` for THREADS numbers, each on a thread of its own; the answers in the order of the numbers."""
+    with ThreadPoolExecutor(THREADS) as threads:
+        return list(threads.map(work, range(THREADS)))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scheduler.core.compiled import compiled, lean
+from scheduler.core.compiled import compiled, lean, together
 from scheduler.core.market import Ints
 from scheduler.core.pool import Pool
 from scheduler.core.prices import running
@@ -128,6 +128,23 @@ def guide_of(pool: Pool, units: Ints, prices: Ints) -> Guide:
             left[column] = pool.utility[column] - units[ask] * (sums[offer, beyond] - sums[offer, first])
             most[ask] = max(most[ask], left[column])
     return Guide(sums, left, most, np.flatnonzero(pool.begin[1:] > pool.begin[:-1]))
+
+
+def search(state: State, pool: Pool, units: Ints, prices: Ints, moves: int, seed: int) -> State:
+    """The better of two plans, each found from `state` by `moves` moves: where a search ends is partly luck."""
+    guide, heat = guide_of(pool, units, prices), heat_of(state, pool)
+
+    def found(number: int) -> tuple[int, State]:
+        mine = State(*(each.copy() for each in state))
+        return improve(mine, pool, units, guide, moves, seed ^ number, heat), mine
+
+    return max(together(found), key=lambda each: each[0])[1]
+
+
+def heat_of(state: State, pool: Pool) -> int:
+    """What a plan may lose at first, mm: the mean utility of those that are placed."""
+    placed = state.column[state.column != NOBODY]
+    return int(pool.utility[placed].sum()) // max(1, placed.size)
 
 
 @compiled
