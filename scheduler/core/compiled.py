@@ -13,7 +13,7 @@ import numba
 F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")
 HERE = Path(__file__).parent
-THREADS, ALONE = 2, 2_000  # fewer things than that are not worth a second thread
+THREADS, ALONE = 2, 500  # fewer things than that are not worth a second thread
 
 
 def cache_folder() -> Path | None:
