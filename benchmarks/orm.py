@@ -7,6 +7,7 @@ served; every hour taken is read under a row lock, checked, and saved.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,19 +55,27 @@ def _best(snapshot: Snapshot, ask: Ask) -> tuple[Any, int, int] | None:
     offers = PeerOffer.objects.order_by("name")
     if "accelerator" in ask.limits:
         offers = offers.filter(accelerator__in=ask.limits["accelerator"])
-    rates, hours = rates_of(ask, snapshot.reference), -(-ask.run_s // HOUR_S)
+    rates = rates_of(ask, snapshot.reference)
     least, best = None, None
     for offer in offers:
         if not _near_enough(ask, offer):
             continue
-        rows = list(offer.hours.all())
-        _price(snapshot, ask, rates, offer, rows)
-        for first in _starts(snapshot, ask):
+        here = _as_run_on(ask, offer)
+        rows, hours = list(offer.hours.all()), -(-here.run_s // HOUR_S)
+        _price(snapshot, here, rates, offer, rows)
+        for first in _starts(snapshot, here):
             run = rows[first : first + hours]
-            z = _cost(snapshot, ask, rates, offer, run) if _passes(ask, offer, run) else None
+            z = _cost(snapshot, here, rates, offer, run) if _passes(here, offer, run) else None
             if z is not None and (least is None or z < least):
                 least, best = z, (offer, first, hours)
     return best
+
+
+def _as_run_on(ask: Ask, offer: Any) -> Ask:
+    """`ask` with the time that it runs on the class of `offer`."""
+    if ask.reference_pf_milli is None:
+        return ask
+    return replace(ask, run_s=-(-ask.run_s * ask.reference_pf_milli // offer.pf_milli), reference_pf_milli=None)
 
 
 def _near_enough(ask: Ask, offer: Any) -> bool:
