@@ -10,6 +10,7 @@ from scheduler.core.compiled import compiled, lean
 from scheduler.core.lists import Lists, latency_cost
 from scheduler.core.market import Ints
 from scheduler.core.room import (
+    NONE,
     SIZES,
     Bits,
     Room,
@@ -29,6 +30,7 @@ from scheduler.core.types import DUE_HORIZON_S, HOUR_S, START_MARGIN_S
 PFLOP_HOUR = 1000 * HOUR_S
 LONGEST_S = 2 * DUE_HORIZON_S
 ANY = -1  # any start
+NARROWED = 16  # offers, after which those that can still be better are told again
 
 
 class Clock(NamedTuple):
@@ -135,18 +137,26 @@ def best_in(
     count: int,
 ) -> tuple[int, int]:  # fmt: skip
     """The same for the offers of one group, whose hours cost at least `shared`, from `count` columns on."""
-    lists, examined = facts.lists, 0
+    lists, examined, narrowed = facts.lists, 0, 0
     most = dearest(wish, worst_kept(kept, count), starts.run_s, lists.pf_milli[entry])
-    begin = room.begin[facts.shelf.group[lists.offer[lists.first[entry]]]]
+    group = facts.shelf.group[lists.offer[lists.first[entry]]]
     for place in range(lists.first[entry], lists.beyond[entry]):
         if lists.own[place] * starts.run_s + shared >= most:
             break  # as would all behind it
         offer = lists.offer[place]
-        if not has(scratch.bits.some, 0, offer - begin) or not facts_admit(facts, wish, offer):
+        if not has(scratch.bits.some, 0, offer - room.begin[group]) or not facts_admit(facts, wish, offer):
             continue
+        if place >= narrowed:
+            narrow(starts, words_of(room, group), most - lists.own[place] * starts.run_s, scratch)
+            narrowed = place + NARROWED
+            if not has(scratch.bits.some, 0, offer - room.begin[group]):
+                continue
         examined += 1
+        before = most
         count = best_on(facts, wish, offer, starts, room, scratch, kept, count)
         most = dearest(wish, worst_kept(kept, count), starts.run_s, lists.pf_milli[entry])
+        if most < before:
+            narrowed = 0
     return count, examined
 
 
@@ -295,6 +305,18 @@ def cheapest_open(starts: Starts, words: int, scratch: Scratch) -> int:
                     least = scratch.costs[row] + scratch.waits[row]
                     break
     return least
+
+
+@lean
+def narrow(starts: Starts, words: int, most: int, scratch: Scratch) -> None:
+    """Leave in `some` of the bits the offers that are open through a start whose hours cost less than `most`."""
+    bits = scratch.bits
+    for word in range(words):
+        bits.some[word] = NONE
+    for row in range(starts.high - starts.low + 1):
+        if scratch.costs[row] + scratch.waits[row] < most:
+            for word in range(words):
+                bits.some[word] |= bits.open[row * words + word]
 
 
 @lean
