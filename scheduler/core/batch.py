@@ -13,7 +13,7 @@ from scheduler.core.prices import Floats, Pace, paid_hours, price_hours_of, prov
 from scheduler.core.room import Room, open_room, start_of
 from scheduler.core.scan import ANY, PFLOP_HOUR, Facts, best_column, new_scratch, run_on, starts_of
 from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, search
-from scheduler.core.tables import ALONE, FAR, INCOMPLETE, PF_MILLI
+from scheduler.core.tables import ALONE, FAR, INCOMPLETE, NOW, PF_MILLI
 from scheduler.core.types import HOUR_S
 from scheduler.core.worth import NOTHING
 
@@ -64,7 +64,7 @@ def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = N
     free = _free_after(table.shelf.began, greedy.columns, units, stays)
     room = open_room(free, table.shelf.begin)
     paid, usual = paid_hours(greedy.columns, greedy.utility, units, left)
-    reach = reach_of(facts, stays)
+    reach = reach_of(facts, stays, greedy.columns)
     begun, warmed = begin_at(ground, room, reach, paid, warm)
     pool, prices, steps = price_and_pool(ground, room, reach, effort, (begun, usual), warmed=warmed)
     sort_by_left(pool, units, running(prices))
@@ -135,8 +135,11 @@ def _free_after(began: Ints, columns: Ints, units: Ints, placed: Bools) -> Ints:
 
 
 @compiled
-def reach_of(facts: Facts, stays: Bools) -> Ints:
-    """The starts of each ask: none when it stays where it is, now alone when it would waste most of a later hour."""
+def reach_of(facts: Facts, stays: Bools, columns: Ints) -> Ints:
+    """The last start of each ask, by number: none when it stays where it is, now when it would waste a later hour.
+
+    One that wants the earliest start takes none later than greedy found for it (`columns`): prices do not know of that.
+    """
     reach, scratch = np.full(stays.size, ANY_START), new_scratch(facts)
     empty = open_room(facts.shelf.total, facts.shelf.begin)
     for ask in range(stays.size):
@@ -146,6 +149,8 @@ def reach_of(facts: Facts, stays: Bools) -> Ints:
             wished, _ = best_column(facts, ask, empty, scratch, ANY)
             if wished.start_s <= facts.clock.now_s:
                 reach[ask] = NOW_ALONE
+        if reach[ask] == ANY_START and facts.asks.when[ask] == NOW and columns[ask, OFFER] >= 0:
+            reach[ask] = max(0, columns[ask, START_S] - facts.clock.first_s) // HOUR_S
     return reach
 
 

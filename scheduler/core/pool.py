@@ -50,7 +50,7 @@ class Pool(NamedTuple):
     run_cost: Ints
 
 
-NO_START, NOW_ALONE, ANY_START = range(3)
+NO_START, NOW_ALONE, ANY_START = -1, 0, 1 << 20  # the last start that an ask may take, by number
 
 
 def pool_of(facts: Facts, room: Room, reach: Ints, most: int, prices: Ints, floors: Ints) -> Pool:
@@ -90,7 +90,7 @@ def pool_part(
     for ask in range(first, beyond):
         count, at = 0, ask - first
         if reach[ask] != NO_START:
-            count = keep_best(facts, ask, room, reach[ask] == NOW_ALONE, scratch, prices, floors[ask], kept)
+            count = keep_best(facts, ask, room, reach[ask], scratch, prices, floors[ask], kept)
         begin[at + 1] = copy_rows(pool, begin[at], kept.rows, count)
     end = begin[asks]
     return Pool(

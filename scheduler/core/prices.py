@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from scheduler.core.compiled import compiled, lean, side_by_side
 from scheduler.core.market import Bools, Ints
-from scheduler.core.pool import Pool
+from scheduler.core.pool import ANY_START, Pool
 from scheduler.core.room import SIZES, Room
 from scheduler.core.scan import Facts, new_scratch
 from scheduler.core.worth import keep_best, new_kept
@@ -130,6 +130,6 @@ def left_of(facts: Facts, room: Room, sums: Ints, without: Bools, first: int, be
     """What the best columns of the asks in [first, beyond) leave at prices with running sum `sums`, mm."""
     scratch, kept, left = new_scratch(facts), new_kept(facts, 1, 1 << 20), 0
     for ask in range(first, beyond):
-        if not without[ask] and keep_best(facts, ask, room, False, scratch, sums, 0, kept):
+        if not without[ask] and keep_best(facts, ask, room, ANY_START, scratch, sums, 0, kept):
             left += kept.left[0]
     return left

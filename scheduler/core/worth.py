@@ -70,7 +70,7 @@ def utility_of(value: int, units: int, run_cost: int) -> int:
 
 @lean
 def keep_best(
-    facts: Facts, ask: int, room: Room, at_once: bool, scratch: Scratch, prices: Ints, floor: int, kept: Kept
+    facts: Facts, ask: int, room: Room, until: int, scratch: Scratch, prices: Ints, floor: int, kept: Kept
 ) -> int:
     """Fill `kept` with the columns of `ask` that leave most after `prices`, of those above `floor`; their number.
 
@@ -81,9 +81,8 @@ def keep_best(
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
         run_s, pf_milli = run_on(facts, ask, lists.offer[lists.first[entry]]), lists.pf_milli[entry]
         starts, value = starts_of(facts, ask, run_s), value_of(facts, ask, run_s, pf_milli)
-        if at_once:
-            starts = between(starts, starts.odd, starts.odd)
-        if starts.low > starts.high or starts.low < 0:
+        starts = between(starts, starts.low, min(starts.high, until))
+        if starts.low > starts.high:
             continue
         most = utility_of(value, wish.units, lists.least[entry] * run_s // HOUR_S)
         if most <= least_kept(kept, count, floor):

@@ -167,3 +167,25 @@ def test_prices_kept_from_a_rush_long_over_prove_nearly_as_much_as_none():
         warm, cold = place_batch(ground, BATCH, seed, rush), place_batch(ground, BATCH, seed)
 
         assert warm.bound < 1.2 * cold.bound
+
+
+@pytest.mark.parametrize("mode", ["batch", "quality"])
+def test_a_job_that_wants_to_start_now_is_not_put_off_to_a_cheaper_hour(mode):
+    x = offer("X", hours=6, price=[200_000, 200_000, 200_000, 200_000, 100_000, 100_000], free=4)
+    hurried = [ask(f"n{number}", when="now") for number in range(3)]
+    patient = [ask(f"p{number}", when="cheapest") for number in range(3)]
+
+    placed = {each.ask: each.start_s for each in match(replace(snapshot([x], *hurried, *patient), mode=mode)).placed}
+
+    assert {placed[each.id] for each in hurried} == {NOON}
+    assert {placed[each.id] for each in patient} <= {NOON + 4 * 3600, NOON + 5 * 3600}
+
+
+@settings(max_examples=100, deadline=None)
+@given(markets())
+def test_in_a_batch_no_job_in_a_hurry_starts_later_than_greedy_would_have_it(market):
+    greedy = {each.ask: each.start_s for each in match(market).placed}
+
+    for each in match(replace(market, mode="batch")).placed:
+        if each.ask in greedy and next(a for a in market.asks if a.id == each.ask).when == "now":
+            assert each.start_s <= greedy[each.ask]
