@@ -166,6 +166,8 @@ def test_work_that_was_told_or_has_ended_cannot_be_told_again(pair, agent, now):
 
 @pytest.mark.parametrize(("ran_s", "paid"), [(3590, False), (3610, True)])
 def test_from_an_hour_of_running_on_the_seconds_used_are_paid(pair, agent, now, ran_s, paid):
+    pair[1].rate_mm = [4_000_000] * 168  # so that even a few seconds cost something
+    pair[1].save(update_fields=["rate_mm"])
     lease = running(agent, pair[1], now, run_s=7200, units=4)
     began = now - timedelta(seconds=ran_s)
     Attempt.objects.filter(pk=lease.attempt_id).update(started_at=began)
