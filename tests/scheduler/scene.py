@@ -2,13 +2,16 @@
 
 import base64
 import json
+import threading
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.db import connection, transaction
 
 from marketplace.booking.hours import touched_hours
 from marketplace.catalog.models import Offer
@@ -85,6 +88,28 @@ def allocated(offer: Offer, *, now: datetime, run_s: int = 600, **fields: Any) -
     )  # fmt: skip
     assert outcome.placed == 1
     return Attempt.objects.select_related("job", "allocation__offer__site").get(job=job)
+
+
+@contextmanager
+def held_by_somebody(job: Job) -> Iterator[None]:
+    """The row of `job` is locked by another connection."""
+    locked, done = threading.Event(), threading.Event()
+
+    def somebody() -> None:
+        with transaction.atomic():
+            Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
+            locked.set()
+            done.wait(timeout=20)
+        connection.close()
+
+    other = threading.Thread(target=somebody)
+    other.start()
+    try:
+        assert locked.wait(timeout=20)
+        yield
+    finally:
+        done.set()
+        other.join(timeout=20)
 
 
 class TestAgent:

@@ -1,6 +1,5 @@
 """A plan is written as a set: the whole of what still stands, in one transaction, or nothing."""
 
-import threading
 from datetime import timedelta
 
 import numpy as np
@@ -25,7 +24,7 @@ from scheduler.models import Allocation, Attempt, Job
 from scheduler.snapshot import Shelf
 from scheduler.states import JOB
 from tests.market import MONDAY, NOON, make_organization
-from tests.scheduler.scene import allocated, make_cpu_offer, make_job, make_round, queued
+from tests.scheduler.scene import allocated, held_by_somebody, make_cpu_offer, make_job, make_round, queued
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -143,21 +142,8 @@ def test_where_hours_lack_the_jobs_worth_least_yield_wholly():
 def test_a_job_that_somebody_is_changing_is_a_conflict_without_waiting_and_the_others_are_placed():
     offer = make_cpu_offer(units=4)
     busy, idle = make_job(now=NOON, name="busy"), make_job(now=NOON, name="idle")
-    locked, done = threading.Event(), threading.Event()
-
-    def somebody():
-        with transaction.atomic():
-            Job.objects.select_for_update(of=("self",)).get(pk=busy.pk)
-            locked.set()
-            done.wait(timeout=20)
-        connection.close()
-
-    other = threading.Thread(target=somebody)
-    other.start()
-    locked.wait(timeout=20)
-    outcome = commit(placement(busy, offer), placement(idle, offer), offers=[offer])
-    done.set()
-    other.join(timeout=20)
+    with held_by_somebody(busy):
+        outcome = commit(placement(busy, offer), placement(idle, offer), offers=[offer])
 
     assert (outcome.placed, outcome.conflicts) == (1, 1)
     assert [Job.objects.get(pk=job.pk).state for job in (busy, idle)] == ["queued", "allocated"]

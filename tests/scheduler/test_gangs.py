@@ -1,11 +1,9 @@
 """Jobs of a gang: they join it, are allocated together or not at all, and share what happens to one of them."""
 
-import threading
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.utils import IntegrityError
 
 from marketplace.booking.hours import hours_by_day
@@ -26,7 +24,7 @@ from scheduler.services import Actor, cancel_job, retry_job, submit_job
 from scheduler.snapshot import Shelf
 from scheduler.story import attempt_sentence
 from tests.market import MONDAY, NOON, make_organization
-from tests.scheduler.scene import TestAgent, make_cpu_offer, make_job, make_round, queued
+from tests.scheduler.scene import TestAgent, held_by_somebody, make_cpu_offer, make_job, make_round, queued
 
 pytestmark = pytest.mark.django_db
 SOON = timedelta(seconds=30)
@@ -51,26 +49,6 @@ def make_gang(*, size=2, units=1, buyer=None, **fields):
     return [
         make_job(now=NOON, name=str(number), units=units, buyer=buyer, gang=gang, **fields) for number in range(size)
     ]
-
-
-@contextmanager
-def held_by_somebody(job):
-    """The row of `job` is locked by another connection."""
-    locked, done = threading.Event(), threading.Event()
-
-    def somebody():
-        with transaction.atomic():
-            Job.objects.select_for_update(of=("self",)).get(pk=job.pk)
-            locked.set()
-            done.wait(timeout=20)
-        connection.close()
-
-    other = threading.Thread(target=somebody)
-    other.start()
-    locked.wait(timeout=20)
-    yield
-    done.set()
-    other.join(timeout=20)
 
 
 def states(jobs):
