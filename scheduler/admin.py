@@ -21,7 +21,18 @@ from scheduler.core.scoring import PFLOP_HOUR
 from scheduler.core.types import CORE_VERSION
 from scheduler.cycle import replay
 from scheduler.hints import wake_carefully
-from scheduler.models import Agent, Allocation, Attempt, Gang, Job, Lease, MatchRound, SegmentReference, SegmentUse
+from scheduler.models import (
+    Agent,
+    Allocation,
+    Attempt,
+    Gang,
+    Job,
+    Lease,
+    MatchRound,
+    QueueEntry,
+    SegmentReference,
+    SegmentUse,
+)
 from scheduler.recording import SnapshotGone
 from scheduler.roundview import round_page
 from scheduler.shards import Shard, all_shards
@@ -147,7 +158,7 @@ class MatchRoundAdmin(LookOnly):
             asked = _("A quality round of %(segment)s was asked for; it appears here when it placed or refused a job.")
             self.message_user(request, asked % {"segment": segment})
             return HttpResponseRedirect(reverse("admin:scheduler_matchround_changelist"))
-        waiting = Job.objects.filter(state="queued").values_list("segment", "region_group").annotate(jobs=Count("pk"))
+        waiting = QueueEntry.objects.values_list("segment", "region_group").annotate(jobs=Count("pk"))
         queued = {Shard(family, group).name: jobs for family, group, jobs in waiting.order_by()}
         busiest = max(shards, key=lambda each: queued.get(each, 0))
         context = {

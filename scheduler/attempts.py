@@ -80,7 +80,7 @@ def bring_forward(shard: Shard, now: datetime) -> None:
     if shard.group:
         call(shard=shard, now=now)
         return
-    refused = Job.objects.filter(state="queued", segment=shard.family, unplaced__isnull=False)
+    refused = Job.objects.waiting().filter(entry__segment=shard.family, unplaced__isnull=False)
     if refused.unless_locked().update(next_attempt_at=now) or refused.exists():
         wake(shard.name)
 

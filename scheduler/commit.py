@@ -24,7 +24,6 @@ from marketplace.common.copying import Rows, copy_rows, numbers, reserve_keys, r
 from marketplace.common.ids import new_ids
 from marketplace.events.hints import publish_many
 from marketplace.events.services import Movers, move_many
-from scheduler.asks import Queue
 from scheduler.core.asks import NEVER
 from scheduler.core.types import HOUR_S, Placement, Plan, Preemption, Unplaced
 from scheduler.explaining import pending_reasons, refusal_as_json
@@ -33,6 +32,7 @@ from scheduler.hints import wake_explaining
 from scheduler.makingroom import MakingRoom
 from scheduler.models import Allocation, Attempt, Job, MatchRound
 from scheduler.moving import LOOK_AGAIN, Refused, move_on, said_before
+from scheduler.queue import Queue
 from scheduler.shards import Shard
 from scheduler.snapshot import Shelf
 from scheduler.states import JOB
@@ -54,6 +54,7 @@ LOCK_JOBS = """
     )
     SELECT string_agg(int8send(id) || int8send(coalesce(times, 0)), '') FROM standing LEFT JOIN tried ON job_id = id
 """
+LEAVE_QUEUE = "DELETE FROM scheduler_queueentry WHERE job_id = ANY(%s::bigint[])"
 REFUSE = """
     UPDATE scheduler_job AS job
     SET unplaced = refused.told::jsonb, next_attempt_at = refused.turn,
@@ -242,6 +243,8 @@ def _move(grants: Grants, queue: Queue, segment: str, now: datetime) -> None:
         old="queued", to="allocated", model=Job, table=JOB, now=now,
         fields={"unplaced": None, "next_attempt_at": None},
     )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(LEAVE_QUEUE, [numbers(queue.pk[grants.place].tolist())])
     speed = grants.of_offers([each.hardware.pf_milli for each in grants.offers])
     work = grants.units * (grants.end_s - grants.start_s) * speed  # what is kept from others
     count_promises(segment=segment, promised=zip(buyer.tolist(), work.tolist(), strict=True), now=now)

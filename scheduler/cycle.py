@@ -16,7 +16,6 @@ import psycopg
 from django.db import OperationalError, connection, transaction
 
 from scheduler import recording
-from scheduler.asks import Queue, asks_of, read_queue
 from scheduler.commit import commit_plan, nothing_new, put_off
 from scheduler.core import canonical, matching
 from scheduler.core.types import BATCH, GREEDY, INSTANT, QUALITY, Snapshot
@@ -26,6 +25,7 @@ from scheduler.keeping import kept_shelf
 from scheduler.keptprices import keep_prices, kept_prices
 from scheduler.models import Job, MatchRound, SegmentReference
 from scheduler.moving import LOOK_AGAIN
+from scheduler.queue import Queue, asks_of, read_queue
 from scheduler.references import as_core, reference_of
 from scheduler.replanning import replan_round
 from scheduler.roundwriting import begin, close, write

@@ -40,8 +40,8 @@ PARTIES = """
         SELECT used.organization_id AS id, now.work
         FROM scheduler_segmentuse AS used, LATERAL (SELECT work_decayed(used.work, %(today)s - used.day)) AS now(work)
         WHERE used.segment = %(segment)s AND (now.work > 0 OR EXISTS (
-            SELECT 1 FROM scheduler_job AS job
-            WHERE job.buyer_id = used.organization_id AND job.segment = used.segment AND job.state = 'queued'))
+            SELECT FROM scheduler_queueentry AS entry JOIN scheduler_job AS job ON job.id = entry.job_id
+            WHERE entry.segment = used.segment AND job.buyer_id = used.organization_id AND job.state = 'queued'))
         UNION ALL
         SELECT unnest(%(buyers)s::bigint[]), 0
     ) AS party JOIN accounts_organization AS organization ON organization.id = party.id

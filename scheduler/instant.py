@@ -3,10 +3,11 @@
 import time
 from datetime import datetime
 
-from scheduler.asks import read_queue, seconds
+from scheduler.asks import seconds
 from scheduler.core.types import INSTANT
 from scheduler.cycle import batch_round, held, settle
 from scheduler.models import MatchRound
+from scheduler.queue import read_queue
 
 MOST = 32  # more than these are better placed together
 PATIENCE_S = 5  # a round that runs already ends before

@@ -9,7 +9,7 @@ from scheduler.costs import Meter, meter_job
 from scheduler.explaining import refusal_as_told
 from scheduler.files import link
 from scheduler.limits import limits_to_api
-from scheduler.models import Attempt, Job
+from scheduler.models import Attempt, Job, QueueEntry
 from scheduler.story import attempt_sentence, job_sentence
 
 
@@ -64,8 +64,10 @@ def queue_place(job: Job, now: datetime) -> dict[str, Any] | None:
     """How many go before it, and since when it waits; None once it is allocated."""
     if job.state != "queued":
         return None
-    ahead = Job.objects.filter(state="queued", segment=job.segment, due_at__lte=job.due_at).exclude(pk=job.pk)
-    return {"position": ahead.count() + 1, "waiting_s": max(0, int((now - job.created_at).total_seconds()))}
+    return {
+        "position": QueueEntry.objects.before(job).count() + 1,
+        "waiting_s": max(0, int((now - job.created_at).total_seconds())),
+    }
 
 
 def unplaced_as_json(job: Job) -> dict[str, Any] | None:

@@ -40,29 +40,32 @@ CALL = """
         next_attempt_at = CASE WHEN asleep OR region_group = %(here)s THEN %(now)s ELSE next_attempt_at END,
         trip = jsonb_set(trip, '{looked}', (trip -> CASE WHEN asleep THEN 'groups' ELSE 'looked' END) - %(here)s)
     FROM (
-        SELECT id, next_attempt_at > %(now)s AS asleep FROM scheduler_job
-        WHERE state = 'queued' AND segment = %(family)s AND trip IS NOT NULL
+        SELECT id, next_attempt_at > %(now)s AS asleep
+        FROM scheduler_job AS waiting JOIN scheduler_queueentry AS entry ON entry.job_id = waiting.id
+        WHERE waiting.state = 'queued' AND entry.segment = %(family)s AND trip IS NOT NULL
           AND (unplaced IS NOT NULL OR trip -> 'looked' @> to_jsonb(%(here)s::text))
-        ORDER BY id FOR UPDATE SKIP LOCKED
+        ORDER BY id FOR UPDATE OF waiting SKIP LOCKED
     ) AS called WHERE job.id = called.id
 """
 ADOPT = """
     UPDATE scheduler_job SET region_group = %(first)s, trip = NULL WHERE id IN (
-        SELECT id FROM scheduler_job
-        WHERE state = 'queued' AND segment = %(family)s AND region_group <> ALL(%(groups)s)
-        ORDER BY id FOR UPDATE SKIP LOCKED)
+        SELECT id FROM scheduler_job AS waiting JOIN scheduler_queueentry AS entry ON entry.job_id = waiting.id
+        WHERE waiting.state = 'queued' AND entry.segment = %(family)s AND entry.region_group <> ALL(%(groups)s)
+        ORDER BY id FOR UPDATE OF waiting SKIP LOCKED)
 """
 
 # The jobs of a gang look in the same group; where some were locked when the others moved on, they follow.
 GATHER = """
     UPDATE scheduler_job AS job SET region_group = ahead.region_group, trip = ahead.trip
     FROM (
-        SELECT DISTINCT ON (gang_id) gang_id, region_group, trip FROM scheduler_job
-        WHERE gang_id IS NOT NULL AND state = 'queued' ORDER BY gang_id, id
+        SELECT DISTINCT ON (gang_id) gang_id, first.region_group, trip
+        FROM scheduler_job AS first JOIN scheduler_gang AS gang ON gang.id = first.gang_id
+        WHERE gang.ended_at IS NULL AND first.state = 'queued' ORDER BY gang_id, first.id
     ) AS ahead
     WHERE job.id IN (
-        SELECT id FROM scheduler_job WHERE gang_id IS NOT NULL AND state = 'queued'
-        ORDER BY id FOR UPDATE SKIP LOCKED
+        SELECT waiting.id FROM scheduler_job AS waiting JOIN scheduler_gang AS gang ON gang.id = waiting.gang_id
+        WHERE gang.ended_at IS NULL AND waiting.state = 'queued'
+        ORDER BY waiting.id FOR UPDATE OF waiting SKIP LOCKED
     ) AND job.gang_id = ahead.gang_id AND job.region_group <> ahead.region_group
 """
 

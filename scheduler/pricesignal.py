@@ -13,11 +13,11 @@ from marketplace.booking.hours import hour_of_week
 from marketplace.booking.pricing import compute_rate_mm, electricity_rate_mm
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import hour_floor
-from scheduler.asks import asks_of, read_queue
 from scheduler.core.types import GREEDY, Ask
 from scheduler.keptprices import kept_prices, last_priced
 from scheduler.models import MatchRound
 from scheduler.moving import LOOK_AGAIN
+from scheduler.queue import asks_of, read_queue
 from scheduler.references import as_core, reference_of
 from scheduler.shards import Shard, group_of, groups
 from scheduler.snapshot import read_all, take_snapshot

@@ -13,7 +13,7 @@ from marketplace.common.querysets import PublicQuerySet
 from scheduler.shards import Shard
 
 if TYPE_CHECKING:
-    from scheduler.models import Agent, Allocation, Attempt, Gang, Job, Lease  # noqa: F401
+    from scheduler.models import Agent, Allocation, Attempt, Gang, Job, Lease, QueueEntry  # noqa: F401
 
 
 class ClockTimestamp(Func):
@@ -27,10 +27,14 @@ class JobQuerySet(PublicQuerySet["Job"]):
     def of(self, organizations: Iterable[Organization]) -> Self:
         return self.filter(buyer__in=list(organizations))
 
+    def waiting(self) -> Self:
+        """Jobs that wait, found by the queue."""
+        return self.filter(state="queued", entry__isnull=False)
+
     def queue(self, shard: Shard, now: datetime) -> Self:
         """Jobs whose turn has come in a shard, those due first."""
-        there = self.filter(state="queued", segment=shard.family, region_group=shard.group)
-        return there.filter(next_attempt_at__lte=now).order_by("due_at", "pk")
+        there = self.filter(state="queued", entry__segment=shard.family, entry__region_group=shard.group)
+        return there.filter(next_attempt_at__lte=now).order_by("entry__due_at", "entry__job_id")
 
     def unless_locked(self) -> Self:
         """Those that no transaction has locked; they stay locked until the end of this one."""
@@ -49,7 +53,7 @@ class JobQuerySet(PublicQuerySet["Job"]):
     def window_over(self, now: datetime) -> Self:
         """Waiting jobs that could not finish in their window any more."""
         run = ExpressionWrapper(F("time_limit_s") * Value(timedelta(seconds=1)), output_field=models.DurationField())
-        return self.filter(state="queued", finish_by__lt=now + run)
+        return self.waiting().filter(finish_by__lt=now + run)
 
     def with_story(self) -> Self:
         """With everything the job page tells, in a constant number of queries."""
@@ -59,6 +63,12 @@ class JobQuerySet(PublicQuerySet["Job"]):
             "attempts__allocation__contract",
             "inputs__upload",
         )
+
+
+class QueueEntryQuerySet(models.QuerySet["QueueEntry"]):
+    def before(self, job: "Job") -> Self:
+        """Who goes before `job`, or with it, in its segment."""
+        return self.filter(segment=job.segment, due_at__lte=job.due_at).exclude(pk=job.pk)
 
 
 class GangQuerySet(PublicQuerySet["Gang"]):

@@ -75,7 +75,7 @@ def _explain(round_: MatchRound) -> int:
 
 def _new_jobs_wait() -> bool:
     """Whether jobs wait that no round has looked at: they need this worker more."""
-    return Job.objects.filter(state="queued", unplaced__isnull=True).exists()
+    return Job.objects.waiting().filter(unplaced__isnull=True).exists()
 
 
 def _pending(round_: MatchRound) -> dict[str, int]:

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from marketplace.booking.models import CapacityDay, Contract
 from scheduler import recording
-from scheduler.asks import ask_fields, moment, queue_of, seconds
+from scheduler.asks import ask_fields, moment, seconds
 from scheduler.attempts import end_attempt
 from scheduler.commit import Outcome, commit_plan
 from scheduler.core import matching
@@ -20,6 +20,7 @@ from scheduler.core.types import FREE_HORIZON_S, HOUR_S, REPLAN, Ask, Placement,
 from scheduler.explaining import Explainer
 from scheduler.keeping import kept_shelf
 from scheduler.models import Attempt, Job, MatchRound
+from scheduler.queue import queue_of
 from scheduler.references import as_core, reference_of
 from scheduler.roundwriting import begin, close, write
 from scheduler.shards import Shard

@@ -1,4 +1,4 @@
-"""J1 to J5, J7 to J9: jobs, their attempts and leases, and what was metered."""
+"""J1 to J5, J7 to J10: jobs, their attempts and leases, and what was metered."""
 # ruff: noqa: S608  # the queries are put together from words of this module, nothing typed by anybody
 
 from config.invariants.check import Check
@@ -250,4 +250,25 @@ J9 = Check(
     ),
 )
 
-CHECKS = (J1, J2, J3, J4, J5, J7, J8, J9)
+J10 = Check(
+    id="J10",
+    promise="every job that waits stands in the queue where its row says, and no other does",
+    rows="SELECT count(*) FROM scheduler_queueentry",
+    queries=(
+        """
+        SELECT j.public_id, concat_ws(' ', j.segment, j.region_group, j.due_at),
+               coalesce(concat_ws(' ', e.segment, e.region_group, e.due_at), 'not in the queue')
+        FROM scheduler_job j LEFT JOIN scheduler_queueentry e ON e.job_id = j.id
+        WHERE j.state = 'queued' AND (e.segment, e.region_group, e.due_at)
+                                     IS DISTINCT FROM (j.segment, j.region_group, j.due_at)
+        ORDER BY j.id
+        """,
+        """
+        SELECT j.public_id, 'not in the queue', 'waits while it is ' || j.state
+        FROM scheduler_queueentry e JOIN scheduler_job j ON j.id = e.job_id WHERE j.state <> 'queued' ORDER BY j.id
+        """,
+    ),
+    corrupt=("DELETE FROM scheduler_queueentry WHERE job_id = (SELECT min(job_id) FROM scheduler_queueentry)",),
+)
+
+CHECKS = (J1, J2, J3, J4, J5, J7, J8, J9, J10)

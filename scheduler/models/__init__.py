@@ -5,6 +5,7 @@ from scheduler.models.files import Artifact, JobInput, LogChunk, Upload
 from scheduler.models.gangs import Gang
 from scheduler.models.jobs import Allocation, Attempt, Job
 from scheduler.models.leases import Agent, Lease
+from scheduler.models.queue import QueueEntry
 from scheduler.models.rounds import MatchRound, SegmentReference, ShadowPriceDay
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Lease",
     "LogChunk",
     "MatchRound",
+    "QueueEntry",
     "SegmentReference",
     "SegmentUse",
     "ShadowPriceDay",

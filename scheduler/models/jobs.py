@@ -10,6 +10,7 @@ from marketplace.catalog.models import Offer
 from marketplace.common import references
 from marketplace.common.ids import PublicIdField
 from scheduler.models.gangs import Gang, has_room, starts_together
+from scheduler.models.queue import digests_ask, enters, leaves
 from scheduler.querysets import AllocationQuerySet, AttemptQuerySet, JobQuerySet
 from scheduler.shards import Shard
 from scheduler.states import ATTEMPT, END_REASONS, JOB
@@ -18,7 +19,7 @@ from scheduler.states import ATTEMPT, END_REASONS, JOB
 class Job(models.Model):
     """What to run, its limits and preferences, and where it stands.
 
-    Every move writes the row into each index again, so there are only those that are asked.
+    No index names what a move changes, so a move writes the row alone; who waits stands in `QueueEntry`.
     """
 
     public_id = PublicIdField("job")
@@ -29,6 +30,7 @@ class Job(models.Model):
     file = models.JSONField()
     spec = models.JSONField()
     ask = models.JSONField()
+    ask_sha256 = models.BinaryField(default=b"", editable=False)  # of `ask`, by the database: what equal asks share
     segment = models.CharField(max_length=40)  # its hardware family
     region_group = models.CharField(max_length=30, db_default="")  # where it waits now; empty: families are not split
     trip = models.JSONField(null=True)  # its way through the groups, see scheduler.shards.Trip
@@ -72,9 +74,6 @@ class Job(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["segment", "region_group", "due_at", "id"], condition=Q(state="queued"), name="job_queue"
-            ),
             models.Index(fields=["buyer", "-id"], name="job_by_buyer"),
             models.Index(fields=["gang"], condition=Q(gang__isnull=False), name="job_by_gang"),
         ]
@@ -84,6 +83,9 @@ class Job(models.Model):
             references.keeps("job_keeps_its_gang", "gang"),
             has_room(),
             starts_together(),
+            digests_ask(),
+            enters(),
+            leaves(),
         ]
 
     @property

@@ -16,11 +16,12 @@ from django.db import connection, transaction
 from marketplace.booking.hours import touched_hours
 from marketplace.catalog.models import Offer
 from marketplace.energy.models import GridHour, GridZone
-from scheduler.asks import Queue, read_queue, seconds
+from scheduler.asks import seconds
 from scheduler.commit import commit_plan
 from scheduler.core.types import Placement, Plan
 from scheduler.leases import claim_leases, register_agent
 from scheduler.models import Agent, Attempt, Job, Lease, MatchRound, SegmentReference
+from scheduler.queue import Queue, read_queue
 from scheduler.snapshot import Shelf
 from tests.market import MONDAY, key_of, make_cpu, make_offer, make_organization, make_site
 

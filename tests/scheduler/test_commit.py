@@ -59,8 +59,9 @@ def test_a_plan_takes_as_many_statements_for_thirty_jobs_as_for_one():
     counts = []
     for size in (1, 30):
         jobs = [make_job(now=NOON, name=str(number)) for number in range(size)]
+        plan, queue = [placement(job, offers[n % 3]) for n, job in enumerate(jobs)], queued(NOON)
         with CaptureQueriesContext(connection) as told:
-            outcome = commit(*(placement(job, offers[n % 3]) for n, job in enumerate(jobs)), offers=offers)
+            outcome = commit(*plan, offers=offers, queue=queue)
         assert (outcome.placed, outcome.conflicts) == (size, 0)
         counts.append(len(told))
 
