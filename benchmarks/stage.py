@@ -69,7 +69,7 @@ def queue_jobs(market: tuple[Any, Any], *, count: int, groups: Sequence[str], no
     copy_jobs(count=count, kinds=kinds, buyers=buyers, now=now, groups=groups, **how)
     with connection.cursor() as cursor:
         cursor.execute(EVENTS)
-        cursor.execute("VACUUM ANALYZE scheduler_job")
+        cursor.execute("VACUUM ANALYZE scheduler_job, scheduler_queueentry")
 
 
 def waiting() -> int:

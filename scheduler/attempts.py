@@ -21,7 +21,8 @@ def move_job(job: Job, to: str, *, now: datetime, reason: str = "", **fields: ob
         fields |= {"finished_at": now, "reason": reason, "next_attempt_at": None}
     provider = None
     if job.state != "queued":
-        provider = job.allocations.select_related("offer__site__provider").order_by("-pk")[0].offer.site.provider
+        last = job.attempts.select_related("allocation__offer__site__provider").order_by("-number")[0]
+        provider = last.allocation.offer.site.provider
     move(job, to, table=JOB, now=now, reason=reason, buyer=job.buyer, provider=provider, fields=fields)
     if job.gang is not None and (to == "queued" or to in JOB.final):
         wake_gang(job.gang.public_id)

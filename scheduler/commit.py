@@ -26,7 +26,7 @@ from marketplace.events.hints import publish_many
 from marketplace.events.services import Movers, move_many
 from scheduler.core.asks import NEVER
 from scheduler.core.types import HOUR_S, Placement, Plan, Preemption, Unplaced
-from scheduler.explaining import pending_reasons, refusal_as_json
+from scheduler.explaining import PENDING, refusal_as_json
 from scheduler.fairness import count_promises
 from scheduler.hints import wake_explaining
 from scheduler.makingroom import MakingRoom
@@ -74,6 +74,9 @@ class Outcome:
     explained: bool = True  # False: the allocations wait for their reasons
 
 
+WriteRound = Callable[[Outcome], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Grants:
     """Placements that still stand, as columns: where the job stands in the queue, how many attempts it had, the index
@@ -103,15 +106,15 @@ def commit_plan(
     shelf: Shelf,
     round_: MatchRound,
     explain: Callable[[], Explain],
-    write_round: Callable[[Outcome], None],
+    prepare_round: Callable[[], WriteRound],
     now: datetime,
 ) -> Outcome:
     """Write allocations and refusals, all or nothing.
 
     A job that changed meanwhile or is being changed, or hours that went, are conflicts: nothing of them is written and
     they wait. `explain` makes what explains the placements; the reasons of more than 32 are written later, by
-    `explain_round`. `write_round` writes the round's row, to which the allocations refer, once it is known what becomes
-    of the plan.
+    `explain_round`. `prepare_round` puts the round's row together beside the database; what it returns writes it, for
+    the allocations to refer to, once it is known what becomes of the plan.
     """
     at_once = len(plan.placed) <= EXPLAINED_AT_ONCE
     told = _reasons(plan, explain, at_once)
@@ -123,14 +126,19 @@ def commit_plan(
         grants = _granted(plan, placed, queue.gang[placed], tried, shelf, now)
         outcome = Outcome(len(grants), len(plan.allocated) - len(grants), explained=at_once or not grants)
         if grants:
-            with _beside(grants, queue, round_, told, now) as (contracts, allocations, attempts):
+            with _beside(grants, queue, round_, told, prepare_round, now) as (
+                contracts,
+                prepared,
+                allocations,
+                attempts,
+            ):
                 _move(grants, queue, round_.segment, now)
                 copy_rows(contracts.result())
-                write_round(outcome)
+                prepared.result()(outcome)
                 copy_rows(allocations.result())
                 copy_rows(attempts.result())
         else:
-            write_round(outcome)
+            prepare_round()(outcome)
         if not outcome.explained:
             wake_explaining(round_.public_id)
     return outcome
@@ -189,9 +197,12 @@ def _whole(gang: Ints, stands: Bools) -> Bools:
 
 @contextmanager
 def _beside(
-    grants: Grants, queue: Queue, round_: MatchRound, told: Mapping[str, str], now: datetime
-) -> Iterator[tuple[Future[Rows], Future[Rows], Future[Rows]]]:
-    """Rows of contracts, allocations and attempts, which a thread puts together while the database is busy."""
+    grants: Grants, queue: Queue, round_: MatchRound, told: Mapping[str, str],
+    prepare_round: Callable[[], WriteRound], now: datetime,
+) -> Iterator[tuple[Future[Rows], Future[WriteRound], Future[Rows], Future[Rows]]]:  # fmt: skip
+    """Rows of contracts, the round's, those of allocations and attempts: a thread puts them together, in the order in
+    which they are written, while the database is busy.
+    """
     contracts, allocations = (reserve_keys(model, len(grants)) for model in (Contract, Allocation))
     public_ids = new_ids("alc", len(grants))
     promises = Promises(
@@ -201,6 +212,7 @@ def _beside(
     with ThreadPoolExecutor(1) as aside:
         yield (
             aside.submit(contracts_of, promises=promises, keys=contracts, now=now),
+            aside.submit(prepare_round),
             aside.submit(_allocations_of, grants, queue, round_, keys, told, now),
             aside.submit(_attempts_of, grants, queue, allocations, now),
         )
@@ -209,8 +221,7 @@ def _beside(
 def _allocations_of(
     grants: Grants, queue: Queue, round_: MatchRound, keys: Mapping[str, Any], told: Mapping[str, str], now: datetime
 ) -> Rows:
-    pending = pending_reasons(round_)
-    titles = [grants.offers[each].title for each in grants.offer.tolist()]
+    pending = json.dumps({PENDING: True})
     columns: dict[str, Any] = {
         "job": queue.pk[grants.place],
         "offer": grants.of_offers([each.pk for each in grants.offers]),
@@ -218,7 +229,7 @@ def _allocations_of(
         "units": grants.units,
         "start": grants.start_s.astype("datetime64[s]"),
         "end": grants.end_s.astype("datetime64[s]"),
-        "why": [told.get(each.ask) or pending(each, title) for each, title in zip(grants.placed, titles, strict=True)],
+        "why": [told.get(each.ask, pending) for each in grants.placed],
         "live": True,
         "created_at": now,
     }

@@ -7,7 +7,6 @@ import gc
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -28,7 +27,7 @@ from scheduler.moving import LOOK_AGAIN
 from scheduler.queue import Queue, asks_of, read_queue
 from scheduler.references import as_core, reference_of
 from scheduler.replanning import replan_round
-from scheduler.roundwriting import begin, close, write
+from scheduler.roundwriting import begin, close, prepare
 from scheduler.shards import Shard
 from scheduler.snapshot import Shelf, hours_for, take_snapshot
 from scheduler.victims import victims_on
@@ -92,11 +91,10 @@ def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: floa
     round_.ms_read, round_.ms_core = round((read - started) * 1000), round((decided - read) * 1000)
     explain = partial(Explainer, snapshot=snapshot, plan=plan, round_=round_)
     base = recording.base_for(snapshot, segment=segment, now=now)
-    with ThreadPoolExecutor(1) as aside, transaction.atomic():
-        record = aside.submit(recording.record, snapshot, plan, base)  # put into words while the database writes
+    with transaction.atomic():
         commit_plan(
             plan=plan, queue=queued, shelf=shelf, round_=round_, explain=explain, now=now,
-            write_round=lambda outcome: write(round_, record.result(), outcome),
+            prepare_round=partial(prepare, round_, snapshot, plan, base),
         )  # fmt: skip
         close(round_, decided)
         if base is None:

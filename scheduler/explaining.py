@@ -1,8 +1,7 @@
 """What the core decided, as it is stored and as people read it: codes and numbers inside, words at the edge."""
 
-import json
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,10 +14,11 @@ from scheduler.core.ranking import Ranked, Ranking
 from scheduler.core.survey import Round
 from scheduler.core.types import Ask, Placement, Plan, Preemption, Snapshot, Unplaced
 from scheduler.limits import to_api
-from scheduler.models import MatchRound
+from scheduler.models import Allocation, MatchRound
 
 OWN_LIMITS = frozenset({"served", "family", "currency"})
 TIMES = {"finish_by", "start_after"}
+PENDING = "pending"  # all that an allocation says of its reasons until they are written
 
 
 class Explainer:
@@ -43,7 +43,7 @@ class Explainer:
         answer, chosen = self._ranked(self.asks[placement.ask], placement)
         told = explain.why(answer, chosen)
         self.state.take_hours(placement)
-        return told | _source(self.round)
+        return told | source_of(self.round)
 
     def _ranked(self, ask: Ask, placement: Placement) -> tuple[Ranking, Ranked]:
         """The offers for `ask` and the placement among them: at its start, where it likes another better by itself.
@@ -61,7 +61,7 @@ class Explainer:
         answer = ranking_of(self.snapshot, made)
         told = explain.why(answer, answer.ranked[0])
         sentence = f"{answer.ranked[0].offer.title} takes it: interruptible work there makes room, and it begins after."
-        return told | _source(self.round) | {"sentence": sentence}
+        return told | source_of(self.round) | {"sentence": sentence}
 
     def skip(self, placement: Placement) -> None:
         """Take the hours of `placement`, explained before; raises ValueError when it is not the next of the plan."""
@@ -73,7 +73,7 @@ class Explainer:
             raise ValueError("placements are explained in the order of the plan")
 
 
-def _source(round_: MatchRound) -> dict[str, Any]:
+def source_of(round_: MatchRound) -> dict[str, Any]:
     """What every explanation of a round names: the round and the scale of its day."""
     reference = round_.reference
     return {
@@ -82,18 +82,11 @@ def _source(round_: MatchRound) -> dict[str, Any]:
     }
 
 
-def pending_reasons(round_: MatchRound) -> Callable[[Placement, str], str]:
-    """A writer of what is known of a placement at once, given the offer's title: JSON marked `pending`."""
-    source = json.dumps(_source(round_))[1:]
-    named: dict[str, str] = {}
-
-    def reasons(placement: Placement, title: str) -> str:
-        if title not in named:
-            sentence = f"{title} takes it; the round's full reasons are being written."
-            named[title] = json.dumps({"pending": True, "title": title, "sentence": sentence})[:-1]
-        return f'{named[title]}, "z": {placement.z}, "run_cost": {placement.run_cost}, {source}'
-
-    return reasons
+def sentence_of(allocation: Allocation) -> str:
+    """Why the allocation, in one sentence."""
+    if PENDING not in allocation.why:
+        return str(allocation.why["sentence"])
+    return f"{allocation.offer.title} takes it; the round's full reasons are being written."
 
 
 def refusal_as_json(refusal: Unplaced) -> dict[str, Any]:

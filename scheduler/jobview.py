@@ -6,7 +6,7 @@ from typing import Any
 from marketplace.common.clock import rfc3339
 from marketplace.energy.use import UG_PER_G
 from scheduler.costs import Meter, meter_job
-from scheduler.explaining import refusal_as_told
+from scheduler.explaining import refusal_as_told, sentence_of
 from scheduler.files import link
 from scheduler.limits import limits_to_api
 from scheduler.models import Attempt, Job, QueueEntry
@@ -107,7 +107,7 @@ def _allocation(attempts: list[Attempt]) -> dict[str, Any] | None:
         "units": allocation.units,
         "total_minor": contract.total_minor,
         "price_lines": contract.price_lines,
-        "sentence": allocation.why["sentence"],
+        "sentence": sentence_of(allocation),
     }
 
 

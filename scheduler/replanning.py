@@ -11,7 +11,6 @@ from typing import Any
 from django.db import transaction
 
 from marketplace.booking.models import CapacityDay, Contract
-from scheduler import recording
 from scheduler.asks import ask_fields, moment, seconds
 from scheduler.attempts import end_attempt
 from scheduler.commit import Outcome, commit_plan
@@ -22,7 +21,7 @@ from scheduler.keeping import kept_shelf
 from scheduler.models import Attempt, Job, MatchRound
 from scheduler.queue import queue_of
 from scheduler.references import as_core, reference_of
-from scheduler.roundwriting import begin, close, write
+from scheduler.roundwriting import begin, close, prepare
 from scheduler.shards import Shard
 from scheduler.snapshot import Shelf, hours_for, take_snapshot
 from scheduler.states import REPLANNED
@@ -49,7 +48,7 @@ def replan_round(*, segment: str, now: datetime) -> MatchRound | None:
         return None
     round_ = begin(segment, reference_of(Shard.named(segment).family, now), snapshot, plan, now)
     round_.ms_read, round_.ms_core = round((read - started) * 1000), round((decided - read) * 1000)
-    write(round_, recording.record(snapshot, plan, None), Outcome(0, len(plan.placed)))
+    prepare(round_, snapshot, plan, base=None)(Outcome(0, len(plan.placed)))
     explain = Explainer(snapshot=snapshot, plan=plan, round_=round_)
     reasons = {each.ask: explain(each) for each in plan.placed}
     round_.placed = sum(_move(attempts[each.ask], each, round_, shelf, reasons[each.ask], now) for each in plan.placed)
@@ -109,7 +108,7 @@ def _move(
             plan, queue = Plan((to,), ()), queue_of(attempt.job)
             outcome = commit_plan(
                 plan=plan, queue=queue, shelf=shelf, round_=round_, explain=lambda: lambda _: reasons,
-                write_round=lambda _: None, now=now,
+                prepare_round=lambda: lambda _: None, now=now,
             )  # fmt: skip
             if not outcome.placed or _dearer(attempt):
                 raise _Withdrawn

@@ -2,13 +2,14 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 
 from marketplace.common.copying import reserve_keys
 from scheduler.commit import Outcome
 from scheduler.core.types import CORE_VERSION, Plan, Snapshot
 from scheduler.models import MatchRound, SegmentReference
-from scheduler.recording import Record
+from scheduler.recording import Base, record
 from scheduler.shards import Shard
 
 BASIS = 10_000
@@ -26,12 +27,19 @@ def begin(segment: str, reference: SegmentReference, snapshot: Snapshot, plan: P
     )  # fmt: skip
 
 
-def write(round_: MatchRound, record: Record, outcome: Outcome) -> None:
-    """Write the row with its record and what became of its plan."""
-    round_.base_id, round_.snapshot, round_.snapshot_sha256 = record.base, record.snapshot, record.snapshot_sha256
-    round_.result, round_.result_sha256 = record.result, record.result_sha256
-    round_.placed, round_.conflicts, round_.explained = outcome.placed, outcome.conflicts, outcome.explained
-    round_.save(force_insert=True)
+def prepare(round_: MatchRound, snapshot: Snapshot, plan: Plan, base: Base | None) -> Callable[[Outcome], None]:
+    """The row with its record, put together without the database; what is returned writes it with what became of the
+    plan.
+    """
+    told = record(snapshot, plan, base)
+    round_.base_id, round_.snapshot, round_.snapshot_sha256 = told.base, told.snapshot, told.snapshot_sha256
+    round_.result, round_.result_sha256 = told.result, told.result_sha256
+
+    def write(outcome: Outcome) -> None:
+        round_.placed, round_.conflicts, round_.explained = outcome.placed, outcome.conflicts, outcome.explained
+        round_.save(force_insert=True)
+
+    return write
 
 
 def close(round_: MatchRound, decided: float) -> None:

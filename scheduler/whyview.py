@@ -5,8 +5,8 @@ from typing import Any
 from marketplace.common.clock import rfc3339
 from scheduler.asks import moment
 from scheduler.core.explain import refusal_sentence
-from scheduler.explaining import refusal_as_told
-from scheduler.models import Job
+from scheduler.explaining import PENDING, refusal_as_told, sentence_of, source_of
+from scheduler.models import Allocation, Job, MatchRound
 
 
 def why_of(job: Job) -> dict[str, Any]:
@@ -20,8 +20,8 @@ def why_of(job: Job) -> dict[str, Any]:
         return _waiting(job, refusal)
     allocation = attempts[-1].allocation
     told: dict[str, Any] = dict(allocation.why)
-    if told.get("pending"):
-        return _pending(job, refusal, told)
+    if PENDING in told:
+        return _pending(job, refusal, allocation)
     return {
         "object": "why",
         "job": job.public_id,
@@ -42,9 +42,10 @@ def why_of(job: Job) -> dict[str, Any]:
     }
 
 
-def _pending(job: Job, refusal: dict[str, Any] | None, told: dict[str, Any]) -> dict[str, Any]:
-    known = {name: told[name] for name in ("sentence", "title", "reference", "round")}
-    return _waiting(job, refusal) | known | {"rejected": {}, "pending": True}
+def _pending(job: Job, refusal: dict[str, Any] | None, allocation: Allocation) -> dict[str, Any]:
+    round_ = MatchRound.objects.select_related("reference").only("public_id", "reference").get(pk=allocation.round_id)
+    known = {"sentence": sentence_of(allocation), "title": allocation.offer.title, "rejected": {}, "pending": True}
+    return _waiting(job, refusal) | known | source_of(round_)
 
 
 def _entry(stored: dict[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,12 @@ Where the rows that are referred to never go (`stays`) and those that refer neve
 to look once, when rows are added (`exist`): nothing can make a reference wrong afterwards, and nothing need be locked.
 """
 
+from collections.abc import Collection
+
 import pgtrigger
 
 FIND = """
-    SELECT asked.id INTO missing FROM (SELECT DISTINCT {column} AS id FROM added) AS asked
+    SELECT asked.id INTO missing FROM (SELECT {distinct}{column} AS id FROM added) AS asked
     WHERE asked.id IS NOT NULL AND (SELECT there.id FROM {table} AS there WHERE there.id = asked.id) IS NULL LIMIT 1;
     IF FOUND THEN
         RAISE foreign_key_violation USING
@@ -16,15 +18,38 @@ FIND = """
             CONSTRAINT = '{name}', TABLE = TG_TABLE_NAME, COLUMN = '{column}';
     END IF;
 """
+AGREE = """
+    SELECT added.{column} INTO missing FROM added
+    WHERE (SELECT there.{on} FROM {table} AS there WHERE there.id = added.{column}) IS DISTINCT FROM added.{on} LIMIT 1;
+    IF FOUND THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = format('"%s" refuses a row: {table} has no row %s of the same {on}', '{name}', missing),
+            CONSTRAINT = '{name}', TABLE = TG_TABLE_NAME, COLUMN = '{column}';
+    END IF;
+"""
 
 
-def exist(name: str, **tables: str) -> pgtrigger.Trigger:
+def exist(name: str, *, once: Collection[str] = (), **tables: str) -> pgtrigger.Trigger:
     """Refuses added rows whose column (`tables` names them) is the id of no row of its table.
 
-    The inner query is a scalar one so that it always looks into the index: a join would be planned once, for as many
-    rows as happened to come first.
+    No two rows have the same in a column that is named in `once`: there is nothing to gain by looking for equal ones.
     """
-    steps = "".join(FIND.format(name=name, column=column, table=table) for column, table in tables.items())
+    steps = (
+        FIND.format(name=name, column=column, table=table, distinct="" if column in once else "DISTINCT ")
+        for column, table in tables.items()
+    )
+    return _looked_at_once(name, "".join(steps))
+
+
+def agree(name: str, column: str, table: str, *, on: str) -> pgtrigger.Trigger:
+    """Refuses added rows whose `column` is the id of no row of `table` that has the same value of the column `on`."""
+    return _looked_at_once(name, AGREE.format(name=name, column=column, table=table, on=on))
+
+
+def _looked_at_once(name: str, steps: str) -> pgtrigger.Trigger:
+    """The inner queries are scalar ones so that they always look into the index: a join would be planned once, for as
+    many rows as happened to come first.
+    """
     return pgtrigger.Trigger(
         name=name,
         level=pgtrigger.Statement,

@@ -35,7 +35,6 @@ class Event(models.Model):
             models.UniqueConstraint(fields=["object_id", "object_seq"], name="event_once_per_object_and_step"),
         ]
         indexes = [
-            models.Index(fields=["type", "id"], name="event_by_type"),
             models.Index(fields=["buyer", "id"], name="event_by_buyer"),
             models.Index(fields=["provider", "id"], name="event_by_provider"),
         ]

@@ -1,6 +1,7 @@
 """A job, its attempts, and the allocation each attempt ran on."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -109,8 +110,9 @@ class Allocation(models.Model):
     )
     contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="allocation", db_constraint=False)
     round = models.ForeignKey(
-        "scheduler.MatchRound", on_delete=models.PROTECT, related_name="allocations", db_constraint=False
-    )
+        "scheduler.MatchRound", on_delete=models.PROTECT, related_name="allocations", db_index=False,
+        db_constraint=False,
+    )  # fmt: skip
     units = models.PositiveIntegerField()
     start = models.DateTimeField()
     end = models.DateTimeField()
@@ -131,13 +133,17 @@ class Allocation(models.Model):
                 name="allocation_live_until_released",
             ),
         ]
-        indexes = [models.Index(fields=["offer", "start"], condition=Q(live=True), name="allocation_live_by_offer")]
+        indexes = [
+            models.Index(fields=["offer", "start"], condition=Q(live=True), name="allocation_live_by_offer"),
+            # A round's allocations lie side by side: where they are is enough, and costs nothing to keep.
+            BrinIndex(fields=["round"], autosummarize=True, pages_per_range=16, name="allocation_by_round"),
+        ]
         triggers = [
             references.stays("allocation_stays"),
             references.keeps("allocation_keeps_its_parts", "job", "offer", "contract", "round"),
             references.exist(
                 "allocation_parts_exist", job_id="scheduler_job", offer_id="catalog_offer",
-                contract_id="booking_contract", round_id="scheduler_matchround",
+                contract_id="booking_contract", round_id="scheduler_matchround", once=("job_id", "contract_id"),
             ),
         ]  # fmt: skip
 
@@ -192,7 +198,7 @@ class Attempt(models.Model):
         triggers = [
             ATTEMPT.trigger(),
             references.keeps("attempt_keeps_its_parts", "job", "allocation"),
-            references.exist("attempt_parts_exist", job_id="scheduler_job", allocation_id="scheduler_allocation"),
+            references.agree("attempt_is_of_its_allocation", "allocation_id", "scheduler_allocation", on="job_id"),
         ]
 
     def __str__(self) -> str:

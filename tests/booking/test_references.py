@@ -9,7 +9,7 @@ from marketplace.events.models import Event
 from marketplace.events.services import record
 from scheduler.models import Allocation, Attempt
 from tests.market import NOON
-from tests.scheduler.scene import allocated, make_cpu_offer
+from tests.scheduler.scene import allocated, make_cpu_offer, make_job
 
 pytestmark = pytest.mark.django_db
 NOBODY = 2**40
@@ -21,8 +21,7 @@ REFERENCES = [
     (Allocation, "offer_id", "allocation_parts_exist"),
     (Allocation, "contract_id", "allocation_parts_exist"),
     (Allocation, "round_id", "allocation_parts_exist"),
-    (Attempt, "job_id", "attempt_parts_exist"),
-    (Attempt, "allocation_id", "attempt_parts_exist"),
+    (Attempt, "allocation_id", "attempt_is_of_its_allocation"),
     (Event, "buyer_id", "event_parties_exist"),
     (Event, "provider_id", "event_parties_exist"),
 ]
@@ -67,6 +66,15 @@ def test_a_row_that_refers_to_nothing_is_refused_with_all_rows_of_its_statement(
     assert refusal.value.__cause__.diag.constraint_name == name
     assert refusal.value.__cause__.diag.column_name == column
     assert model.objects.filter(public_id=row.public_id).count() == 0
+
+
+def test_an_attempt_at_another_job_than_its_allocation_is_for_is_refused():
+    allocated(make_cpu_offer(), now=NOON)
+    row = another(Attempt)
+    row.job = make_job(now=NOON, name="another")
+
+    with pytest.raises(IntegrityError, match='"attempt_is_of_its_allocation"'), transaction.atomic():
+        row.save(force_insert=True)
 
 
 def test_an_event_of_nobody_is_written():

@@ -85,7 +85,7 @@ def allocated(offer: Offer, *, now: datetime, run_s: int = 600, **fields: Any) -
     placement = Placement(job.public_id, offer.public_id, start, start + run_s, job.units, (), 1, 1, 1)
     outcome = commit_plan(
         plan=Plan((placement,), ()), queue=queued(now), shelf=Shelf([offer], ()), round_=make_round(now),
-        explain=lambda: lambda _: {"sentence": "It fits."}, write_round=lambda _: None, now=now,
+        explain=lambda: lambda _: {"sentence": "It fits."}, prepare_round=lambda: lambda _: None, now=now,
     )  # fmt: skip
     assert outcome.placed == 1
     return Attempt.objects.select_related("job", "allocation__offer__site").get(job=job)

@@ -39,7 +39,7 @@ def placement(job, offer, *, start=NOON, hours=1, worth=1):
 def commit(*placements, offers, queue=None):
     return commit_plan(
         plan=Plan(placements, ()), queue=queue or queued(NOON), shelf=Shelf(offers, ()), round_=make_round(NOON),
-        explain=lambda: lambda _: {"sentence": "It fits."}, write_round=lambda _: None, now=NOON,
+        explain=lambda: lambda _: {"sentence": "It fits."}, prepare_round=lambda: lambda _: None, now=NOON,
     )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def commit_in_process(prepare, turn, shared, offers, database, meet, results):
             shelf=Shelf(offers, ()),
             round_=round_,
             explain=lambda: lambda _: {"sentence": "It fits."},
-            write_round=lambda _: None,
+            prepare_round=lambda: lambda _: None,
             now=NOON,
         )
         results.put(outcome.placed)

@@ -161,7 +161,7 @@ def planned(now):
 def commit(plan, queue, shelf, now):
     return commit_plan(
         plan=plan, queue=queue, shelf=shelf, round_=make_round(now), explain=lambda: lambda _: {"sentence": "It fits."},
-        write_round=lambda _: None, now=now,
+        prepare_round=lambda: lambda _: None, now=now,
     )  # fmt: skip
 
 

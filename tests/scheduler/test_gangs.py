@@ -180,7 +180,7 @@ def placed(job, offer, worth=1):
 def commit(queue, offers, *placements):
     return commit_plan(
         plan=Plan(placements, ()), queue=queue, shelf=Shelf(offers, ()), round_=make_round(NOON),
-        explain=lambda: lambda _: {"sentence": "It fits."}, write_round=lambda _: None, now=NOON,
+        explain=lambda: lambda _: {"sentence": "It fits."}, prepare_round=lambda: lambda _: None, now=NOON,
     )  # fmt: skip
 
 
