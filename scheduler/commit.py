@@ -5,7 +5,7 @@ Every placement is checked again under the locks of its job and its hours. Lock 
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,6 +40,7 @@ from scheduler.states import JOB
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 EXPLAINED_AT_ONCE = 32
+WORTH_A_THREAD = 1_000  # grants
 CHANGED = -1
 Explain = Callable[[Placement | Preemption], dict[str, Any]]  # called in the order of the plan
 LOCK_JOBS = """
@@ -118,7 +119,7 @@ def commit_plan(
     """
     at_once = len(plan.placed) <= EXPLAINED_AT_ONCE
     told = _reasons(plan, explain, at_once)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         placed, refused = (queue.places(each.ask for each in part) for part in (plan.allocated, plan.unplaced))
         tried = _lock(queue, np.concatenate([placed, refused]))
         stand = (tried[refused] != CHANGED).tolist()
@@ -195,21 +196,33 @@ def _whole(gang: Ints, stands: Bools) -> Bools:
     return stands & ~np.isin(gang, gang[~stands & (gang != NEVER)])
 
 
+class AtOnce(Executor):
+    """Runs what is submitted before it returns."""
+
+    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(call(*args, **kwargs))
+        return done
+
+
 @contextmanager
 def _beside(
     grants: Grants, queue: Queue, round_: MatchRound, told: Mapping[str, str],
     prepare_round: Callable[[], WriteRound], now: datetime,
 ) -> Iterator[tuple[Future[Rows], Future[WriteRound], Future[Rows], Future[Rows]]]:  # fmt: skip
     """Rows of contracts, the round's, those of allocations and attempts: a thread puts them together, in the order in
-    which they are written, while the database is busy.
+    which they are written, while the database is busy; of few rows each at once, since threads wait for each other.
     """
-    contracts, allocations = (reserve_keys(model, len(grants)) for model in (Contract, Allocation))
+    rounds, contracts, allocations = reserve_keys(
+        (MatchRound, int(round_.pk is None)), (Contract, len(grants)), (Allocation, len(grants))
+    )
+    round_.pk = round_.pk or int(rounds[0])
     public_ids = new_ids("alc", len(grants))
     promises = Promises(
         public_ids, queue.buyer[grants.place], grants.offers, grants.offer, grants.units, grants.start_s, grants.end_s
     )
     keys = {"id": allocations, "public_id": public_ids, "contract": contracts}
-    with ThreadPoolExecutor(1) as aside:
+    with ThreadPoolExecutor(1) if len(grants) >= WORTH_A_THREAD else AtOnce() as aside:
         yield (
             aside.submit(contracts_of, promises=promises, keys=contracts, now=now),
             aside.submit(prepare_round),

@@ -107,12 +107,11 @@ def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: floa
 def _look(segment: str, queued: Queue, reference: SegmentReference, mode: str, now: datetime) -> tuple[Shelf, Snapshot]:
     """The market and what the round decides on: with week two when a job is due, since only such jobs may run in it."""
     hours = hours_for(any_due=bool((queued.due_s <= now.timestamp()).any()))
-    with transaction.atomic():
-        overs = read_overs(segment=Shard.named(segment).family, buyers=set(queued.buyer.tolist()), now=now)
-        shelf = kept_shelf(segment=segment, now=now, hours=hours)
-        greedy = mode == GREEDY  # which looks at no price
-        warm = {} if greedy else kept_prices(segment=segment, offers=shelf.offers, now=now, hours=hours)
-        victims = () if mode == INSTANT else victims_on(shelf, now)
+    overs = read_overs(segment=Shard.named(segment).family, buyers=set(queued.buyer.tolist()), now=now)
+    shelf = kept_shelf(segment=segment, now=now, hours=hours)
+    greedy = mode == GREEDY  # which looks at no price
+    warm = {} if greedy else kept_prices(segment=segment, offers=shelf.offers, now=now, hours=hours)
+    victims = () if mode == INSTANT else victims_on(shelf, now)
     asks = asks_of(queued, overs=overs, p_mid=reference.p_mid, now=now)
     return shelf, take_snapshot(
         shelf=shelf, asks=asks, reference=as_core(reference), now=now, mode=mode, hours=hours, warm=warm,

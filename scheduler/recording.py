@@ -9,7 +9,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from json.encoder import encode_basestring
 from operator import attrgetter
@@ -40,6 +40,17 @@ class Base:
     sha256: str
     offers: tuple[OfferFacts, ...]
     now: datetime
+    told: dict[str, tuple[OfferFacts, str]] = field(default_factory=dict)  # the last facts of an offer, and its changes
+
+    def change(self, old: OfferFacts, new: OfferFacts) -> str:
+        """In what `new` differs from the `old` facts of the base, as JSON."""
+        seen, told = self.told.get(new.id, (old, "{}"))
+        if seen is not new:
+            before = _facts(old)
+            changes = _facts(new).items()
+            told = ENCODE({key: value for key, value in changes if value is not before[key] and value != before[key]})
+            self.told[new.id] = new, told
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +130,10 @@ def dump_snapshot(snapshot: Snapshot) -> bytes:
 
 def _dump_against(snapshot: Snapshot, base: Base) -> bytes:
     """The snapshot with `base`, the hash of that round's snapshot, and `changes` in place of the offers."""
-    changes = {
-        new.id: {name: value for name, value in _facts(new).items() if value != getattr(old, name)}
-        for old, new in zip(base.offers, snapshot.offers, strict=True)
-        if old is not new
-    }
-    return _object(_parts(snapshot) | {"base": ENCODE(base.sha256), "changes": ENCODE(changes)})
+    pairs = zip(base.offers, snapshot.offers, strict=True)
+    changes = {new.id: base.change(old, new) for old, new in pairs if old is not new}
+    told = ",".join(f"{encode_basestring(offer)}:{changes[offer]}" for offer in sorted(changes))
+    return _object(_parts(snapshot) | {"base": ENCODE(base.sha256), "changes": f"{{{told}}}"})
 
 
 def _parts(snapshot: Snapshot) -> dict[str, str]:

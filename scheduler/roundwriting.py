@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
-from marketplace.common.copying import reserve_keys
 from scheduler.commit import Outcome
 from scheduler.core.types import CORE_VERSION, Plan, Snapshot
 from scheduler.models import MatchRound, SegmentReference
@@ -16,10 +15,10 @@ BASIS = 10_000
 
 
 def begin(segment: str, reference: SegmentReference, snapshot: Snapshot, plan: Plan, now: datetime) -> MatchRound:
-    """The row with its key but not yet written: the plan that refers to it is in the same transaction."""
+    """The row, not yet written: the plan that refers to it is in the same transaction and gives it its key."""
     shard = Shard.named(segment)
     return MatchRound(
-        pk=int(reserve_keys(MatchRound, 1)[0]), segment=shard.family, region_group=shard.group, mode=snapshot.mode,
+        segment=shard.family, region_group=shard.group, mode=snapshot.mode,
         core_version=CORE_VERSION, reference=reference, now=now, seed=snapshot.seed, jobs_seen=len(snapshot.asks),
         utility=plan.utility, bound=plan.bound, ratio_bp=plan.utility * BASIS // plan.bound if plan.bound else None,
         price_steps=plan.price_steps, moves_done=plan.moves,

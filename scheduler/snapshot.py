@@ -18,7 +18,6 @@ from marketplace.booking.hours import hour_of_week
 from marketplace.booking.pricing import all_in_rate_mm, electricity_rate_mm
 from marketplace.catalog.models import HOURS_OF_WEEK, Latency, Offer
 from marketplace.common.clock import hour_floor
-from marketplace.energy.models import GridZone
 from marketplace.energy.services import HourWindow, hours_of
 from scheduler.core.asks import columns_of
 from scheduler.core.types import (
@@ -40,13 +39,10 @@ DUE_HORIZON_HOURS = DUE_HORIZON_S // HOUR_S + 1
 
 @dataclass(frozen=True)
 class Reading:
-    """A shelf with what its facts were made of: its units, and the hours of all zones that were asked."""
+    """A shelf with the units that its facts were made of."""
 
     shelf: "Shelf"
     units: Hours
-    zones: Sequence[GridZone]
-    window: HourWindow
-    served: set[str]
 
 
 @dataclass(frozen=True)
@@ -91,8 +87,8 @@ def read_all(*, now: datetime, of: Q, hours: int = HORIZON_HOURS) -> Reading:
     """The shelf of the offers that `of` chooses, and what it was made of."""
     offers = list(Offer.objects.live().with_shelf().filter(of).order_by("pk"))
     first = hour_floor(now)
-    zones = list({offer.site.zone_id: offer.site.zone for offer in offers}.values())
-    window = hours_of(zones=zones, start=first, hours=hours, now=now)
+    zones = {offer.site.zone_id: offer.site.zone for offer in offers}
+    window = hours_of(zones=zones.values(), start=first, hours=hours, now=now)
     offers = [offer for offer in offers if window.has(offer.site.zone)]
     latency = _latency()
     served = served_sites(now)
@@ -107,7 +103,7 @@ def read_all(*, now: datetime, of: Q, hours: int = HORIZON_HOURS) -> Reading:
         _facts(offer, window, latency[offer.site_id], offer.site.public_id in served, *hourly)
         for offer, hourly in zip(offers, arrays, strict=True)
     )
-    return Reading(Shelf(offers, facts), units, zones, window, served)
+    return Reading(Shelf(offers, facts), units)
 
 
 def hours_for(*, any_due: bool) -> int:

@@ -4,11 +4,11 @@ The server puts the rows into one value in PostgreSQL's binary format, which is 
 days as big-endian numbers, an array as 20 bytes about its shape, then each element as its length and its bytes
 (array_send). The CHECK on CapacityDay makes every row equally long: one dimension, 24 elements, none of them NULL.
 
-What changed is told by the writer of each row (xmin). Transactions before the oldest one running at a reading had all
-ended by then; whatever this reading did not see was written by that one or a later one. Those rows are read again, a
-few too many rather than one too few. Transaction numbers turn over, so they are compared by age. A row that was deleted
-has no writer: a count that does not fit has everything read again. Nothing is kept of a reading inside a transaction
-that has written, since that may be undone.
+What changed is told by `written`, the number of the transaction that wrote a row last; the database sets it.
+Transactions before the oldest one running at a reading had all ended by then; whatever this reading did not see was
+written by that one or a later one. Those rows are found by an index and read again, a few too many rather than one too
+few. A row never goes (`capacity_day_stays`). Nothing is kept of a reading inside a transaction that has written: it may
+be undone.
 
 What the interruptible offer on a twin's machines has promised counts as promised of the twin too: who buys firm hours
 can have only what nobody uses. Its days are read beside those of the twin.
@@ -33,20 +33,30 @@ ROW = np.dtype([("offer", ">i8"), ("day", ">i4"), ("total", ARRAY), ("promised",
 DAYS_BEFORE = date(2000, 1, 1).toordinal()  # PostgreSQL counts days from there
 READ = """
     SELECT CASE WHEN pg_current_xact_id_if_assigned() IS NULL
-                THEN pg_snapshot_xmin(pg_current_snapshot())::xid::text END,
-           count(*),
+                THEN pg_snapshot_xmin(pg_current_snapshot())::text::bigint END,
            string_agg(int8send(sold.offer_id) || date_send(sold.day) || array_send(sold.units_total) || array_send(
                           CASE WHEN beside.id IS NULL THEN sold.units_promised
                                ELSE hours_add(sold.units_promised, beside.units_promised) END), '')
-               FILTER (WHERE %(since)s::xid IS NULL OR age(sold.xmin) <= age(%(since)s::xid)
-                             OR age(beside.xmin) <= age(%(since)s::xid))
-    FROM booking_capacityday AS sold
+    FROM {days} AS sold
     LEFT JOIN (
         booking_capacityday AS beside
         JOIN catalog_offer AS loose ON loose.id = beside.offer_id AND loose.twin_id IS NOT NULL
     ) ON loose.twin_id = sold.offer_id AND beside.day = sold.day
-    WHERE sold.offer_id = ANY(%(offers)s::bigint[]) AND sold.day BETWEEN %(first)s AND %(last)s
+    WHERE sold.day BETWEEN %(first)s AND %(last)s
 """
+ALL = READ.format(days="booking_capacityday") + "AND sold.offer_id = ANY(%(offers)s::bigint[])"
+# The days written since, and those of twins whose machines they are on.
+CHANGED = READ.format(
+    days="""(
+        WITH changed AS (SELECT id, offer_id, day FROM booking_capacityday WHERE written >= %(since)s)
+        SELECT day.* FROM booking_capacityday AS day WHERE day.id IN (
+            SELECT id FROM changed
+            UNION ALL
+            SELECT firm.id FROM changed
+            JOIN catalog_offer AS loose ON loose.id = changed.offer_id AND loose.twin_id IS NOT NULL
+            JOIN booking_capacityday AS firm ON firm.offer_id = loose.twin_id AND firm.day = changed.day
+        ))"""
+)
 
 
 class Hours:
@@ -59,19 +69,15 @@ class Hours:
         self.offers, self.first, self.hours = list(offers), first, hours
         self._keys = np.array(self.offers, dtype=np.int64)
         self._last = (first + hours * HOUR).date()
-        self._since: str | None = None
+        self._since: int | None = None
         self._read_all()
 
     def read_again(self) -> list[int]:
         """Take over what has changed since the last reading; the indices of all offers that may have other units."""
         if self._since is None:
             return self._read_all()
-        since, count, rows = self._read(self._since)
-        touched = self._enter(rows)
-        if int(self._known.sum()) != count:
-            return self._read_all()
-        self._since = since
-        return touched
+        self._since, rows = self._read(self._since)
+        return self._enter(rows)
 
     @property
     def total(self) -> Ints:
@@ -90,25 +96,26 @@ class Hours:
     def _read_all(self) -> list[int]:
         shape = len(self.offers), (self._last - self.first.date()).days + 1
         self._since = None
-        since, _, rows = self._read(None)
+        since, rows = self._read(None)
         self._grids = np.zeros((2, *shape, HOURS_OF_DAY), dtype=np.int64)
-        self._known = np.zeros(shape, dtype=np.bool_)
         self._enter(rows)
         self._since = since
         return list(range(len(self.offers)))
 
-    def _read(self, since: str | None) -> tuple[str | None, int, npt.NDArray[Any]]:
-        """(where the next reading may begin, number of rows, those of them written since `since`)."""
-        asked = {"since": since, "offers": numbers(self.offers), "first": self.first.date(), "last": self._last}
+    def _read(self, since: int | None) -> tuple[int | None, npt.NDArray[Any]]:
+        """(where the next reading may begin, the rows of these offers written since `since`, or all of them)."""
+        asked: dict[str, Any] = {"first": self.first.date(), "last": self._last, "since": since}
+        if since is None:
+            asked["offers"] = numbers(self.offers)
         with connection.cursor() as cursor:
-            cursor.execute(READ, asked)
-            begin, count, content = cast("tuple[str | None, int, bytes | None]", cursor.fetchone())
-        return begin, count, np.frombuffer(content or b"", dtype=ROW)
+            cursor.execute(ALL if since is None else CHANGED, asked)
+            begin, content = cast("tuple[int | None, bytes | None]", cursor.fetchone())
+        rows = np.frombuffer(content or b"", dtype=ROW)
+        return begin, rows[np.isin(rows["offer"], self._keys)]
 
     def _enter(self, rows: npt.NDArray[Any]) -> list[int]:
         place = np.searchsorted(self._keys, rows["offer"])
         day = rows["day"] - (self.first.date().toordinal() - DAYS_BEFORE)
         for grid, name in zip(self._grids, ("total", "promised"), strict=True):
             grid[place, day] = rows[name]["hours"]["units"]
-        self._known[place, day] = True
         return [int(each) for each in np.unique(place)]

@@ -62,6 +62,7 @@ class CapacityDay(models.Model):
     day = models.DateField()
     units_total = ArrayField(models.IntegerField(), size=HOURS)
     units_promised = ArrayField(models.IntegerField(), size=HOURS, default=no_units)
+    written = models.BigIntegerField(default=0, editable=False)  # the transaction that wrote it last, by the database
 
     objects = CapacityDayQuerySet.as_manager()
 
@@ -71,8 +72,18 @@ class CapacityDay(models.Model):
             models.UniqueConstraint(fields=["offer", "day"], name="capacity_day_once_per_offer"),
             models.CheckConstraint(condition=HoursFit("units_promised", "units_total"), name="capacity_never_oversold"),
         ]
-        indexes = [models.Index(fields=["day", "offer"], name="capacity_by_day")]
+        indexes = [
+            models.Index(fields=["day", "offer"], name="capacity_by_day"),
+            models.Index(fields=["written"], name="capacity_by_writer"),
+        ]
         triggers = [
+            references.stays("capacity_day_stays"),
+            references.keeps("capacity_day_keeps_its_place", "offer", "day"),
+            pgtrigger.Trigger(
+                name="capacity_day_written", level=pgtrigger.Row, when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                func="NEW.written = pg_current_xact_id()::text::bigint; RETURN NEW;",
+            ),
             pgtrigger.Trigger(
                 name="capacity_follows_twin", level=pgtrigger.Statement, when=pgtrigger.After,
                 operation=pgtrigger.Update, referencing=pgtrigger.Referencing(new="changed"), func=FOLLOW_TWIN,  # type: ignore[no-untyped-call]

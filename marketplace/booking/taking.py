@@ -106,7 +106,7 @@ class Demand:
         return summed
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def take_many(claims: Claims) -> npt.NDArray[np.bool_]:
     """Promise the hours of as many claims as fit, each wholly or not at all; for each claim whether it got them.
 

@@ -25,19 +25,21 @@ NOTHING = b"\xff\xff\xff\xff"
 SIZES = {"bigint": 8, "integer": 4, "smallint": 2, "boolean": 1}
 OIDS = {"bigint": 20, "integer": 23}
 LENGTH = struct.Struct(">i")
+FRESH = """(
+    SELECT string_agg(int8send(nextval(fresh.keys)), '') FROM generate_series(1, %s),
+        (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS keys OFFSET 0) AS fresh)
+"""
 EPOCH = np.datetime64("2000-01-01", "us")
 
 
-def reserve_keys(model: type[models.Model], count: int) -> Ints:
-    """`count` fresh primary keys of `model`, ascending."""
+def reserve_keys(*wanted: tuple[type[models.Model], int]) -> list[Ints]:
+    """For each model as many fresh primary keys as are wanted, ascending; all in one statement."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT string_agg(int8send(nextval(fresh.keys)), '') FROM generate_series(1, %s), "
-            "(SELECT pg_get_serial_sequence(%s, 'id')::regclass AS keys OFFSET 0) AS fresh",
-            [count, model._meta.db_table],
+            f"SELECT {', '.join([FRESH] * len(wanted))}",
+            [value for model, count in wanted for value in (count, model._meta.db_table)],
         )
-        [content] = cursor.fetchone()
-    return np.frombuffer(content or b"", dtype=">i8").astype(np.int64)
+        return [np.frombuffer(content or b"", dtype=">i8").astype(np.int64) for content in cursor.fetchone()]
 
 
 class Rows(NamedTuple):

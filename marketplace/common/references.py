@@ -18,6 +18,13 @@ FIND = """
             CONSTRAINT = '{name}', TABLE = TG_TABLE_NAME, COLUMN = '{column}';
     END IF;
 """
+INDEXED = """
+    whole = current_setting('enable_seqscan');
+    PERFORM set_config('enable_seqscan', 'off', true);
+    {steps}
+    PERFORM set_config('enable_seqscan', whole, true);
+    RETURN NULL;
+"""
 AGREE = """
     SELECT added.{column} INTO missing FROM added
     WHERE (SELECT there.{on} FROM {table} AS there WHERE there.id = added.{column}) IS DISTINCT FROM added.{on} LIMIT 1;
@@ -47,8 +54,8 @@ def agree(name: str, column: str, table: str, *, on: str) -> pgtrigger.Trigger:
 
 
 def _looked_at_once(name: str, steps: str) -> pgtrigger.Trigger:
-    """The inner queries are scalar ones so that they always look into the index: a join would be planned once, for as
-    many rows as happened to come first.
+    """The inner queries are scalar ones, planned where whole tables are not read: they always look into the index. A
+    plan is kept, and the one for a table that was small then would be kept for the large one.
     """
     return pgtrigger.Trigger(
         name=name,
@@ -56,8 +63,8 @@ def _looked_at_once(name: str, steps: str) -> pgtrigger.Trigger:
         when=pgtrigger.After,
         operation=pgtrigger.Insert,
         referencing=pgtrigger.Referencing(new="added"),  # type: ignore[no-untyped-call]  # the library has no types here
-        declare=[("missing", "bigint")],
-        func=f"{steps} RETURN NULL;",
+        declare=[("missing", "bigint"), ("whole", "text")],
+        func=INDEXED.format(steps=steps),
     )
 
 

@@ -89,7 +89,7 @@ def move_many(
     """Move rows of `model` from state `old` to `to`, write the same `fields` beside it and leave an event for each.
 
     Raises IllegalState when the table has no such move, StaleVersion when any row is not as it was seen. Nothing is
-    written in either case.
+    written in either case, nor anything else of a transaction that this is part of.
     """
     table.check(old, to)
     if not movers.pk.size:
@@ -103,7 +103,7 @@ def move_many(
         "WHERE row.id = seen.id AND row.version = seen.version AND row.state = %s"
     )
     seen = [numbers(movers.pk.tolist()), numbers(movers.version.tolist())]
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
             cursor.execute(statement, [to, *beside.values(), *seen, old])
             if cursor.rowcount != movers.pk.size:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from scheduler.core.types import (
     Victim,
 )
 
+OF_ASK = tuple(field.name for field in fields(Ask))
+values_of = attrgetter(*OF_ASK)
 HOURLY = ("price", "share_ppm", "matched_ppm", "ci_mg", "free", "units_total", "carbon_free_ppm")
 
 
@@ -76,7 +79,12 @@ def tree_of_asks(asks: Sequence[Ask]) -> dict[str, Any]:
     columns = columns_of(asks)
     left_out = () if (columns.own["gang"] != NEVER).any() else GANG
     own = {name: column.tolist() for name, column in columns.own.items() if name not in left_out}
-    return {"forms": [asdict(form) for form in columns.forms], "form": columns.form.tolist(), "ids": columns.ids, **own}
+    return {"forms": list(map(_form, columns.forms)), "form": columns.form.tolist(), "ids": columns.ids, **own}
+
+
+def _form(ask: Ask) -> dict[str, Any]:
+    """What `asdict` makes of an ask, but for copies of all that lies in it."""
+    return dict(zip(OF_ASK, values_of(ask), strict=True)) | {"rates": asdict(ask.rates) if ask.rates else None}
 
 
 def _columns(tree: dict[str, Any]) -> AskColumns:

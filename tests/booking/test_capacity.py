@@ -6,6 +6,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.db import connection, transaction
+from django.db.utils import InternalError, ProgrammingError
 
 from marketplace.booking.capacity import Hours
 from marketplace.booking.models import CapacityDay
@@ -81,19 +82,39 @@ def test_a_writer_that_was_under_way_at_the_reading_is_seen_once_it_commits(offe
         assert units(hours) == units(reading(offers)) != before
 
 
-def test_a_row_that_was_deleted_or_replaced_is_missed(offers):
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM booking_capacityday",
+        "UPDATE booking_capacityday SET day = day + 30",
+        "UPDATE booking_capacityday SET id = id + 1000",
+        "UPDATE booking_capacityday SET offer_id = (SELECT max(id) FROM catalog_offer)",
+    ],
+)
+def test_a_day_stays_where_it_is_or_a_reading_would_miss_that_it_went(offers, statement):
+    with connection.cursor() as cursor, pytest.raises((InternalError, ProgrammingError)), transaction.atomic():
+        cursor.execute(statement)
+
+
+def test_nobody_can_hide_that_a_day_was_written(offers):
     hours = reading(offers)
-    [row, *_] = CapacityDay.objects.filter(offer=offers[0], day=NOON.date())
-    row.delete()
-    hours.read_again()
+    until_quiet(hours)
+    CapacityDay.objects.filter(offer=offers[1], day=NOON.date()).update(units_total=[9] * 24, written=0)
+
+    assert hours.read_again() == [1]
     assert units(hours) == units(reading(offers))
 
-    CapacityDay.objects.filter(offer=offers[1], day=NOON.date()).delete()
-    CapacityDay.objects.create(offer=offers[0], day=NOON.date(), units_total=[9] * 24)
+
+def test_a_day_added_later_is_seen(offers):
+    last = CapacityDay.objects.filter(offer=offers[0]).order_by("-day")[0].day
+    hours = Hours(offers=[offers[0].pk], first=NOON, hours=24 * 60)
+    until_quiet(hours)
+    CapacityDay.objects.create(offer=offers[0], day=last + timedelta(days=1), units_total=[9] * 24)
+
     hours.read_again()
 
-    assert units(hours) == units(reading(offers))
-    assert hours.total[:2, 0].tolist() == [9, 0]
+    place = 24 * ((last - NOON.date()).days + 1)
+    assert hours.total[0, place - 13 : place + 13].tolist() == [4, *[9] * 24, 0]
 
 
 def test_what_a_transaction_wrote_and_took_back_is_forgotten(offers):

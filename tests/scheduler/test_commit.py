@@ -111,7 +111,7 @@ def test_contracts_frozen_as_a_set_equal_those_frozen_one_by_one():
     numbers = np.arange(len(spans))
     subjects = np.array([f"set-{n}".encode() for n in numbers])
     promises = Promises(subjects, buyer.pk + 0 * numbers, [offer], 0 * numbers, 1 + numbers, starts, ends)
-    keys = reserve_keys(Contract, len(spans))
+    [keys] = reserve_keys((Contract, len(spans)))
     copy_rows(contracts_of(promises=promises, keys=keys, now=NOON))
     for n, (start, end) in enumerate(spans):
         freeze_terms(subject=f"one-{n}", buyer=buyer, offer=offer, units=1 + n, start=start, end=end, now=NOON)
@@ -184,7 +184,7 @@ def test_many_move_only_where_the_table_allows_it_and_only_as_they_were_seen():
     with pytest.raises(IllegalState):
         move_many(movers, old="queued", to="running", model=Job, table=JOB, now=NOON)
     Job.objects.filter(pk=jobs[1].pk).update(version=7)
-    with pytest.raises(StaleVersion):
+    with pytest.raises(StaleVersion), transaction.atomic():
         move_many(movers, old="queued", to="allocated", model=Job, table=JOB, now=NOON)
 
     assert set(Job.objects.values_list("state", flat=True)) == {"queued"}
