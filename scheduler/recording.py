@@ -11,8 +11,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
+from itertools import compress
 from json.encoder import encode_basestring
-from operator import attrgetter
+from operator import attrgetter, is_not
 from typing import Any
 
 from django.db import connection
@@ -90,10 +91,11 @@ def base_for(snapshot: Snapshot, *, segment: str, now: datetime) -> Base | None:
     base = _bases.get(_key(segment))
     if base is None or not timedelta(0) <= now - base.now < BASE_FOR or len(base.offers) != len(snapshot.offers):
         return None
-    pairs = list(zip(base.offers, snapshot.offers, strict=True))
+    changed = list(map(is_not, base.offers, snapshot.offers))
+    pairs = zip(compress(base.offers, changed), compress(snapshot.offers, changed), strict=True)
     if any(old.id != new.id for old, new in pairs):
         return None
-    return base if 2 * sum(old is not new for old, new in pairs) < len(pairs) else None
+    return base if 2 * sum(changed) < len(changed) else None
 
 
 def keep_base(segment: str, round_: MatchRound, offers: tuple[OfferFacts, ...]) -> None:
@@ -130,8 +132,9 @@ def dump_snapshot(snapshot: Snapshot) -> bytes:
 
 def _dump_against(snapshot: Snapshot, base: Base) -> bytes:
     """The snapshot with `base`, the hash of that round's snapshot, and `changes` in place of the offers."""
-    pairs = zip(base.offers, snapshot.offers, strict=True)
-    changes = {new.id: base.change(old, new) for old, new in pairs if old is not new}
+    changed = list(map(is_not, base.offers, snapshot.offers))
+    pairs = zip(compress(base.offers, changed), compress(snapshot.offers, changed), strict=True)
+    changes = {new.id: base.change(old, new) for old, new in pairs}
     told = ",".join(f"{encode_basestring(offer)}:{changes[offer]}" for offer in sorted(changes))
     return _object(_parts(snapshot) | {"base": ENCODE(base.sha256), "changes": f"{{{told}}}"})
 
