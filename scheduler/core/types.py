@@ -6,7 +6,6 @@ time in unix seconds (half-open). Hour `h` of a snapshot covers `[first_hour_s +
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Literal
 
 CORE_VERSION = "4"
@@ -27,7 +26,6 @@ MAX_RATE_MM = 10**9  # per unit-hour; above it int64 sums could overflow
 # Why an ask waits, the most hopeful first: others go first, its gang does not fit or is not all there, units lack, …
 UNPLACED = ("outbid", "gang_incomplete", "no_capacity", "no_offer_fits", "never_fits")
 
-hourly = attrgetter("price", "share_ppm", "matched_ppm", "ci_mg", "free", "units_total", "carbon_free_ppm")
 When = Literal["balanced", "cheapest", "greenest", "now"]
 LimitValue = int | bool | tuple[str, ...]
 
@@ -119,6 +117,9 @@ class OfferFacts:
             raise ValueError(f"offer {self.id}: a share is at most 1,000,000 ppm")
         if self.pf_milli < 1:
             raise ValueError(f"offer {self.id}: pf_milli must be at least 1")
+        hours = len(self.price)
+        if any(len(array) != hours for array in arrays) or len(self.carbon_free_ppm) not in {0, hours}:
+            raise ValueError(f"offer {self.id}: every hourly array needs {hours} numbers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +246,8 @@ class Snapshot:
         for kind, ids in (("offer", [o.id for o in self.offers]), ("ask", [a.id for a in given])):
             if len(set(ids)) != len(ids):
                 raise ValueError(f"{kind} ids must be unique")
-        whole = {(self.hours,) * 7, (*(self.hours,) * 6, 0)}  # the last array may be unknown
         for offer in self.offers:
-            if tuple(map(len, hourly(offer))) not in whole:
+            if len(offer.price) != self.hours:
                 raise ValueError(f"offer {offer.id}: every hourly array needs {self.hours} numbers")
 
     def horizon_end(self, *, due: bool) -> int:
