@@ -45,7 +45,7 @@ def place_all(ground: Ground) -> tuple[Decided, Ints]:
     room = open_room(table.shelf.began.copy(), table.shelf.begin)
     first = look(facts, room)
     order = order_of(table, first, utilities(facts, first))
-    columns, examined = place(facts, order, first, room, open_room(table.shelf.total, table.shelf.begin))
+    columns, examined = place(facts, order, first, room, table.empty)
     decided = Decided(
         columns=columns,
         utility=utilities(facts, columns),
