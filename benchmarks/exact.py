@@ -12,7 +12,8 @@ import numpy as np
 
 from scheduler.core.compiled import compiled
 from scheduler.core.market import Ints
-from scheduler.core.pool import find_all, widest
+from scheduler.core.pool import Halves, find_all, widest
+from scheduler.core.prices import Floats
 from scheduler.core.room import open_room
 from scheduler.core.scan import Facts, new_scratch
 from scheduler.core.worth import BEYOND, FIELDS, FIRST, OFFER, UTILITY
@@ -92,25 +93,39 @@ def nothing_printed() -> Iterator[None]:
 
 def _model(columns: Columns, units: Ints, free: Ints) -> highspy.Highs:
     """Minimise minus the utility: each ask at most once, every hour within its free units; x is in [0, 1]."""
-    asks, hours = units.size, free.shape[1]
-    spans = columns.beyond - columns.first
-    of_hours = np.repeat(np.arange(spans.size), spans)
-    begun = np.repeat(np.cumsum(spans) - spans, spans)
-    hour = columns.first[of_hours] + np.arange(of_hours.size) - begun
-    rows = np.concatenate([columns.ask, asks + columns.offer[of_hours] * hours + hour])
-    cols = np.concatenate([np.arange(spans.size), of_hours])
-    values = np.concatenate([np.ones(spans.size), units[columns.ask[of_hours]].astype(np.float64)])
-    order = np.lexsort((rows, cols))
+    solver = empty_model(units, free)
+    add_columns(solver, columns, units, free.shape[1])
+    return solver
+
+
+def empty_model(units: Ints, free: Ints) -> highspy.Highs:
+    """The rows without a column: one for each ask, then one for each offer and hour."""
     model = highspy.HighsLp()
-    model.num_col_, model.num_row_ = spans.size, asks + free.size
-    model.col_cost_ = -columns.utility.astype(np.float64)
-    model.col_lower_, model.col_upper_ = np.zeros(spans.size), np.ones(spans.size)
+    model.num_col_, model.num_row_ = 0, units.size + free.size
     model.row_lower_ = np.full(model.num_row_, -highspy.kHighsInf)
-    model.row_upper_ = np.concatenate([np.ones(asks), free.ravel().astype(np.float64)])
-    model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    model.a_matrix_.start_ = np.searchsorted(cols[order], np.arange(spans.size + 1)).astype(np.int32)
-    model.a_matrix_.index_, model.a_matrix_.value_ = rows[order].astype(np.int32), values[order]
+    model.row_upper_ = np.concatenate([np.ones(units.size), free.ravel().astype(np.float64)])
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.silent()
     solver.passModel(model)
     return solver
+
+
+def matrix_of(columns: Columns, units: Ints, hours: int) -> tuple[Halves, Halves, Floats]:
+    """(where each column begins and the last ends, the rows it takes part in, by how much)."""
+    spans = columns.beyond - columns.first
+    of_hours = np.repeat(np.arange(spans.size), spans)
+    begun = np.repeat(np.cumsum(spans) - spans, spans)
+    hour = columns.first[of_hours] + np.arange(of_hours.size) - begun
+    rows = np.concatenate([columns.ask, units.size + columns.offer[of_hours] * hours + hour])
+    cols = np.concatenate([np.arange(spans.size), of_hours])
+    values = np.concatenate([np.ones(spans.size), units[columns.ask[of_hours]].astype(np.float64)])
+    order = np.lexsort((rows, cols))
+    starts = np.searchsorted(cols[order], np.arange(spans.size + 1)).astype(np.int32)
+    return starts, rows[order].astype(np.int32), values[order]
+
+
+def add_columns(solver: highspy.Highs, columns: Columns, units: Ints, hours: int) -> None:
+    """Let `solver` choose from `columns` too: minus the utility of each is its cost."""
+    count, (starts, rows, values) = columns.ask.size, matrix_of(columns, units, hours)
+    costs, nothing, whole = -columns.utility.astype(np.float64), np.zeros(count), np.ones(count)
+    solver.addCols(count, costs, nothing, whole, rows.size, starts[:-1], rows, values)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import exact
+from benchmarks import exact, linear
 from benchmarks.market import draw, snapshot_of
 from scheduler.core import canonical, checker, compiled
 from scheduler.core.batch import BATCH, Effort, place_batch
@@ -53,6 +53,20 @@ def test_prices_come_close_to_the_linear_bound_and_the_plan_to_the_optimum():
 
     assert 1 - 1e-9 <= min(over) <= max(over) < 1.02
     assert np.mean(under) > 0.93
+
+
+@pytest.mark.parametrize("begun", ["at no price", "at the prices of a batch"])
+def test_the_linear_bound_by_columns_lies_around_that_of_all_columns(begun):
+    for seed in range(1, 6):
+        table = table_of(small(seed, jobs=60, offers=15))
+        ground, free = Ground.of(table), table.shelf.began
+        every = exact.bound_by_lp(exact.all_columns(ground.facts), table.asks.units, free)
+        prices = place_batch(ground, QUICK, seed).prices if begun == "at the prices of a batch" else np.zeros_like(free)
+
+        found = linear.bound_by_columns(ground.facts, prices)
+
+        assert found.low - 1 <= every <= found.high + 1
+        assert found.high - found.low <= linear.WITHIN * found.high
 
 
 @settings(max_examples=150, deadline=None)
