@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scheduler.core.best import NOTHING
 from scheduler.core.columns import BEYOND, FIELDS, FIRST, OFFER, RUN_COST, RUN_S, START_S, Z, read_column
 from scheduler.core.compiled import compiled
 from scheduler.core.greedy import Decided, Ground, place_all, utilities
@@ -15,7 +16,6 @@ from scheduler.core.scan import ANY, PFLOP_HOUR, Facts, best_column, new_scratch
 from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, search
 from scheduler.core.tables import ALONE, FAR, INCOMPLETE, NOW, PF_MILLI
 from scheduler.core.types import HOUR_S
-from scheduler.core.worth import NOTHING
 
 MOST_COLUMNS, LEAST_COLUMNS, COLUMNS = 1_024, 64, 256_000  # kept per ask, and of all asks
 MOST_STEPS, LOOKS = 300, 45_000_000

@@ -5,34 +5,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from scheduler.core.best import NOTHING, keep_best, new_finder
 from scheduler.core.compiled import compiled, lean, side_by_side
+from scheduler.core.heaps import BEYOND, FIRST, NUMBER, OFFER, RUN_COST, UTILITY
+from scheduler.core.hopes import Charged, charged_of
 from scheduler.core.market import Ints
 from scheduler.core.room import Room, find_open, has
-from scheduler.core.scan import (
-    Facts,
-    Scratch,
-    facts_admit,
-    new_scratch,
-    price_starts,
-    price_waits,
-    run_on,
-    starts_of,
-    wish_of,
-)
+from scheduler.core.scan import Facts, Scratch, facts_admit, price_starts, price_waits, run_on, starts_of, wish_of
 from scheduler.core.tables import FAR
-from scheduler.core.worth import (
-    BEYOND,
-    FIRST,
-    NOTHING,
-    NUMBER,
-    OFFER,
-    RUN_COST,
-    UTILITY,
-    keep_best,
-    new_kept,
-    value_of,
-    worth_at,
-)
+from scheduler.core.worth import value_of, worth_at
 
 Shorts = npt.NDArray[np.int16]
 Halves = npt.NDArray[np.int32]
@@ -60,13 +41,29 @@ def pool_of(facts: Facts, room: Room, reach: Ints, most: int, prices: Ints, floo
     `reach` says for each ask whether it has columns at all, and whether one that does not start now is one; `prices`
     [offers, hours + 1] is the running sum of what the hours cost; `floors` what a column of each ask must leave.
     """
-    parts = side_by_side(
-        lambda first, beyond: pool_part(facts, room, reach, most, prices, floors, first, beyond), reach.size
-    )
-    sizes = np.concatenate([np.diff(part.begin) for part in parts])
-    begin = np.zeros(reach.size + 1, dtype=np.int64)
-    np.cumsum(sizes, out=begin[1:])
-    return Pool(begin, *(np.concatenate(each) for each in list(zip(*parts, strict=True))[1:]))
+    charged, order, counts = charged_of(facts, prices), by_choice(facts), np.zeros(reach.size, np.int64)
+    pool = empty_pool(reach.size * most)
+    side_by_side(
+        lambda first, beyond: fill_pool(
+            facts, room, reach, most, charged, floors, order[first:beyond], pool, counts),
+        reach.size,
+    )  # fmt: skip
+    return pack(pool, counts, most)
+
+
+def by_choice(facts: Facts) -> Ints:
+    """All asks in an order in which neighbours look at the same offers, and both halves are as much work."""
+    order = np.argsort(facts.tastes.mask[facts.asks.kind], kind="stable")
+    return np.concatenate([order[0::2], order[1::2]])
+
+
+@compiled
+def empty_pool(size: int) -> Pool:
+    """Room for `size` columns."""
+    return Pool(
+        np.zeros(1, np.int64), np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.int16),
+        np.empty(size, np.int16), np.empty(size, np.int64), np.empty(size, np.int64),
+    )  # fmt: skip
 
 
 @lean
@@ -76,27 +73,39 @@ def of_one_offer(most: int) -> int:
 
 
 @compiled
-def pool_part(
-    facts: Facts, room: Room, reach: Ints, most: int, prices: Ints, floors: Ints, first: int, beyond: int
-) -> Pool:
-    """The same for the asks in [first, beyond)."""
-    asks = beyond - first
-    begin, size = np.zeros(asks + 1, np.int64), asks * most
-    pool = Pool(
-        begin, np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.int16),
-        np.empty(size, np.int16), np.empty(size, np.int64), np.empty(size, np.int64),
-    )  # fmt: skip
-    kept, scratch = new_kept(facts, most, of_one_offer(most)), new_scratch(facts)
-    for ask in range(first, beyond):
-        count, at = 0, ask - first
+def fill_pool(
+    facts: Facts, room: Room, reach: Ints, most: int, charged: Charged, floors: Ints, asks: Ints, pool: Pool,
+    counts: Ints,
+) -> None:  # fmt: skip
+    """Write the columns of `asks`, those of ask `a` from place a*most on, and how many each has."""
+    finder = new_finder(facts, most, of_one_offer(most))
+    for ask in asks:
         if reach[ask] != NO_START:
-            count = keep_best(facts, ask, room, reach[ask], scratch, prices, floors[ask], kept)
-        begin[at + 1] = copy_rows(pool, begin[at], kept.rows, count)
-    end = begin[asks]
+            counts[ask] = keep_best(facts, ask, room, reach[ask], charged, floors[ask], finder)
+            copy_rows(pool, ask * most, finder.kept.rows, counts[ask])
+
+
+@compiled
+def pack(pool: Pool, counts: Ints, most: int) -> Pool:
+    """Close the gaps between the columns of one ask and the next."""
+    begin = np.zeros(counts.size + 1, np.int64)
+    for ask in range(counts.size):
+        to, at = begin[ask], ask * most
+        begin[ask + 1] = to + counts[ask]
+        for place in range(counts[ask]):
+            copy_column(pool, at + place, to + place)
+    end = begin[counts.size]
     return Pool(
         begin, pool.offer[:end], pool.number[:end], pool.first[:end], pool.beyond[:end], pool.utility[:end],
         pool.run_cost[:end],
     )  # fmt: skip
+
+
+@lean
+def copy_column(pool: Pool, at: int, to: int) -> None:
+    """Write the column at place `at` to place `to` as well."""
+    pool.offer[to], pool.number[to], pool.first[to] = pool.offer[at], pool.number[at], pool.first[at]
+    pool.beyond[to], pool.utility[to], pool.run_cost[to] = pool.beyond[at], pool.utility[at], pool.run_cost[at]
 
 
 @compiled
@@ -115,13 +124,12 @@ def floors_of(pool: Pool, units: Ints, most: int, prices: Ints) -> Ints:
 
 
 @lean
-def copy_rows(pool: Pool, at: int, rows: Ints, count: int) -> int:
-    """Write the first `count` rows to the pool from place `at` on; the place behind them."""
+def copy_rows(pool: Pool, at: int, rows: Ints, count: int) -> None:
+    """Write the first `count` rows to the pool from place `at` on."""
     for row in range(count):
         pool.offer[at], pool.number[at], pool.utility[at] = rows[row, OFFER], rows[row, NUMBER], rows[row, UTILITY]
         pool.first[at], pool.beyond[at], pool.run_cost[at] = rows[row, FIRST], rows[row, BEYOND], rows[row, RUN_COST]
         at += 1
-    return at
 
 
 @lean

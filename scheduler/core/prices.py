@@ -11,12 +11,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from scheduler.core.best import keep_best, new_finder
 from scheduler.core.compiled import compiled, lean, side_by_side
+from scheduler.core.hopes import Charged, charged_of
 from scheduler.core.market import Bools, Ints
-from scheduler.core.pool import ANY_START, Pool
+from scheduler.core.pool import ANY_START, Pool, by_choice
 from scheduler.core.room import SIZES, Room
-from scheduler.core.scan import Facts, new_scratch
-from scheduler.core.worth import keep_best, new_kept
+from scheduler.core.scan import Facts
 
 Floats = npt.NDArray[np.float64]
 FIRST_STEP, LAST_STEP = 0.1, 0.004  # in parts of the usual worth of a unit-hour
@@ -120,16 +121,18 @@ def running(prices: Ints) -> Ints:
 
 def proven_by(facts: Facts, room: Room, prices: Ints, without: Bools) -> int:
     """The bound that `prices` prove over all columns of all asks but those in `without`, mm."""
-    sums = running(prices)
-    parts = side_by_side(lambda first, beyond: left_of(facts, room, sums, without, first, beyond), without.size)
+    charged, order = charged_of(facts, running(prices)), by_choice(facts)
+    parts = side_by_side(
+        lambda first, beyond: left_of(facts, room, charged, without, order[first:beyond]), without.size
+    )
     return int((prices * room.free).sum()) + sum(parts)
 
 
 @compiled
-def left_of(facts: Facts, room: Room, sums: Ints, without: Bools, first: int, beyond: int) -> int:
-    """What the best columns of the asks in [first, beyond) leave at prices with running sum `sums`, mm."""
-    scratch, kept, left = new_scratch(facts), new_kept(facts, 1, 1 << 20), 0
-    for ask in range(first, beyond):
-        if not without[ask] and keep_best(facts, ask, room, ANY_START, scratch, sums, 0, kept):
-            left += kept.left[0]
+def left_of(facts: Facts, room: Room, charged: Charged, without: Bools, asks: Ints) -> int:
+    """What the best columns of `asks` leave, mm."""
+    finder, left = new_finder(facts, 1, 1), 0
+    for ask in asks:
+        if not without[ask] and keep_best(facts, ask, room, ANY_START, charged, 0, finder):
+            left += finder.kept.left[0]
     return left

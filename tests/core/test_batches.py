@@ -11,6 +11,7 @@ from benchmarks import exact, linear
 from benchmarks.market import draw, snapshot_of
 from scheduler.core import canonical, checker, compiled
 from scheduler.core.batch import BATCH, Effort, place_batch
+from scheduler.core.best import NOTHING
 from scheduler.core.columns import OFFER
 from scheduler.core.greedy import Ground, place_all
 from scheduler.core.matching import match
@@ -18,7 +19,6 @@ from scheduler.core.pool import ANY_START, pool_of
 from scheduler.core.prices import proven_by, running
 from scheduler.core.room import open_room
 from scheduler.core.tables import FAR, table_of
-from scheduler.core.worth import NOTHING
 from tests.core.market import NOON, ask, markets, offer, snapshot
 
 QUICK = Effort(steps=40, moves_per_ask=50, most_moves=2_000)
