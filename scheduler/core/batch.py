@@ -13,7 +13,7 @@ from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, Pool, floors_of,
 from scheduler.core.prices import Floats, Pace, paid_hours, price_hours_of, proven_by, proven_on, running
 from scheduler.core.room import Room, open_room, start_of
 from scheduler.core.scan import ANY, PFLOP_HOUR, Facts, best_column, new_scratch, run_on, starts_of
-from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, search
+from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, guide_of, search
 from scheduler.core.tables import ALONE, FAR, INCOMPLETE, NOW, PF_MILLI
 from scheduler.core.types import HOUR_S
 
@@ -68,11 +68,11 @@ def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = N
     begun, warmed = begin_at(ground, room, reach, paid, warm)
     pool, prices, steps = price_and_pool(ground, room, reach, effort, (begun, usual), warmed=warmed)
     sort_by_left(pool, units, running(prices))
-    state = empty_state(units.size, free)
-    fill(state, pool, units, by_what_is_left(pool, units, prices))
+    state, guide = empty_state(units.size, free), guide_of(pool, units, prices)
+    fill(state, pool, units, guide, by_what_is_left(pool, units, guide))
     moves = min(effort.moves_per_ask * units.size, effort.most_moves)
-    state = search(state, pool, units, prices, moves, seed)
-    fill(state, pool, units, np.arange(units.size))
+    state = search(state, pool, units, guide, moves, seed)
+    fill(state, pool, units, guide, np.arange(units.size))
     open_to_all = open_room(_free_after(table.shelf.began, greedy.columns, units, settled), table.shelf.begin)
     bound = int(greedy.utility[settled].sum()) + proven_by(facts, open_to_all, prices, settled)
     found = columns_of(facts, state, pool)

@@ -82,7 +82,7 @@ def fill_pool(
     for ask in asks:
         if reach[ask] != NO_START:
             counts[ask] = keep_best(facts, ask, room, reach[ask], charged, floors[ask], finder)
-            copy_rows(pool, ask * most, finder.kept.rows, counts[ask])
+            copy_rows(pool, ask * most, finder.kept.rows, in_order(finder.kept.rows, counts[ask]))
 
 
 @compiled
@@ -123,10 +123,18 @@ def floors_of(pool: Pool, units: Ints, most: int, prices: Ints) -> Ints:
     return floors
 
 
+@compiled
+def in_order(rows: Ints, count: int) -> Ints:
+    """The numbers of the first `count` rows, by offer and then by start."""
+    starts, most = 1 << 15, rows.shape[0]
+    keys = (rows[:count, OFFER] * starts + rows[:count, NUMBER]) * most + np.arange(count)
+    return np.sort(keys) % most
+
+
 @lean
-def copy_rows(pool: Pool, at: int, rows: Ints, count: int) -> None:
-    """Write the first `count` rows to the pool from place `at` on."""
-    for row in range(count):
+def copy_rows(pool: Pool, at: int, rows: Ints, order: Ints) -> None:
+    """Write rows in `order` to the pool from place `at` on."""
+    for row in order:
         pool.offer[at], pool.number[at], pool.utility[at] = rows[row, OFFER], rows[row, NUMBER], rows[row, UTILITY]
         pool.first[at], pool.beyond[at], pool.run_cost[at] = rows[row, FIRST], rows[row, BEYOND], rows[row, RUN_COST]
         at += 1

@@ -10,7 +10,7 @@ import numpy as np
 
 from scheduler.core.compiled import compiled, lean, together
 from scheduler.core.market import Ints
-from scheduler.core.pool import Pool
+from scheduler.core.pool import Halves, Pool, Shorts
 from scheduler.core.prices import running
 from scheduler.core.room import Words
 
@@ -27,52 +27,86 @@ class State(NamedTuple):
     """A plan under way: the column of each ask (or NOBODY), what is free, and who is on each offer."""
 
     column: Ints  # [asks] place in the pool
-    free: Ints  # [offers, hours]
+    free: Ints  # [offers * hours]
     held: Ints  # [offers, MOST_HELD] asks
     load: Ints  # [offers] how many are on each
 
 
+class Guide(NamedTuple):
+    """What prices say of a plan, mm, and where the hours of a column lie: a move looks at hundreds of columns."""
+
+    prices: Ints  # [offers * hours]
+    hour: Halves  # [columns] the first hour of each among those of all offers
+    more: Shorts  # [columns] hours after it
+    left: Ints  # [columns] what each column leaves
+    most: Ints  # [asks] what the best column leaves, 0 where all leave less
+    wanting: Ints  # asks with columns
+
+
 @compiled
 def empty_state(asks: int, free: Ints) -> State:
-    """Nothing placed."""
+    """Nothing placed; `free` is [offers, hours]."""
+    offers = free.shape[0]
     return State(
-        np.full(asks, NOBODY),
-        free.copy(),
-        np.zeros((free.shape[0], MOST_HELD), np.int64),
-        np.zeros(free.shape[0], np.int64),
+        np.full(asks, NOBODY), free.copy().ravel(), np.zeros((offers, MOST_HELD), np.int64), np.zeros(offers, np.int64)
     )
 
 
+@compiled
+def guide_of(pool: Pool, units: Ints, prices: Ints) -> Guide:
+    """The guide at `prices` [offers, hours]."""
+    sums, left, most = running(prices), np.zeros(pool.offer.size, np.int64), np.zeros(units.size, np.int64)
+    place, more = np.zeros(pool.offer.size, np.int32), np.zeros(pool.offer.size, np.int16)
+    for ask in range(units.size):
+        for column in range(pool.begin[ask], pool.begin[ask + 1]):
+            offer, first, beyond = pool.offer[column], pool.first[column], pool.beyond[column]
+            left[column] = pool.utility[column] - units[ask] * (sums[offer, beyond] - sums[offer, first])
+            most[ask] = max(most[ask], left[column])
+            place[column], more[column] = offer * prices.shape[1] + first, beyond - first - 1
+    return Guide(prices.ravel(), place, more, left, most, np.flatnonzero(pool.begin[1:] > pool.begin[:-1]))
+
+
 @lean
-def fits(state: State, pool: Pool, column: int, units: int) -> bool:
+def first_open(state: State, pool: Pool, guide: Guide, ask: int, units: int) -> int:
+    """The column of `ask` that leaves most among those open: columns are sorted by that. NOBODY when there is none."""
+    free, begin, more = state.free, guide.hour, guide.more
+    for column in range(pool.begin[ask], pool.begin[ask + 1]):
+        first = begin[column]
+        if free[first] < units or free[first + more[column]] < units:
+            continue  # most columns end here
+        if fits(state, pool, guide, column, units):
+            return column
+    return NOBODY
+
+
+@lean
+def fits(state: State, pool: Pool, guide: Guide, column: int, units: int) -> bool:
     """Whether the hours of `column` have the units."""
-    offer = pool.offer[column]
-    if state.load[offer] == MOST_HELD:
-        return False
-    for hour in range(pool.first[column], pool.beyond[column]):  # noqa: SIM110 - the compiler knows no generators
-        if state.free[offer, hour] < units:
+    first = guide.hour[column]
+    for hour in range(first, first + guide.more[column] + 1):
+        if state.free[hour] < units:
             return False
-    return True
+    return bool(state.load[pool.offer[column]] < MOST_HELD)
 
 
 @lean
-def take(state: State, pool: Pool, ask: int, column: int, units: int) -> None:
+def take(state: State, pool: Pool, guide: Guide, ask: int, column: int, units: int) -> None:
     """Place `ask` on `column`."""
-    offer = pool.offer[column]
-    for hour in range(pool.first[column], pool.beyond[column]):
-        state.free[offer, hour] -= units
+    offer, first = pool.offer[column], guide.hour[column]
+    for hour in range(first, first + guide.more[column] + 1):
+        state.free[hour] -= units
     state.held[offer, state.load[offer]] = ask
     state.load[offer] += 1
     state.column[ask] = column
 
 
 @lean
-def leave(state: State, pool: Pool, ask: int, units: int) -> None:
+def leave(state: State, pool: Pool, guide: Guide, ask: int, units: int) -> None:
     """Take `ask` off its column."""
     column = state.column[ask]
-    offer = pool.offer[column]
-    for hour in range(pool.first[column], pool.beyond[column]):
-        state.free[offer, hour] += units
+    offer, first = pool.offer[column], guide.hour[column]
+    for hour in range(first, first + guide.more[column] + 1):
+        state.free[hour] += units
     last = state.load[offer] - 1
     for place in range(last + 1):
         if state.held[offer, place] == ask:
@@ -80,15 +114,6 @@ def leave(state: State, pool: Pool, ask: int, units: int) -> None:
             break
     state.load[offer] = last
     state.column[ask] = NOBODY
-
-
-@lean
-def first_open(state: State, pool: Pool, ask: int, units: int) -> int:
-    """The column of `ask` that leaves most among those open: columns are sorted by that. NOBODY when there is none."""
-    for column in range(pool.begin[ask], pool.begin[ask + 1]):
-        if fits(state, pool, column, units):
-            return column
-    return NOBODY
 
 
 class Undo(NamedTuple):
@@ -109,30 +134,9 @@ def next_random(seed: Words) -> int:
     return int(np.int64((z ^ (z >> np.uint64(31))) >> np.uint64(1)))
 
 
-class Guide(NamedTuple):
-    """What prices say of a plan, mm."""
-
-    sums: Ints  # [offers, hours + 1] running sum of the prices
-    left: Ints  # [columns] what each column leaves
-    most: Ints  # [asks] what the best column leaves, 0 where all leave less
-    wanting: Ints  # asks with columns
-
-
-@compiled
-def guide_of(pool: Pool, units: Ints, prices: Ints) -> Guide:
-    """The guide at `prices`."""
-    sums, left, most = running(prices), np.zeros(pool.offer.size, np.int64), np.zeros(units.size, np.int64)
-    for ask in range(units.size):
-        for column in range(pool.begin[ask], pool.begin[ask + 1]):
-            offer, first, beyond = pool.offer[column], pool.first[column], pool.beyond[column]
-            left[column] = pool.utility[column] - units[ask] * (sums[offer, beyond] - sums[offer, first])
-            most[ask] = max(most[ask], left[column])
-    return Guide(sums, left, most, np.flatnonzero(pool.begin[1:] > pool.begin[:-1]))
-
-
-def search(state: State, pool: Pool, units: Ints, prices: Ints, moves: int, seed: int) -> State:
+def search(state: State, pool: Pool, units: Ints, guide: Guide, moves: int, seed: int) -> State:
     """The better of two plans, each found from `state` by `moves` moves: where a search ends is partly luck."""
-    guide, heat = guide_of(pool, units, prices), heat_of(state, pool)
+    heat = heat_of(state, pool)
 
     def found(number: int) -> tuple[int, State]:
         mine = State(*(each.copy() for each in state))
@@ -162,16 +166,16 @@ def improve(state: State, pool: Pool, units: Ints, guide: Guide, moves: int, see
             ask = other
         column = choose(state, pool, ask, units[ask], guide, random)
         undo.size[0] = 0
-        delta = eject(state, pool, units, ask, column, undo) if column != NOBODY else 0
+        delta = eject(state, pool, units, guide, ask, column, undo) if column != NOBODY else 0
         if delta > -heat * (1.0 - move / moves) ** 2:
             gained += delta
         else:
-            roll_back(state, pool, units, undo)
+            roll_back(state, pool, units, guide, undo)
         if gained > best and (move % LOOK_BACK == 0 or move == moves - 1):
             best = gained
             kept[:] = state.column
     if gained < best:
-        restore(state, pool, units, kept)
+        restore(state, pool, units, guide, kept)
     return best
 
 
@@ -194,39 +198,47 @@ def choose(state: State, pool: Pool, ask: int, units: int, guide: Guide, random:
         column = begin + next_random(random) % count
         if column == state.column[ask]:
             continue
-        offer, left = pool.offer[column], guide.left[column]
-        for hour in range(pool.first[column], pool.beyond[column]):
-            price = guide.sums[offer, hour + 1] - guide.sums[offer, hour]
-            left += price * min(units, state.free[offer, hour])
+        first = guide.hour[column]
+        beyond = first + guide.more[column] + 1
+        left = guide.left[column] + idle_worth(guide.prices[first:beyond], state.free[first:beyond], units)
         if left > most:
             best, most = column, left
     return best
 
 
 @lean
-def eject(state: State, pool: Pool, units: Ints, ask: int, column: int, undo: Undo) -> int:
+def idle_worth(prices: Ints, free: Ints, units: int) -> int:
+    """What the units that nobody holds in some hours are priced at, up to `units` of each."""
+    worth = 0
+    for hour in range(prices.size):
+        worth += prices[hour] * min(units, free[hour])
+    return worth
+
+
+@lean
+def eject(state: State, pool: Pool, units: Ints, guide: Guide, ask: int, column: int, undo: Undo) -> int:
     """Place `ask` on `column`, displacing whom it must, and let those look for another place; the change of utility."""
     delta = pool.utility[column]
     if state.column[ask] != NOBODY:
         delta -= pool.utility[state.column[ask]]
         note(undo, ask, state.column[ask])
-        leave(state, pool, ask, units[ask])
+        leave(state, pool, guide, ask, units[ask])
     else:
         note(undo, ask, NOBODY)
     first_displaced = undo.size[0]
-    while not fits(state, pool, column, units[ask]):
-        victim = cheapest_in_the_way(state, pool, column, units[ask])
+    while not fits(state, pool, guide, column, units[ask]):
+        victim = cheapest_in_the_way(state, pool, guide, column, units[ask])
         if victim == NOBODY or undo.size[0] - first_displaced == MOST_DISPLACED:
             return WORST
         delta -= pool.utility[state.column[victim]]
         note(undo, victim, state.column[victim])
-        leave(state, pool, victim, units[victim])
-    take(state, pool, ask, column, units[ask])
+        leave(state, pool, guide, victim, units[victim])
+    take(state, pool, guide, ask, column, units[ask])
     for place in range(first_displaced, undo.size[0]):
         victim = undo.ask[place]
-        other = first_open(state, pool, victim, units[victim])
+        other = first_open(state, pool, guide, victim, units[victim])
         if other != NOBODY:
-            take(state, pool, victim, other, units[victim])
+            take(state, pool, guide, victim, other, units[victim])
             delta += pool.utility[other]
     return delta
 
@@ -239,61 +251,60 @@ def note(undo: Undo, ask: int, column: int) -> None:
 
 
 @lean
-def cheapest_in_the_way(state: State, pool: Pool, column: int, units: int) -> int:
+def cheapest_in_the_way(state: State, pool: Pool, guide: Guide, column: int, units: int) -> int:
     """The ask on the column's offer that takes a short hour of it and is worth least."""
     offer, victim, least = pool.offer[column], NOBODY, 1 << 62
+    before = guide.hour[column] - pool.first[column]
     for place in range(state.load[offer]):
         ask = state.held[offer, place]
         theirs = state.column[ask]
         if pool.utility[theirs] >= least:
             continue
         for hour in range(max(pool.first[column], pool.first[theirs]), min(pool.beyond[column], pool.beyond[theirs])):
-            if state.free[offer, hour] < units:
+            if state.free[before + hour] < units:
                 victim, least = ask, pool.utility[theirs]
                 break
     return victim
 
 
 @lean
-def roll_back(state: State, pool: Pool, units: Ints, undo: Undo) -> None:
+def roll_back(state: State, pool: Pool, units: Ints, guide: Guide, undo: Undo) -> None:
     """Undo a move."""
     for place in range(undo.size[0]):
         ask = undo.ask[place]
         if state.column[ask] != NOBODY:
-            leave(state, pool, ask, units[ask])
+            leave(state, pool, guide, ask, units[ask])
     for place in range(undo.size[0]):
         if undo.column[place] != NOBODY:
-            take(state, pool, undo.ask[place], undo.column[place], units[undo.ask[place]])
+            take(state, pool, guide, undo.ask[place], undo.column[place], units[undo.ask[place]])
 
 
 @lean
-def restore(state: State, pool: Pool, units: Ints, columns: Ints) -> None:
+def restore(state: State, pool: Pool, units: Ints, guide: Guide, columns: Ints) -> None:
     """Give every ask the column it has in `columns`."""
     for ask in range(columns.size):
         if state.column[ask] != NOBODY:
-            leave(state, pool, ask, units[ask])
+            leave(state, pool, guide, ask, units[ask])
     for ask in range(columns.size):
         if columns[ask] != NOBODY:
-            take(state, pool, ask, columns[ask], units[ask])
+            take(state, pool, guide, ask, columns[ask], units[ask])
 
 
 @compiled
-def fill(state: State, pool: Pool, units: Ints, order: Ints) -> None:
+def fill(state: State, pool: Pool, units: Ints, guide: Guide, order: Ints) -> None:
     """Place asks in `order`, each on the first of its columns that is open."""
     for ask in order:
         if state.column[ask] == NOBODY:
-            column = first_open(state, pool, ask, units[ask])
+            column = first_open(state, pool, guide, ask, units[ask])
             if column != NOBODY:
-                take(state, pool, ask, column, units[ask])
+                take(state, pool, guide, ask, column, units[ask])
 
 
 @compiled
-def by_what_is_left(pool: Pool, units: Ints, prices: Ints) -> Ints:
-    """Asks by what their best column leaves per unit-hour after `prices`, most first; equal ones in their order."""
-    sums, left = running(prices), np.full(units.size, float(WORST))
+def by_what_is_left(pool: Pool, units: Ints, guide: Guide) -> Ints:
+    """Asks by what their best column leaves per unit-hour, most first; equal ones in their order."""
+    left = np.full(units.size, float(WORST))
     for ask in range(units.size):
         for column in range(pool.begin[ask], pool.begin[ask + 1]):
-            offer, first, beyond = pool.offer[column], pool.first[column], pool.beyond[column]
-            kept = pool.utility[column] - units[ask] * (sums[offer, beyond] - sums[offer, first])
-            left[ask] = max(left[ask], kept / (units[ask] * (beyond - first)))
+            left[ask] = max(left[ask], guide.left[column] / (units[ask] * (guide.more[column] + 1)))
     return np.argsort(-left, kind="mergesort")
