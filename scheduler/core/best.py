@@ -76,36 +76,47 @@ def keep_on(
     facts: Facts, wish: Wish, room: Room, until: int, charged: Charged, floor: int, finder: Finder, count: int
 ) -> int:
     """The same for the starts on the offer on top, from `count` columns on."""
-    hopes, kept, one, found = finder.hopes, finder.kept, finder.one, 0
+    hopes, kept, one = finder.hopes, finder.kept, finder.one
     offer, slot = hopes.heap.offer[0], hopes.heap.slot[0]
-    starts, own = starts_until(facts, wish.ask, run_on(facts, wish.ask, offer), until), own_cost(facts, wish, offer)
+    starts = starts_until(facts, wish.ask, run_on(facts, wish.ask, offer), until)
     spend(facts, offer, starts, charged, hopes.shared[slot], hopes.spent)
-    value, way = hopes.value[slot], own * starts.run_s
+    if starts.high - starts.low < one.left.size:
+        return keep_starts(facts, wish, room, starts, charged, floor, hopes, kept, count)
+    least = least_kept(kept, count, floor)
+    found = keep_starts(facts, wish, room, starts, charged, least - 1, hopes, one, 0)
+    for place in range(found):
+        count = keep_row(kept, count, one.left[place], one.rows[one.row[place]])
+    return count
+
+
+@lean
+def keep_starts(
+    facts: Facts, wish: Wish, room: Room, starts: Starts, charged: Charged, floor: int, hopes: Hopes, kept: Kept,
+    count: int,
+) -> int:  # fmt: skip
+    """Keep in `kept` those of `starts` on the offer on top that leave more than `floor`, from `count` columns on."""
+    offer, slot, column = hopes.heap.offer[0], hopes.heap.slot[0], kept.rows[kept.left.size]
+    own, value = own_cost(facts, wish, offer), hopes.value[slot]
     always = NOTHING if is_paid_for(wish, hopes, slot, charged.dearest[offer] + own, starts.run_s) else HOUR_S
     for number in range(starts.low, starts.high + 1):
-        row = number - starts.low
-        least = max(least_kept(kept, count, floor), least_kept(one, found, floor))
+        row, least = number - starts.low, HOUR_S * least_kept(kept, count, floor)
         if hopes.costs[slot, row] == FAR:
             continue
-        if max(most_left(wish, value, way + hopes.spent[row]), always) < HOUR_S * least:
+        if max(most_left(wish, value, own * starts.run_s + hopes.spent[row]), always) < least:
             continue
-        left = weigh(facts, wish, offer, value, starts, number, hopes.costs[slot, row], charged.sums, one.rows)
-        column = one.rows[one.left.size]
-        if left >= least and admits(facts, wish, starts, column, room.free):
-            found = keep_row(one, found, left, column)
-    for place in range(found):
-        if one.left[place] >= least_kept(kept, count, floor):
-            count = keep_row(kept, count, one.left[place], one.rows[one.row[place]])
+        left = weigh(facts, wish, offer, value, starts, number, hopes.costs[slot, row], charged.sums, column)
+        if HOUR_S * left >= least and admits(facts, wish, starts, column, room.free):
+            count = keep_row(kept, count, left, column)
     return count
 
 
 @lean
 def weigh(
-    facts: Facts, wish: Wish, offer: int, value: int, starts: Starts, number: int, cost: int, sums: Ints, rows: Ints
+    facts: Facts, wish: Wish, offer: int, value: int, starts: Starts, number: int, cost: int, sums: Ints, row: Ints
 ) -> int:
-    """Write the column of a start to the last of `rows`; what it leaves, mm."""
+    """Write the column of a start to `row`; what it leaves, mm."""
     first, beyond, utility, run_cost = worth_of(facts, wish, offer, value, starts, number, cost)
-    write_row(rows, rows.shape[0] - 1, offer, number, first, beyond, utility, run_cost)
+    write_row(row, offer, number, first, beyond, utility, run_cost)
     return utility - wish.units * int(sums[offer, beyond] - sums[offer, first])
 
 

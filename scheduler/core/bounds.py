@@ -69,9 +69,17 @@ def prices_fit(bounds: Ints, ask: int, units: int, price: int, run_s: int, pf_mi
 
 
 @lean
-def share_fits(bounds: Ints, ask: int, bound: int, share: int, run_s: int) -> bool:
-    """A bound on the mean of a share; `share` is the sum of ppm x seconds."""
-    return bounds[ask, bound] == NONE or share // run_s >= max(0, bounds[ask, bound])
+def shares_fit(
+    shelf: Shelf, bounds: Ints, ask: int, offer: int, run_s: int, first: int, skipped: int, stop: int, rest: int
+) -> bool:
+    """The bounds on the means of shares over the hours of a run."""
+    for bound, series in ((RENEWABLE, SHARE), (MATCHED_SHARE, MATCHED), (CARBON_FREE_SHARE, CARBON_FREE)):
+        if bounds[ask, bound] == NONE:
+            continue
+        share = span_total(shelf, series, offer, first, skipped, stop, rest)
+        if share // run_s < max(0, bounds[ask, bound]):
+            return False
+    return True
 
 
 @lean
@@ -96,9 +104,9 @@ def hours_fit(
     price = span_total(shelf, PRICE, offer, first, skipped, stop, rest)
     if not prices_fit(bounds, ask, units, price, run_s, shelf.facts[PF_MILLI, offer]):
         return False
-    for bound, series in ((RENEWABLE, SHARE), (MATCHED_SHARE, MATCHED), (CARBON_FREE_SHARE, CARBON_FREE)):
-        share = span_total(shelf, series, offer, first, skipped, stop, rest)
-        if not share_fits(bounds, ask, bound, share, run_s):
-            return False
+    if not shares_fit(shelf, bounds, ask, offer, run_s, first, skipped, stop, rest):
+        return False
+    if bounds[ask, INTENSITY] == NONE and bounds[ask, CARBON_CAP] == NONE:
+        return True
     carbon = span_total(shelf, CARBON, offer, first, skipped, stop, rest)
     return carbon_fits(bounds, ask, units, carbon, run_s, shelf.facts[WATTS, offer])

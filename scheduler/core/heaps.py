@@ -46,12 +46,10 @@ def least_kept(kept: Kept, count: int, floor: int) -> int:
 
 
 @lean
-def write_row(
-    rows: Ints, at: int, offer: int, number: int, first: int, beyond: int, utility: int, run_cost: int
-) -> None:
-    """Set row `at`."""
-    rows[at, OFFER], rows[at, NUMBER], rows[at, FIRST], rows[at, BEYOND] = offer, number, first, beyond
-    rows[at, UTILITY], rows[at, RUN_COST] = utility, run_cost
+def write_row(row: Ints, offer: int, number: int, first: int, beyond: int, utility: int, run_cost: int) -> None:
+    """Set the fields of `row`."""
+    row[OFFER], row[NUMBER], row[FIRST], row[BEYOND] = offer, number, first, beyond
+    row[UTILITY], row[RUN_COST] = utility, run_cost
 
 
 @lean

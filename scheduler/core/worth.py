@@ -44,7 +44,7 @@ def worth_at(
         if not hours_admit(facts, wish, offer, starts, number, room.free):
             continue
         first, beyond, utility, run_cost = worth_of(facts, wish, offer, value, starts, number, scratch.costs[row])
-        write_row(rows, count, offer, number, first, beyond, utility, run_cost)
+        write_row(rows[count], offer, number, first, beyond, utility, run_cost)
         count += 1
     return count
 
