@@ -100,18 +100,20 @@ def price_and_pool(
 ) -> tuple[Pool, Ints, int]:
     """(the columns that leave most, the prices they were priced at, price steps made), from the prices `paid` on.
 
-    Kept prices are near the end of their way: short steps are enough.
+    Kept prices are near the end of their way: short steps are enough. Half of the columns are enough, too, for all
+    stages but the last: the plan is made of its columns.
     """
     units, (prices, usual) = ground.table.asks.units, paid
     most = max(LEAST_COLUMNS, min(MOST_COLUMNS, COLUMNS // max(1, units.size)))
     steps = effort.warm_steps if warmed else steps_on(most * units.size, effort)
     stages, past = max(1, steps // STEPS_A_STAGE), steps if warmed else 0
+    widths = [max(LEAST_COLUMNS, most // 2)] * (stages - 1) + [most]
     sums = running(np.rint(prices).astype(np.int64))
-    pool = pool_of(ground.facts, room, reach, most, sums, np.full(units.size, NOTHING))
-    for stage in range(stages):
+    pool = pool_of(ground.facts, room, reach, widths[0], sums, np.full(units.size, NOTHING))
+    for stage, width in enumerate(widths):
         if stage:
             sums = running(np.rint(prices).astype(np.int64))
-            pool = pool_of(ground.facts, room, reach, most, sums, floors_of(pool, units, most, sums))
+            pool = pool_of(ground.facts, room, reach, width, sums, floors_of(pool, units, width, sums))
         done, beyond = steps * stage // stages, steps * (stage + 1) // stages
         pace = Pace(past + done, beyond - done, past + steps)
         priced = price_hours_of(units, room.free, pool, usual, pace, prices)

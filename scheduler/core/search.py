@@ -19,6 +19,7 @@ WORST = -(1 << 61)
 MOST_HELD = 256  # asks on one offer
 MOST_DISPLACED = 12
 HEAD = 60  # columns of an ask that moves draw from, those that leave most
+NEXT, EVERY = 128, 1 << 20  # columns that one who was displaced looks at, and one who is placed first or last
 LOOK_BACK = 1_000  # moves after which the plan is compared with the best so far
 TRIED = 12  # columns drawn, of which a move takes the best
 
@@ -67,10 +68,10 @@ def guide_of(pool: Pool, units: Ints, prices: Ints) -> Guide:
 
 
 @lean
-def first_open(state: State, pool: Pool, guide: Guide, ask: int, units: int) -> int:
-    """The column of `ask` that leaves most among those open: columns are sorted by that. NOBODY when there is none."""
+def first_open(state: State, pool: Pool, guide: Guide, ask: int, units: int, most: int) -> int:
+    """The first open one of the `most` columns of `ask` that leave most: they are sorted by that. NOBODY for none."""
     free, begin, more = state.free, guide.hour, guide.more
-    for column in range(pool.begin[ask], pool.begin[ask + 1]):
+    for column in range(pool.begin[ask], min(pool.begin[ask] + most, pool.begin[ask + 1])):
         first = begin[column]
         if free[first] < units or free[first + more[column]] < units:
             continue  # most columns end here
@@ -236,7 +237,7 @@ def eject(state: State, pool: Pool, units: Ints, guide: Guide, ask: int, column:
     take(state, pool, guide, ask, column, units[ask])
     for place in range(first_displaced, undo.size[0]):
         victim = undo.ask[place]
-        other = first_open(state, pool, guide, victim, units[victim])
+        other = first_open(state, pool, guide, victim, units[victim], NEXT)
         if other != NOBODY:
             take(state, pool, guide, victim, other, units[victim])
             delta += pool.utility[other]
@@ -295,7 +296,7 @@ def fill(state: State, pool: Pool, units: Ints, guide: Guide, order: Ints) -> No
     """Place asks in `order`, each on the first of its columns that is open."""
     for ask in order:
         if state.column[ask] == NOBODY:
-            column = first_open(state, pool, guide, ask, units[ask])
+            column = first_open(state, pool, guide, ask, units[ask], EVERY)
             if column != NOBODY:
                 take(state, pool, guide, ask, column, units[ask])
 
