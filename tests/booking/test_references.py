@@ -77,6 +77,23 @@ def test_an_attempt_at_another_job_than_its_allocation_is_for_is_refused():
         row.save(force_insert=True)
 
 
+@pytest.mark.parametrize(
+    ("model", "table"),
+    [(Allocation, "booking_contract"), (Allocation, "scheduler_matchround"), (Attempt, "scheduler_allocation")],
+)
+def test_references_are_looked_up_by_index_however_small_a_table_was_when_the_first_was_asked(model, table):
+    allocated(make_cpu_offer(), now=NOON)
+    row = another(model)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_get_xact_numscans(%s::regclass)", [table])  # of the whole table
+        [before] = cursor.fetchone()
+        row.save(force_insert=True)
+        cursor.execute("SELECT pg_stat_get_xact_numscans(%s::regclass), current_setting('enable_seqscan')", [table])
+        after, whole_tables = cursor.fetchone()
+
+    assert (after - before, whole_tables) == (0, "on")
+
+
 def test_an_event_of_nobody_is_written():
     event = record("journal.started", object_id="any", seq=1, now=NOON)
 
