@@ -63,14 +63,19 @@ def kept_secret(path: Path) -> str:
 
 
 def database(data_dir: Path) -> dict[str, Any]:
-    """Django's database settings: DATABASE_URL, else the embedded PostgreSQL of `data_dir`."""
+    """Django's database settings: DATABASE_URL, else the embedded PostgreSQL of `data_dir`.
+
+    Unless the address has `options` of its own, nothing is compiled for a query: that takes longer than any of ours.
+    """
     url: str = env.str("DATABASE_URL", "") or DataFolder(data_dir).database_url
     if urlsplit(url).scheme not in {"postgres", "postgresql"}:
         raise BadSetting(
             'Environment variable "DATABASE_URL" must name a PostgreSQL database. '
             "Mend: postgresql://USER:PASSWORD@HOST:5432/NAME, or unset it for the embedded one."
         )
-    return dict(dj_database_url.parse(url)) | {"ATOMIC_REQUESTS": False, "CONN_HEALTH_CHECKS": True}
+    parsed: dict[str, Any] = dict(dj_database_url.parse(url))
+    options = {"options": "-c jit=off", **parsed.get("OPTIONS", {})}
+    return parsed | {"ATOMIC_REQUESTS": False, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
 
 
 def redis_url(data_dir: Path) -> str:
