@@ -9,17 +9,19 @@ hours are given back, so that each batch meets the same market. `ceiling` is a b
 wrote (contracts, allocations, attempts, events) into tables without an index or a constraint, in the same run. With
 `--celery` 2,000 jobs, or one batch of more, also go through the task `match_segment` of a real worker, a task for each
 batch, sent one behind the other: from the first message to the last row.
-Exit status 3 when an hour is oversold or a job has two live allocations.
+Exit status 3 when an hour is oversold, a job has two live allocations, or the last round of a size breaks a limit.
 """
 
 import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -74,9 +76,11 @@ def measure(asked: argparse.Namespace, queue: str) -> dict[str, Any]:
     market = (ask_kinds(kinds=asked.kinds, seed=asked.seed), make_buyers(now))
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
-    batches = [_batch(size, asked, market) for size in asked.batch]
+    batches, checks = [], {"limits_broken": 0}
+    for size in asked.batch:
+        batches.append(_batch(size, asked, market))
+        checks["limits_broken"] += _limits_broken()
     with connection.cursor() as cursor:
-        checks = {}
         for name, question in (("oversold", OVERSOLD), ("double", DOUBLE)):
             cursor.execute(question)
             checks[name] = cursor.fetchone()[0]  # type: ignore[index]
@@ -85,8 +89,19 @@ def measure(asked: argparse.Namespace, queue: str) -> dict[str, Any]:
     return {
         "offers": asked.offers, "kinds": asked.kinds, "seed": asked.seed, "batches": batches,
         "celery": _through_celery(asked, market, queue) if asked.celery else None, "checks": checks,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "versions": {"python": platform.python_version(), "postgresql": server, "machine": platform.platform()},
     }  # fmt: skip
+
+
+def _limits_broken() -> int:
+    """What an independent look finds wrong with the last round, as it is stored."""
+    from scheduler.core import canonical, checker  # noqa: PLC0415
+    from scheduler.models import MatchRound  # noqa: PLC0415
+    from scheduler.recording import snapshot_of  # noqa: PLC0415
+
+    last = MatchRound.objects.latest("pk")
+    return len(checker.faults(snapshot_of(last), canonical.load_plan(zlib.decompress(last.result))))
 
 
 def _batch(size: int, asked: argparse.Namespace, market: tuple[Any, Any]) -> dict[str, Any]:
