@@ -76,6 +76,7 @@ class Outcome:
 
 
 WriteRound = Callable[[Outcome], None]
+Beside = tuple[Future[Rows], Future[WriteRound], Future[Rows], Future[Rows]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +128,23 @@ def commit_plan(
         grants = _granted(plan, placed, queue.gang[placed], tried, shelf, now)
         outcome = Outcome(len(grants), len(plan.allocated) - len(grants), explained=at_once or not grants)
         if grants:
-            with _beside(grants, queue, round_, told, prepare_round, now) as (
-                contracts,
-                prepared,
-                allocations,
-                attempts,
-            ):
+            with _beside(grants, queue, round_, told, prepare_round, now) as rows:
                 _move(grants, queue, round_.segment, now)
-                copy_rows(contracts.result())
-                prepared.result()(outcome)
-                copy_rows(allocations.result())
-                copy_rows(attempts.result())
+                _write(rows, outcome)
         else:
             prepare_round()(outcome)
         if not outcome.explained:
             wake_explaining(round_.public_id)
     return outcome
+
+
+def _write(rows: Beside, outcome: Outcome) -> None:
+    """Contracts, the round, allocations and attempts: each refers to those before."""
+    contracts, prepared, allocations, attempts = rows
+    copy_rows(contracts.result())
+    prepared.result()(outcome)
+    copy_rows(allocations.result())
+    copy_rows(attempts.result())
 
 
 def _reasons(plan: Plan, explain: Callable[[], Explain], at_once: bool) -> dict[str, str]:
@@ -209,7 +211,7 @@ class AtOnce(Executor):
 def _beside(
     grants: Grants, queue: Queue, round_: MatchRound, told: Mapping[str, str],
     prepare_round: Callable[[], WriteRound], now: datetime,
-) -> Iterator[tuple[Future[Rows], Future[WriteRound], Future[Rows], Future[Rows]]]:  # fmt: skip
+) -> Iterator[Beside]:  # fmt: skip
     """Rows of contracts, the round's, those of allocations and attempts: a thread puts them together, in the order in
     which they are written, while the database is busy; of few rows each at once, since threads wait for each other.
     """

@@ -16,7 +16,6 @@ import numpy as np
 
 from scheduler.core.feasibility import FILTERS, claims_met
 from scheduler.core.market import Bools, Ints, Market
-from scheduler.core.room import open_room
 from scheduler.core.types import Ask, OfferFacts, Snapshot
 
 SERIES = ("price", "share_ppm", "matched_ppm", "carbon_free_ppm", "ci_mg")
@@ -48,7 +47,6 @@ class Standing:
         self.group, self.begin = _numbered(groups[offer.id] for offer in market.offers)
         self.rank = np.argsort(np.argsort(np.array(self.ids)))
         self.free, self.total = market.free.T.copy(), market.units_total.T.copy()
-        self.empty = open_room(self.total, self.begin)
         self._offers, self._row = snapshot.offers, [market.index[offer.id] for offer in snapshot.offers]
         self._ways: dict[str | None, Ints] = {}
         self._masks: dict[Hashable, Bools] = {}
@@ -68,7 +66,6 @@ class Standing:
             if any(old.units_total != new.units_total for old, new in zip(before, now, strict=True)):
                 self.total = self.total.copy()
                 self.total[rows] = [offer.units_total for offer in now]
-                self.empty = open_room(self.total, self.begin)
             self._offers = snapshot.offers
         return True
 

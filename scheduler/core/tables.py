@@ -10,7 +10,6 @@ import numpy.typing as npt
 from scheduler.core.asks import NEVER, AskColumns, columns_of
 from scheduler.core.feasibility import FILTERS, LARGEST
 from scheduler.core.market import Bools, Ints
-from scheduler.core.room import Room
 from scheduler.core.scoring import rates_of
 from scheduler.core.standing import BOUNDS, Standing, standing_of
 from scheduler.core.types import DUE_HORIZON_S, INSTANT, Ask, OfferFacts, Rates, Reference, Snapshot
@@ -92,7 +91,6 @@ class Table:
     masks: Bools  # [masks, offers]
     ask_ids: tuple[str, ...]
     offer_ids: tuple[str, ...]
-    empty: Room  # what there would be if nothing were promised
 
 
 class Numbering(Generic[T]):
@@ -137,7 +135,6 @@ def table_of(snapshot: Snapshot) -> Table:
         masks=masks_of(standing, firsts, choices),
         ask_ids=asks.ids,
         offer_ids=standing.ids,
-        empty=standing.empty,
     )
 
 
