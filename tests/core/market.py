@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from scheduler.core.types import Ask, OfferFacts, Reference, Snapshot
+from scheduler.core.types import Ask, OfferFacts, Rates, Reference, Snapshot
 
 HOUR = 3600
 NOON = 1_795_521_600 // HOUR * HOUR
@@ -126,3 +126,51 @@ def gang_markets(draw: st.DrawFn) -> Snapshot:
     lacks = {0: draw(st.sampled_from([0, 0, 0, 1])), 1: 0}
     sizes = {gang: sum(each.gang == gang for each in asks) + lacks[gang] for gang in lacks}
     return replace(market, asks=tuple(replace(each, gang_size=sizes.get(each.gang, 1)) for each in asks))
+
+
+@st.composite
+def varied(draw: st.DrawFn, each: Ask, now: int) -> Ask:
+    """The ask with more of what an ask may state; mostly not due, and with more units than bits are kept for."""
+    fields = draw(
+        st.fixed_dictionaries(
+            {"units": st.sampled_from([each.units, each.units, 3 * each.units]),
+             "due_s": st.sampled_from([None, None, each.due_s])},
+            optional={
+                "reference_pf_milli": st.sampled_from([320, 989]),
+                "time_limit_by_class": st.sampled_from([{"h100": 1200}, {"a100": 2 * HOUR + 60}]),
+                "weights": st.sampled_from([(80, 10, 10), (10, 80, 10), (34, 33, 33)]),
+                "rates": st.builds(Rates, *(st.sampled_from([0, each_]) for each_ in (900, 90_000, 9000, 20_000))),
+                "waiting_value": st.sampled_from([0, 30_000]),
+                "carbon_price": st.just(10_000),
+                "bid_mm": st.sampled_from([1, 300_000]),
+                "age_mm": st.integers(0, 230_000),
+                "share_mm": st.integers(-115_000, 115_000),
+                "start_s": st.sampled_from([now, now + 900, NOON + HOUR]),
+                "near": st.just(None),
+            },
+        )
+    )  # fmt: skip
+    return replace(each, **(fields if each.gang is None else fields | {"start_s": None}))
+
+
+@st.composite
+def batch_markets(draw: st.DrawFn) -> Snapshot:
+    """What a batch may meet: every ask up to three times, offers of two classes, prices kept from a round before."""
+    market = draw(markets() | gang_markets())
+    asks = []
+    for each in market.asks:
+        copies = 1 if each.gang is not None else draw(st.integers(1, 3))
+        asks += [replace(draw(varied(each, market.now_s)), id=f"{each.id}-{copy}") for copy in range(copies)]
+    factor = draw(st.sampled_from([1, 1, 4]))
+    offers = tuple(
+        replace(
+            each, hardware=draw(st.sampled_from(["h100", "a100"])), watts=draw(st.sampled_from([700, 1000])),
+            free=tuple(factor * units for units in each.free),
+            units_total=tuple(factor * units for units in each.units_total),
+        )
+        for each in market.offers
+    )  # fmt: skip
+    hours = st.lists(st.sampled_from([0, 40_000, 150_000, 10**9]), max_size=market.hours + 1).map(tuple)
+    warm = draw(st.just({}) | st.dictionaries(st.sampled_from([each.id for each in offers]), hours))
+    seed = draw(st.integers(0, 2**63 - 1))
+    return replace(market, offers=offers, asks=tuple(asks), warm=warm, seed=seed)
