@@ -160,7 +160,8 @@ def batch_markets(draw: st.DrawFn) -> Snapshot:
     asks = []
     for each in market.asks:
         copies = 1 if each.gang is not None else draw(st.integers(1, 3))
-        asks += [replace(draw(varied(each, market.now_s)), id=f"{each.id}-{copy}") for copy in range(copies)]
+        alike = draw(varied(each, market.now_s))
+        asks += [replace(alike, id=f"{each.id}-{copy}") for copy in range(copies)]
     factor = draw(st.sampled_from([1, 1, 4]))
     offers = tuple(
         replace(

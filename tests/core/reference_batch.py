@@ -19,6 +19,7 @@ from tests.core.reference_prices import (
     shelf_of,
     whole,
 )
+from tests.core.reference_refusals import refusals
 from tests.core.reference_search import State, by_what_is_left, guide_of, search
 
 STEPS_A_STAGE = 15
@@ -42,12 +43,12 @@ BATCH, QUALITY = Effort(60, 300, 300_000, 20), Effort(200, 1000, 1_000_000, 200)
 
 
 def decide(snapshot: Snapshot, effort: Effort) -> Plan:
-    """The plan of a batch or quality round but for why asks wait."""
+    """The plan of a batch or quality round."""
     market = Market(snapshot)
     greedy = place_all(market)
     settled = {ask.id for ask in market.asks.values() if market.is_due(ask) or not market.is_whole(ask)}
     stays = settled | {ask.id for ask in market.asks.values() if ask.gang is not None}
-    free, reach = free_after(market, greedy, stays), reach_of(market, greedy, stays)
+    free, reach = free_after(market, greedy.columns, stays), reach_of(market, greedy, stays)
     pool, prices, steps = price_and_pool(market, greedy, free, reach, effort)
 
     moves = min(effort.moves_per_ask * len(market.asks), effort.most_moves)
@@ -56,15 +57,17 @@ def decide(snapshot: Snapshot, effort: Effort) -> Plan:
     better = utility_of(found) > utility_of(greedy.columns)
     sure = sum(column.utility for name, column in greedy.columns.items() if name in settled)
     others = [ask for ask in market.asks.values() if ask.id not in settled]
-    bound = sure + proven_by(market, free_after(market, greedy, settled), prices, others)
-    placed = placements(market, greedy, found if better else greedy.columns)
-    return Plan(placed, (), bound=bound, price_steps=steps, moves=moves, prices=without_zeros(prices))
+    bound = sure + proven_by(market, free_after(market, greedy.columns, settled), prices, others)
+    chosen = found if better else greedy.columns
+    placed = placements(market, greedy, chosen)
+    waiting = refusals(market, chosen, free_after(market, chosen, set(chosen)))
+    return Plan(placed, waiting, bound=bound, price_steps=steps, moves=moves, prices=without_zeros(prices))
 
 
-def free_after(market: Market, greedy: Greedy, names: set[str]) -> Units:
-    """What those named leave where greedy put them."""
+def free_after(market: Market, columns: dict[str, Column], names: set[str]) -> Units:
+    """What those named leave on their `columns`."""
     free = market.units("free")
-    for name, column in greedy.columns.items():
+    for name, column in columns.items():
         if name in names:
             take(free, column, market.asks[name].units)
     return free
