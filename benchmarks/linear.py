@@ -58,9 +58,10 @@ def bound_by_columns(facts: Facts, prices: Ints) -> Between:
 
 def columns_at(facts: Facts, room: Room, prices: Ints, most: int) -> Columns:
     """Up to `most` columns of each ask: those that leave most after `prices`, of those that leave anything."""
-    everyone = np.full(facts.asks.units.size, ANY_START)
-    pool = pool_of(facts, room, everyone, most, running(prices), np.zeros(everyone.size, dtype=np.int64))
-    ask = np.repeat(np.arange(everyone.size), np.diff(pool.begin))
+    asks = facts.asks.units.size
+    everyone = np.full((asks, 2), ANY_START)
+    pool = pool_of(facts, room, everyone, most, running(prices), np.zeros(asks, dtype=np.int64))
+    ask = np.repeat(np.arange(asks), np.diff(pool.begin))
     wide = (each.astype(np.int64) for each in (pool.offer, pool.first, pool.beyond, pool.utility))
     return Columns(ask, *wide)
 

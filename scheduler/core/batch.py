@@ -6,10 +6,11 @@ import numpy as np
 
 from scheduler.core.best import NOTHING
 from scheduler.core.columns import BEYOND, FIELDS, FIRST, OFFER, RUN_COST, RUN_S, START_S, Z, read_column
-from scheduler.core.compiled import compiled
+from scheduler.core.compiled import compiled, lean
 from scheduler.core.greedy import Decided, Ground, place_all, utilities
+from scheduler.core.hopes import is_short
 from scheduler.core.market import Bools, Ints
-from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, Pool, floors_of, pool_of, sort_by_left
+from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, SHORT, Pool, floors_of, pool_of, sort_by_left
 from scheduler.core.prices import Floats, Pace, paid_hours, price_hours_of, proven_by, proven_on, running
 from scheduler.core.room import Room, open_room, start_of
 from scheduler.core.scan import ANY, PFLOP_HOUR, Facts, best_column, new_scratch, run_on, starts_of
@@ -138,22 +139,34 @@ def _free_after(began: Ints, columns: Ints, units: Ints, placed: Bools) -> Ints:
 
 @compiled
 def reach_of(facts: Facts, stays: Bools, columns: Ints) -> Ints:
-    """The last start of each ask, by number: none when it stays where it is, now when it would waste a later hour.
+    """[asks, 2] the last start of each ask, by number, as Until has it: none when it stays where it is.
 
-    One that wants the earliest start takes none later than greedy found for it (`columns`): prices do not know of that.
+    Where a run is short it is now, if the ask would start now on an empty market: it would waste a later hour. One that
+    wants the earliest start takes none later than greedy found for it (`columns`): prices do not know of that.
     """
-    reach, scratch = np.full(stays.size, ANY_START), new_scratch(facts)
+    reach, scratch = np.full((stays.size, 2), ANY_START), new_scratch(facts)
     empty = open_room(facts.shelf.total, facts.shelf.begin)
     for ask in range(stays.size):
         if stays[ask]:
             reach[ask] = NO_START
-        elif 2 * facts.asks.run_s[ask] <= HOUR_S:
+            continue
+        if facts.asks.when[ask] == NOW and columns[ask, OFFER] >= 0:
+            reach[ask] = max(0, columns[ask, START_S] - facts.clock.first_s) // HOUR_S
+        if may_be_short(facts, ask):
             wished, _ = best_column(facts, ask, empty, scratch, ANY)
             if wished.start_s <= facts.clock.now_s:
-                reach[ask] = NOW_ALONE
-        if reach[ask] == ANY_START and facts.asks.when[ask] == NOW and columns[ask, OFFER] >= 0:
-            reach[ask] = max(0, columns[ask, START_S] - facts.clock.first_s) // HOUR_S
+                reach[ask, SHORT] = NOW_ALONE
     return reach
+
+
+@lean
+def may_be_short(facts: Facts, ask: int) -> bool:
+    """Whether the run of `ask` is short on some class that it may take."""
+    lists, kind = facts.lists, facts.asks.kind[ask]
+    for entry in range(lists.begin[kind], lists.begin[kind + 1]):
+        if is_short(run_on(facts, ask, lists.offer[lists.first[entry]])):
+            return True
+    return False
 
 
 @compiled

@@ -23,6 +23,7 @@ from scheduler.core.heaps import (
 from scheduler.core.hopes import (
     Charged,
     Hopes,
+    Until,
     find_hopes,
     is_paid_for,
     most_left,
@@ -57,10 +58,10 @@ def new_finder(facts: Facts, most: int, each: int) -> Finder:
 
 
 @lean
-def keep_best(facts: Facts, ask: int, room: Room, until: int, charged: Charged, floor: int, finder: Finder) -> int:
+def keep_best(facts: Facts, ask: int, room: Room, until: Until, charged: Charged, floor: int, finder: Finder) -> int:
     """Keep the columns of `ask` that leave most, of those above `floor`, in the heap of `finder`; their number.
 
-    None starts later than that of number `until`.
+    None starts later than `until` says.
     """
     wish, heap, count = wish_of(facts, ask), finder.hopes.heap, 0
     size = find_hopes(facts, wish, room, until, finder.scratch, charged, floor, finder.hopes)
@@ -73,7 +74,7 @@ def keep_best(facts: Facts, ask: int, room: Room, until: int, charged: Charged, 
 
 @lean
 def keep_on(
-    facts: Facts, wish: Wish, room: Room, until: int, charged: Charged, floor: int, finder: Finder, count: int
+    facts: Facts, wish: Wish, room: Room, until: Until, charged: Charged, floor: int, finder: Finder, count: int
 ) -> int:
     """The same for the starts on the offer on top, from `count` columns on."""
     hopes, kept, one = finder.hopes, finder.kept, finder.one

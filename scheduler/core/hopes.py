@@ -31,6 +31,16 @@ from scheduler.core.worth import value_of
 FANTASTIC = 1 << 40  # mm per unit-hour, which nobody asks
 
 
+class Until(NamedTuple):
+    """The number of the last start that an ask may take, where it runs for long and where half an hour at most.
+
+    A short run would waste most of a later hour (docs/decisions/0002); how long one runs depends on the class.
+    """
+
+    long: int
+    short: int
+
+
 class Charged(NamedTuple):
     """What the hours of each offer cost: what it asks, and the price of the hour.
 
@@ -82,15 +92,21 @@ def new_hopes(facts: Facts) -> Hopes:
 
 
 @lean
-def starts_until(facts: Facts, ask: int, run_s: int, until: int) -> Starts:
-    """The starts of a run of `run_s` seconds up to that of number `until`."""
-    starts = starts_of(facts, ask, run_s)
-    return between(starts, starts.low, min(starts.high, until))
+def starts_until(facts: Facts, ask: int, run_s: int, until: Until) -> Starts:
+    """The starts of a run of `run_s` seconds up to the last that it may take."""
+    starts, last = starts_of(facts, ask, run_s), until.short if is_short(run_s) else until.long
+    return between(starts, starts.low, min(starts.high, last))
+
+
+@lean
+def is_short(run_s: int) -> bool:
+    """Whether a run uses no more than half of an hour."""
+    return 2 * run_s <= HOUR_S
 
 
 @lean
 def find_hopes(
-    facts: Facts, wish: Wish, room: Room, until: int, scratch: Scratch, charged: Charged, floor: int, hopes: Hopes
+    facts: Facts, wish: Wish, room: Room, until: Until, scratch: Scratch, charged: Charged, floor: int, hopes: Hopes
 ) -> int:
     """Fill `hopes` with the offers that can leave more than `floor`, in no order; their number."""
     lists, kind, found, waits_of = facts.lists, facts.asks.kind[wish.ask], 0, 0

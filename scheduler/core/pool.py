@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scheduler.core.best import NOTHING, keep_best, new_finder
 from scheduler.core.compiled import compiled, lean, side_by_side
 from scheduler.core.heaps import BEYOND, FIRST, NUMBER, OFFER, RUN_COST, UTILITY
-from scheduler.core.hopes import Charged, charged_of
+from scheduler.core.hopes import Charged, Until, charged_of
 from scheduler.core.market import Ints
 from scheduler.core.room import Room, find_open, has
 from scheduler.core.scan import Facts, Scratch, facts_admit, price_starts, price_waits, run_on, starts_of, wish_of
@@ -32,21 +32,22 @@ class Pool(NamedTuple):
 
 
 NO_START, NOW_ALONE, ANY_START = -1, 0, 1 << 20  # the last start that an ask may take, by number
+LONG, SHORT = range(2)
 
 
 def pool_of(facts: Facts, room: Room, reach: Ints, most: int, prices: Ints, floors: Ints) -> Pool:
     """Up to `most` columns per ask that keep to every limit and fit what `room` has free: those that leave most,
     but no more of one offer than `of_one_offer` says.
 
-    `reach` says for each ask whether it has columns at all, and whether one that does not start now is one; `prices`
-    [offers, hours + 1] is the running sum of what the hours cost; `floors` what a column of each ask must leave.
+    `reach` [asks, 2] says for each ask up to which start it has columns, as Until does, NO_START where there are none;
+    `prices` [offers, hours + 1] is the running sum of what the hours cost; `floors` what a column must leave.
     """
-    charged, order, counts = charged_of(facts, prices), by_choice(facts), np.zeros(reach.size, np.int64)
-    pool = empty_pool(reach.size * most)
+    charged, order, counts = charged_of(facts, prices), by_choice(facts), np.zeros(reach.shape[0], np.int64)
+    pool = empty_pool(reach.shape[0] * most)
     side_by_side(
         lambda first, beyond: fill_pool(
             facts, room, reach, most, charged, floors, order[first:beyond], pool, counts),
-        reach.size,
+        reach.shape[0],
     )  # fmt: skip
     return pack(pool, counts, most)
 
@@ -80,8 +81,9 @@ def fill_pool(
     """Write the columns of `asks`, those of ask `a` from place a*most on, and how many each has."""
     finder = new_finder(facts, most, of_one_offer(most))
     for ask in asks:
-        if reach[ask] != NO_START:
-            counts[ask] = keep_best(facts, ask, room, reach[ask], charged, floors[ask], finder)
+        until = Until(reach[ask, LONG], reach[ask, SHORT])
+        if until.long != NO_START:
+            counts[ask] = keep_best(facts, ask, room, until, charged, floors[ask], finder)
             copy_rows(pool, ask * most, finder.kept.rows, in_order(finder.kept.rows, counts[ask]))
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from scheduler.core.best import keep_best, new_finder
 from scheduler.core.compiled import compiled, lean, side_by_side
-from scheduler.core.hopes import Charged, charged_of
+from scheduler.core.hopes import Charged, Until, charged_of
 from scheduler.core.market import Bools, Ints
 from scheduler.core.pool import ANY_START, Pool, by_choice
 from scheduler.core.room import SIZES, Room
@@ -131,8 +131,8 @@ def proven_by(facts: Facts, room: Room, prices: Ints, without: Bools) -> int:
 @compiled
 def left_of(facts: Facts, room: Room, charged: Charged, without: Bools, asks: Ints) -> int:
     """What the best columns of `asks` leave, mm."""
-    finder, left = new_finder(facts, 1, 1), 0
+    finder, left, until = new_finder(facts, 1, 1), 0, Until(ANY_START, ANY_START)
     for ask in asks:
-        if not without[ask] and keep_best(facts, ask, room, ANY_START, charged, 0, finder):
+        if not without[ask] and keep_best(facts, ask, room, until, charged, 0, finder):
             left += finder.kept.left[0]
     return left

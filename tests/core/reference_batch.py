@@ -3,14 +3,13 @@
 from typing import NamedTuple
 
 from scheduler.core.types import HOUR_S, Placement, Plan, Snapshot
-from tests.core.reference import Greedy, Units, place_all, take, would_start_now
+from tests.core.reference import Greedy, Units, place_all, take, waits
 from tests.core.reference_columns import Column, Market
 from tests.core.reference_prices import (
     Floats,
     Pace,
     Pool,
     Prices,
-    Reach,
     look_at,
     paid_hours,
     pool_of,
@@ -48,8 +47,8 @@ def decide(snapshot: Snapshot, effort: Effort) -> Plan:
     greedy = place_all(market)
     settled = {ask.id for ask in market.asks.values() if market.is_due(ask) or not market.is_whole(ask)}
     stays = settled | {ask.id for ask in market.asks.values() if ask.gang is not None}
-    free, reach = free_after(market, greedy.columns, stays), reach_of(market, greedy, stays)
-    pool, prices, steps = price_and_pool(market, greedy, free, reach, effort)
+    free, choices = free_after(market, greedy.columns, stays), choices_of(market, greedy, stays)
+    pool, prices, steps = price_and_pool(market, greedy, free, choices, effort)
 
     moves = min(effort.moves_per_ask * len(market.asks), effort.most_moves)
     found = planned(market, free, pool, prices, moves)
@@ -73,27 +72,24 @@ def free_after(market: Market, columns: dict[str, Column], names: set[str]) -> U
     return free
 
 
-def reach_of(market: Market, greedy: Greedy, stays: set[str]) -> Reach:
-    """The last start of each ask that may move: now for a short run that would start now if nothing were promised;
-    for one that wants the earliest start none later than greedy's."""
-    reach: Reach = {}
+def choices_of(market: Market, greedy: Greedy, stays: set[str]) -> Pool:
+    """The columns that asks which may move may take at all: a short run waits rather than take a later hour, as in
+    greedy, and one that wants the earliest start takes none later than greedy's."""
+    choices: Pool = {}
     for ask in market.asks.values():
-        if ask.id in stays:
-            continue
-        column, reach[ask.id] = greedy.columns.get(ask.id), None
-        if 2 * ask.run_s <= HOUR_S and would_start_now(market, ask):
-            reach[ask.id] = 0
-        elif ask.when == "now" and column is not None:
-            reach[ask.id] = (column.start_s - market.snapshot.first_hour_s) // HOUR_S
-    return reach
+        had = greedy.columns.get(ask.id)
+        latest = had.number if had is not None and ask.when == "now" else market.snapshot.hours
+        found = [] if ask.id in stays else market.columns[ask.id]
+        choices[ask.id] = [column for column in found if column.number <= latest and not waits(market, ask, column)]
+    return choices
 
 
 def price_and_pool(
-    market: Market, greedy: Greedy, free: Units, reach: Reach, effort: Effort
+    market: Market, greedy: Greedy, free: Units, choices: Pool, effort: Effort
 ) -> tuple[Pool, Prices, int]:
     """(the columns of the last stage, the best prices it found, price steps)."""
     paid, usual = paid_hours(market, greedy.columns, greedy.free, shelf_of(market))
-    prices, warmed = begin_at(market, free, reach, paid, effort)
+    prices, warmed = begin_at(market, free, choices, paid, effort)
     count = max(1, len(market.asks))
     most = max(effort.least_columns, min(effort.most_columns, effort.columns // count))
     cold = max(effort.steps, min(effort.most_steps, effort.looks // max(1, most * len(market.asks))))
@@ -101,13 +97,13 @@ def price_and_pool(
     stages, past = max(1, steps // STEPS_A_STAGE), steps if warmed else 0
     for stage in range(stages):
         width = most if stage == stages - 1 else max(effort.least_columns, most // 2)
-        pool = pool_of(market, free, reach, width, whole(prices))
+        pool = pool_of(market, free, choices, width, whole(prices))
         done, beyond = steps * stage // stages, steps * (stage + 1) // stages
         best = price_hours(market, free, pool, usual, Pace(past + done, beyond - done, past + steps), prices)
     return pool, best, steps
 
 
-def begin_at(market: Market, free: Units, reach: Reach, paid: Floats, effort: Effort) -> tuple[Floats, bool]:
+def begin_at(market: Market, free: Units, choices: Pool, paid: Floats, effort: Effort) -> tuple[Floats, bool]:
     """The kept prices unless what greedy got proves more already, by the pool that the kept ones draw."""
     known = {offer: market.snapshot.warm.get(offer, ())[: market.snapshot.hours] for offer in paid}
     if not any(any(hours) for hours in known.values()):
@@ -120,7 +116,7 @@ def begin_at(market: Market, free: Units, reach: Reach, paid: Floats, effort: Ef
         offer: [paid[offer][hour] if free[offer][hour] > 0 else price for hour, price in enumerate(hours)]
         for offer, hours in kept.items()
     }
-    pool = pool_of(market, free, reach, effort.least_columns, whole(kept))
+    pool = pool_of(market, free, choices, effort.least_columns, whole(kept))
     by_kept, by_paid = (look_at(market, pool, whole(prices), free)[0] for prices in (kept, mixed))
     return (kept, True) if by_kept <= by_paid else (mixed, False)
 

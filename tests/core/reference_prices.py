@@ -18,7 +18,6 @@ MANY = 8  # units left, of which an hour is not scarce
 Prices = dict[str, list[int]]  # by offer and hour, mm per unit-hour
 Floats = dict[str, list[float]]
 Pool = dict[str, list[Column]]  # by ask
-Reach = dict[str, int | None]  # by ask: the number of its last start; asks that choose nothing are not there
 
 
 class Pace(NamedTuple):
@@ -59,17 +58,13 @@ def left_of(column: Column, units: int, sums: Prices) -> int:
     return column.utility - units * (sums[column.offer][column.beyond] - sums[column.offer][column.first])
 
 
-def pool_of(market: Market, free: Units, reach: Reach, most: int, prices: Prices) -> Pool:
-    """Of each ask the `most` open columns that leave most, no more than `of_one_offer` on one; by offer and start."""
+def pool_of(market: Market, free: Units, choices: Pool, most: int, prices: Prices) -> Pool:
+    """Of the `choices` of each ask the `most` open ones that leave most, some of one offer; by offer and start."""
     place, sums = {offer: number for number, offer in enumerate(shelf_of(market))}, running(prices)
     pool: Pool = {}
     for ask in market.asks.values():
         pool[ask.id] = []
-        found = [
-            column
-            for column in market.columns[ask.id]
-            if ask.id in reach and column.number <= last_of(reach[ask.id]) and is_open(column, free, ask.units)
-        ]
+        found = [column for column in choices[ask.id] if is_open(column, free, ask.units)]
         found.sort(key=lambda column: (-left_of(column, ask.units, sums), place[column.offer], column.number))
         taken = dict.fromkeys(place, 0)
         for column in found:
@@ -78,10 +73,6 @@ def pool_of(market: Market, free: Units, reach: Reach, most: int, prices: Prices
                 pool[ask.id].append(column)
         pool[ask.id].sort(key=lambda column: (place[column.offer], column.number))
     return pool
-
-
-def last_of(reach: int | None) -> float:
-    return float("inf") if reach is None else reach
 
 
 def of_one_offer(most: int) -> int:

@@ -115,7 +115,7 @@ def test_a_pool_holds_those_of_all_columns_that_leave_most_after_prices_and_two_
         paid = sums[columns.offer, columns.beyond] - sums[columns.offer, columns.first]
         left = columns.utility - units[columns.ask] * paid
 
-        pool = pool_of(facts, room, np.full(units.size, ANY_START), 16, sums, np.full(units.size, NOTHING))
+        pool = pool_of(facts, room, np.full((units.size, 2), ANY_START), 16, sums, np.full(units.size, NOTHING))
 
         for each in asks:
             rows = np.flatnonzero(columns.ask == each)
@@ -203,3 +203,15 @@ def test_in_a_batch_no_job_in_a_hurry_starts_later_than_greedy_would_have_it(mar
     for each in match(replace(market, mode="batch")).placed:
         if each.ask in greedy and next(a for a in market.asks if a.id == each.ask).when == "now":
             assert each.start_s <= greedy[each.ask]
+
+
+@pytest.mark.parametrize("stated", [{"time_limit_by_class": {"h100": 600}}, {"reference_pf_milli": 320}], ids=str)
+@pytest.mark.parametrize("mode", ["greedy", "batch", "quality"])
+def test_a_run_that_is_short_on_the_class_waits_for_units_now_rather_than_waste_a_later_hour(mode, stated):
+    """An hour as stated, but 10 or 20 minutes on the only offer (docs/decisions/0002)."""
+    busy = offer("X", hours=4, free=[0, 4, 4, 4], total=4)
+
+    plan = match(replace(snapshot([busy], ask(run_s=3600, **stated)), mode=mode))
+
+    assert plan.placed == ()
+    assert [each.code for each in plan.unplaced] == ["outbid"]
