@@ -69,7 +69,7 @@ def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = N
     begun, warmed = begin_at(ground, room, reach, paid, warm)
     pool, prices, steps = price_and_pool(ground, room, reach, effort, (begun, usual), warmed=warmed)
     sort_by_left(pool, units, running(prices))
-    state, guide = empty_state(units.size, free), guide_of(pool, units, prices)
+    state, guide = empty_state(pool, free), guide_of(pool, units, prices)
     fill(state, pool, units, guide, by_what_is_left(pool, units, guide))
     moves = min(effort.moves_per_ask * units.size, effort.most_moves)
     state = search(state, pool, units, guide, moves, seed)

@@ -16,7 +16,6 @@ from scheduler.core.room import Words
 
 NOBODY = -1
 WORST = -(1 << 61)
-MOST_HELD = 256  # asks on one offer
 MOST_DISPLACED = 12
 HEAD = 60  # columns of an ask that moves draw from, those that leave most
 NEXT, EVERY = 128, 1 << 20  # columns that one who was displaced looks at, and one who is placed first or last
@@ -29,7 +28,8 @@ class State(NamedTuple):
 
     column: Ints  # [asks] place in the pool
     free: Ints  # [offers * hours]
-    held: Ints  # [offers, MOST_HELD] asks
+    held: Ints  # asks on each offer, those on offer `o` from begin[o] on
+    begin: Ints  # [offers + 1] as far apart as asks have columns on each
     load: Ints  # [offers] how many are on each
 
 
@@ -45,12 +45,19 @@ class Guide(NamedTuple):
 
 
 @compiled
-def empty_state(asks: int, free: Ints) -> State:
+def empty_state(pool: Pool, free: Ints) -> State:
     """Nothing placed; `free` is [offers, hours]."""
-    offers = free.shape[0]
-    return State(
-        np.full(asks, NOBODY), free.copy().ravel(), np.zeros((offers, MOST_HELD), np.int64), np.zeros(offers, np.int64)
-    )
+    asks, offers = pool.begin.size - 1, free.shape[0]
+    last, begin = np.full(offers, NOBODY), np.zeros(offers + 1, np.int64)
+    for ask in range(asks):
+        for column in range(pool.begin[ask], pool.begin[ask + 1]):
+            offer = pool.offer[column]
+            if last[offer] != ask:
+                last[offer] = ask
+                begin[offer + 1] += 1
+    begin = np.cumsum(begin)
+    held, load = np.zeros(begin[offers], np.int64), np.zeros(offers, np.int64)
+    return State(np.full(asks, NOBODY), free.copy().ravel(), held, begin, load)
 
 
 @compiled
@@ -75,19 +82,19 @@ def first_open(state: State, pool: Pool, guide: Guide, ask: int, units: int, mos
         first = begin[column]
         if free[first] < units or free[first + more[column]] < units:
             continue  # most columns end here
-        if fits(state, pool, guide, column, units):
+        if fits(state, guide, column, units):
             return column
     return NOBODY
 
 
 @lean
-def fits(state: State, pool: Pool, guide: Guide, column: int, units: int) -> bool:
+def fits(state: State, guide: Guide, column: int, units: int) -> bool:
     """Whether the hours of `column` have the units."""
     first = guide.hour[column]
-    for hour in range(first, first + guide.more[column] + 1):
+    for hour in range(first, first + guide.more[column] + 1):  # noqa: SIM110 - the compiler knows no generators in all()
         if state.free[hour] < units:
             return False
-    return bool(state.load[pool.offer[column]] < MOST_HELD)
+    return True
 
 
 @lean
@@ -96,7 +103,7 @@ def take(state: State, pool: Pool, guide: Guide, ask: int, column: int, units: i
     offer, first = pool.offer[column], guide.hour[column]
     for hour in range(first, first + guide.more[column] + 1):
         state.free[hour] -= units
-    state.held[offer, state.load[offer]] = ask
+    state.held[state.begin[offer] + state.load[offer]] = ask
     state.load[offer] += 1
     state.column[ask] = column
 
@@ -108,12 +115,12 @@ def leave(state: State, pool: Pool, guide: Guide, ask: int, units: int) -> None:
     offer, first = pool.offer[column], guide.hour[column]
     for hour in range(first, first + guide.more[column] + 1):
         state.free[hour] += units
-    last = state.load[offer] - 1
-    for place in range(last + 1):
-        if state.held[offer, place] == ask:
-            state.held[offer, place] = state.held[offer, last]
+    last = state.begin[offer] + state.load[offer] - 1
+    for place in range(state.begin[offer], last + 1):
+        if state.held[place] == ask:
+            state.held[place] = state.held[last]
             break
-    state.load[offer] = last
+    state.load[offer] -= 1
     state.column[ask] = NOBODY
 
 
@@ -227,7 +234,7 @@ def eject(state: State, pool: Pool, units: Ints, guide: Guide, ask: int, column:
     else:
         note(undo, ask, NOBODY)
     first_displaced = undo.size[0]
-    while not fits(state, pool, guide, column, units[ask]):
+    while not fits(state, guide, column, units[ask]):
         victim = cheapest_in_the_way(state, pool, guide, column, units[ask])
         if victim == NOBODY or undo.size[0] - first_displaced == MOST_DISPLACED:
             return WORST
@@ -256,8 +263,8 @@ def cheapest_in_the_way(state: State, pool: Pool, guide: Guide, column: int, uni
     """The ask on the column's offer that takes a short hour of it and is worth least."""
     offer, victim, least = pool.offer[column], NOBODY, 1 << 62
     before = guide.hour[column] - pool.first[column]
-    for place in range(state.load[offer]):
-        ask = state.held[offer, place]
+    for place in range(state.begin[offer], state.begin[offer] + state.load[offer]):
+        ask = state.held[place]
         theirs = state.column[ask]
         if pool.utility[theirs] >= least:
             continue

@@ -11,7 +11,7 @@ from tests.core.reference import Units
 from tests.core.reference_columns import Column
 from tests.core.reference_prices import Pool, Prices, left_of, running
 
-MOST_HELD, MOST_DISPLACED = 256, 12
+MOST_DISPLACED = 12
 HEAD, TRIED, NEXT = 60, 12, 128
 LOOK_BACK = 1000
 MASK = (1 << 64) - 1
@@ -69,8 +69,7 @@ class State:
         return sum(column.utility for column in self.column.values())
 
     def fits(self, column: Column, units: int) -> bool:
-        open_ = min(self.free[column.offer][column.first : column.beyond]) >= units
-        return open_ and len(self.held[column.offer]) < MOST_HELD
+        return min(self.free[column.offer][column.first : column.beyond]) >= units
 
     def take(self, ask: Ask, column: Column) -> None:
         for hour in range(column.first, column.beyond):

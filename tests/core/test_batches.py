@@ -150,27 +150,45 @@ def test_due_asks_stay_where_they_come_first(market):
     assert (judged.decided.columns[due, OFFER] == greedy.columns[due, OFFER]).all()
 
 
-def test_vector_4_the_batch_finds_the_optimum_that_greedy_misses():
+def vector_4():
     """X for hours 0 to 3 at 100, Y for hours 0 and 1 at 150; two hours at 300 an hour, four at 180."""
     dear = {
         "reference_pf_milli": 1000,
-        "limits": {},
+        "limits": {"offer": ("X", "Y")},
         "near": None,
         "weights": (100, 0, 0),
-        "finish_by_s": NOON + 4 * 3600 + 120,
+        "waiting_value": 0,
     }
     hours = {"hours": 4, "pf_milli": 1000, "share": 1_000_000, "latency_ms": {}}
     x = offer("X", price=100, free=1, **hours)
     y = offer("Y", price=[150, 150, 10**6, 10**6], free=[1, 1, 0, 0], **hours)
-    short = ask("j1", run_s=2 * 3600, bid_mm=300, waiting_value=0, **dear)
-    long = ask("j2", run_s=4 * 3600, bid_mm=180, waiting_value=0, **dear)
-    market = snapshot([x, y], short, long)
+    short = ask("j1", run_s=2 * 3600, bid_mm=300, finish_by_s=NOON + 4 * 3600 + 120, **dear)
+    long = ask("j2", run_s=4 * 3600, bid_mm=180, finish_by_s=NOON + 4 * 3600 + 120, **dear)
+    return snapshot([x, y], short, long)
+
+
+def test_vector_4_the_batch_finds_the_optimum_that_greedy_misses():
+    market = vector_4()
 
     greedy, batch = match(market), match(replace(market, mode="batch"))
 
     assert {each.ask: each.offer for each in greedy.placed} == {"j1": "X"}
     assert {each.ask: each.offer for each in batch.placed} == {"j1": "Y", "j2": "X"}
     assert (greedy.utility, batch.utility) == (400, 620)
+
+
+def test_a_batch_leaves_nobody_waiting_because_hundreds_are_on_the_same_offer():
+    """Three hundred small jobs on an offer with room for them beside the two of vector 4: greedy places all but j2."""
+    market = vector_4()
+    large = offer("Z", hours=4, price=100, free=[300, 0, 0, 0], pf_milli=1000, share=10**6)
+    wish = {"run_s": 3600, "bid_mm": 101, "limits": {"offer": ("Z",)}, "near": None, "weights": (100, 0, 0)}
+    many = [ask(f"k{number:03}", waiting_value=0, **wish) for number in range(300)]
+    market = replace(market, offers=(*market.offers, large), asks=(*market.asks, *many))
+
+    greedy, batch = match(market), match(replace(market, mode="batch"))
+
+    assert len(greedy.placed) == 301
+    assert (len(batch.placed), batch.utility) == (302, 620 + 300)
 
 
 def test_prices_kept_from_a_rush_long_over_prove_nearly_as_much_as_none():
