@@ -69,6 +69,7 @@ def measure(asked: argparse.Namespace, queue: str) -> dict[str, Any]:
 
     from benchmarks.rows import ask_kinds, make_buyers, make_market  # noqa: PLC0415
     from marketplace.common.clock import utc_now  # noqa: PLC0415
+    from scheduler.snapshot import HORIZON_HOURS  # noqa: PLC0415
 
     call_command("migrate", verbosity=0, interactive=False)
     now = utc_now().replace(microsecond=0)
@@ -87,7 +88,7 @@ def measure(asked: argparse.Namespace, queue: str) -> dict[str, Any]:
         cursor.execute("SHOW server_version")
         server = cursor.fetchone()[0]  # type: ignore[index]
     return {
-        "offers": asked.offers, "kinds": asked.kinds, "seed": asked.seed, "batches": batches,
+        "offers": asked.offers, "hours": HORIZON_HOURS, "kinds": asked.kinds, "seed": asked.seed, "batches": batches,
         "celery": _through_celery(asked, market, queue) if asked.celery else None, "checks": checks,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "versions": {"python": platform.python_version(), "postgresql": server, "machine": platform.platform()},

@@ -21,9 +21,8 @@ from scheduler.core.columns import OFFER
 from scheduler.core.greedy import Decided, Ground, place_all
 from scheduler.core.rounds import placements
 from scheduler.core.tables import Table, table_of
-from scheduler.core.types import FREE_HORIZON_S, HOUR_S, Plan, Snapshot, Unplaced
+from scheduler.core.types import Plan, Snapshot, Unplaced
 
-HORIZON_HOURS = FREE_HORIZON_S // HOUR_S + 1  # what a round on the database looks at
 TRACES = ("synthetic", "philly_vc_b", "philly_vc_c")
 EFFORTS = {"batch": BATCH, "quality": QUALITY}
 LISTED = 20_000  # asks x offers up to which every column is listed for the LP
@@ -161,7 +160,7 @@ def _told_durable(options: argparse.Namespace, found: dict[str, Any]) -> dict[st
     return nothing | {
         "jobs": batch["batch"],
         "offers": options.offers,
-        "hours": HORIZON_HOURS,
+        "hours": found["hours"],
         "mode": "greedy",
         "placed": batch["placed"],
         "seconds_total": batch["seconds_total"],
