@@ -6,22 +6,25 @@ Every placement is checked again under the locks of its job and its hours. Lock 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import compress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from marketplace.booking.freezing import Promises, contracts_of
 from marketplace.booking.models import Contract
 from marketplace.booking.taking import Claims, take_many
 from marketplace.catalog.models import Offer
-from marketplace.common.copying import Rows, copy_rows, numbers, reserve_keys, rows_of
+from marketplace.common.copying import FEW, Rows, numbers, reserve_keys, rows_of, write_rows
 from marketplace.common.ids import new_ids
+from marketplace.common.sending import ask, sent_ahead
 from marketplace.events.hints import publish_many
 from marketplace.events.services import Movers, move_many
 from scheduler.core.asks import NEVER
@@ -40,7 +43,6 @@ from scheduler.states import JOB
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 EXPLAINED_AT_ONCE = 32
-WORTH_A_THREAD = 1_000  # grants
 CHANGED = -1
 Explain = Callable[[Placement | Preemption], dict[str, Any]]  # called in the order of the plan
 LOCK_JOBS = """
@@ -110,25 +112,27 @@ def commit_plan(
     explain: Callable[[], Explain],
     prepare_round: Callable[[], WriteRound],
     now: datetime,
+    standing: CursorWrapper | None = None,
 ) -> Outcome:
     """Write allocations and refusals, all or nothing.
 
     A job that changed meanwhile or is being changed, or hours that went, are conflicts: nothing of them is written and
     they wait. `explain` makes what explains the placements; the reasons of more than 32 are written later, by
     `explain_round`. `prepare_round` puts the round's row together beside the database; what it returns writes it, for
-    the allocations to refer to, once it is known what becomes of the plan.
+    the allocations to refer to, once it is known what becomes of the plan. `standing` is what `ask_which_stand` has
+    asked in this transaction already.
     """
     at_once = len(plan.placed) <= EXPLAINED_AT_ONCE
     told = _reasons(plan, explain, at_once)
     with transaction.atomic(savepoint=False):
         placed, refused = (queue.places(each.ask for each in part) for part in (plan.allocated, plan.unplaced))
-        tried = _lock(queue, np.concatenate([placed, refused]))
+        tried = _tried(standing or ask_which_stand(queue, np.concatenate([placed, refused])), queue)
         stand = (tried[refused] != CHANGED).tolist()
         _refuse(list(compress(plan.unplaced, stand)), queue, round_.shard, now)
         grants = _granted(plan, placed, queue.gang[placed], tried, shelf, now)
         outcome = Outcome(len(grants), len(plan.allocated) - len(grants), explained=at_once or not grants)
         if grants:
-            with _beside(grants, queue, round_, told, prepare_round, now) as rows:
+            with _sent(grants), _beside(grants, queue, round_, told, prepare_round, now) as rows:
                 _move(grants, queue, round_.segment, now)
                 _write(rows, outcome)
         else:
@@ -141,10 +145,10 @@ def commit_plan(
 def _write(rows: Beside, outcome: Outcome) -> None:
     """Contracts, the round, allocations and attempts: each refers to those before."""
     contracts, prepared, allocations, attempts = rows
-    copy_rows(contracts.result())
+    write_rows(contracts.result())
     prepared.result()(outcome)
-    copy_rows(allocations.result())
-    copy_rows(attempts.result())
+    write_rows(allocations.result())
+    write_rows(attempts.result())
 
 
 def _reasons(plan: Plan, explain: Callable[[], Explain], at_once: bool) -> dict[str, str]:
@@ -157,19 +161,19 @@ def _reasons(plan: Plan, explain: Callable[[], Explain], at_once: bool) -> dict[
     return told | {each.placement.ask: json.dumps(tell(each)) for each in plan.preempting}
 
 
-def _lock(queue: Queue, places: Ints) -> Ints:
-    """By place, how many attempts were made of a job that is still what the round saw; it is ours until the end.
+def ask_which_stand(queue: Queue, places: Ints) -> CursorWrapper:
+    """Lock the jobs at `places` that are still what the round saw, until the end of the transaction."""
+    return ask(LOCK_JOBS, [numbers(queue.pk[places].tolist()), numbers(queue.version[places].tolist())])
 
-    CHANGED of the others.
-    """
-    pk, version = queue.pk[places], queue.version[places]
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_JOBS, [numbers(pk.tolist()), numbers(version.tolist())])
-        [content] = cursor.fetchone()
+
+def _tried(standing: CursorWrapper, queue: Queue) -> Ints:
+    """By place, how many attempts were made of a job that stands; CHANGED of the others."""
+    with standing:
+        [content] = standing.fetchone()
     found = np.frombuffer(content or b"", dtype=">i8").reshape(-1, 2)
     tried = np.full(len(queue), CHANGED)
-    order = np.argsort(pk)
-    tried[places[order[np.searchsorted(pk, found[:, 0], sorter=order)]]] = found[:, 1]
+    order = np.argsort(queue.pk)
+    tried[order[np.searchsorted(queue.pk, found[:, 0], sorter=order)]] = found[:, 1]
     return tried
 
 
@@ -182,7 +186,7 @@ def _granted(plan: Plan, places: Ints, gang: Ints, tried: Ints, shelf: Shelf, no
     claims = Claims(shelf.keys[offer], start_s // HOUR_S, -(-end_s // HOUR_S), units, worth, gang)
     making = MakingRoom(plan.preempting, claims) if plan.preempting else None
     clear = stands & (np.arange(len(placed)) < len(plan.placed))
-    stands[clear] = take_many(claims.only(clear))
+    stands[clear] = take_many(claims.only(clear), shelf.twins)
     if making is not None:
         stands[len(plan.placed) :] &= making.carry_out(stands[len(plan.placed) :], shelf, now)
     used, row = np.unique(offer[stands], return_inverse=True)
@@ -198,13 +202,27 @@ def _whole(gang: Ints, stands: Bools) -> Bools:
     return stands & ~np.isin(gang, gang[~stands & (gang != NEVER)])
 
 
-class AtOnce(Executor):
-    """Runs what is submitted before it returns."""
+class Lazily(Executor):
+    """Runs what is submitted when its result is asked for, once."""
 
     def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(call(*args, **kwargs))
-        return done
+        return Later(partial(call, *args, **kwargs))
+
+
+class Later(Future[Any]):
+    """What a call will give."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        super().__init__()
+        self._call = call
+
+    def result(self, timeout: float | None = None) -> Any:
+        return self._call()
+
+
+def _sent(grants: Grants) -> AbstractContextManager[None]:
+    """Few rows are put together while the database writes those before."""
+    return sent_ahead() if len(grants) < FEW else nullcontext()
 
 
 @contextmanager
@@ -213,7 +231,8 @@ def _beside(
     prepare_round: Callable[[], WriteRound], now: datetime,
 ) -> Iterator[Beside]:  # fmt: skip
     """Rows of contracts, the round's, those of allocations and attempts: a thread puts them together, in the order in
-    which they are written, while the database is busy; of few rows each at once, since threads wait for each other.
+    which they are written, while the database is busy; few rows when they are asked for, since threads wait for each
+    other.
     """
     rounds, contracts, allocations = reserve_keys(
         (MatchRound, int(round_.pk is None)), (Contract, len(grants)), (Allocation, len(grants))
@@ -224,7 +243,7 @@ def _beside(
         public_ids, queue.buyer[grants.place], grants.offers, grants.offer, grants.units, grants.start_s, grants.end_s
     )
     keys = {"id": allocations, "public_id": public_ids, "contract": contracts}
-    with ThreadPoolExecutor(1) if len(grants) >= WORTH_A_THREAD else AtOnce() as aside:
+    with Lazily() if len(grants) < FEW else ThreadPoolExecutor(1) as aside:
         yield (
             aside.submit(contracts_of, promises=promises, keys=contracts, now=now),
             aside.submit(prepare_round),

@@ -11,16 +11,19 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
+import numpy as np
 import psycopg
 from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 
+from marketplace.common.sending import sent_ahead
 from scheduler import recording
-from scheduler.commit import commit_plan, nothing_new, put_off
+from scheduler.commit import ask_which_stand, commit_plan, nothing_new, put_off
 from scheduler.core import canonical, matching
-from scheduler.core.types import BATCH, GREEDY, INSTANT, QUALITY, Snapshot
+from scheduler.core.types import BATCH, GREEDY, INSTANT, QUALITY, Plan, Snapshot
 from scheduler.explaining import Explainer
-from scheduler.fairness import read_overs
-from scheduler.keeping import kept_shelf
+from scheduler.fairness import ask_parties, overs_of
+from scheduler.keeping import ask_shelf, shelf_of
 from scheduler.keptprices import keep_prices, kept_prices
 from scheduler.models import Job, MatchRound, SegmentReference
 from scheduler.moving import LOOK_AGAIN
@@ -33,6 +36,7 @@ from scheduler.snapshot import Shelf, hours_for, take_snapshot
 from scheduler.victims import victims_on
 
 LOCK_SPACE = 7_411
+QUICK = {GREEDY, INSTANT}  # modes
 MOST = 10_000  # such a round takes 0.4 GB and, on two busy cores, under ten seconds of the 25 that a task has
 
 
@@ -43,7 +47,7 @@ def run_round(*, segment: str, now: datetime, most: int = MOST, mode: str | None
     serving them best. A quality round also looks at the jobs that were refused a moment ago; behind it comes
     one that replans what is promised for later.
     """
-    with held(segment) as ours:
+    with _nothing_collected(), held(segment) as ours:
         if not ours:
             return None
         round_ = batch_round(segment, now, most, mode)
@@ -80,20 +84,20 @@ def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: floa
     reference = reference_of(Shard.named(segment).family, now)
     shelf, snapshot = _look(segment, queued, reference, mode, now)
     read = time.perf_counter()
-    plan = matching.match(snapshot)
-    decided = time.perf_counter()
-    if mode == INSTANT and not plan.placed:
-        return None
-    if nothing_new(plan, queued, Shard.named(segment), now):
-        put_off(plan, queued, Shard.named(segment), now)
-        return None
-    round_ = begin(segment, reference, snapshot, plan, now)
-    round_.ms_read, round_.ms_core = round((read - started) * 1000), round((decided - read) * 1000)
-    explain = partial(Explainer, snapshot=snapshot, plan=plan, round_=round_)
-    base = recording.base_for(snapshot, segment=segment, now=now)
     with transaction.atomic():
+        plan, standing = _decide(snapshot, queued)
+        decided = time.perf_counter()
+        if mode == INSTANT and not plan.placed:
+            return None
+        if nothing_new(plan, queued, Shard.named(segment), now):
+            put_off(plan, queued, Shard.named(segment), now)
+            return None
+        round_ = begin(segment, reference, snapshot, plan, now)
+        round_.ms_read, round_.ms_core = round((read - started) * 1000), round((decided - read) * 1000)
+        base = recording.base_for(snapshot, segment=segment, now=now)
         commit_plan(
-            plan=plan, queue=queued, shelf=shelf, round_=round_, explain=explain, now=now,
+            plan=plan, queue=queued, standing=standing, shelf=shelf, round_=round_, now=now,
+            explain=partial(Explainer, snapshot=snapshot, plan=plan, round_=round_),
             prepare_round=partial(prepare, round_, snapshot, plan, base),
         )  # fmt: skip
         close(round_, decided)
@@ -107,8 +111,10 @@ def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: floa
 def _look(segment: str, queued: Queue, reference: SegmentReference, mode: str, now: datetime) -> tuple[Shelf, Snapshot]:
     """The market and what the round decides on: with week two when a job is due, since only such jobs may run in it."""
     hours = hours_for(any_due=bool((queued.due_s <= now.timestamp()).any()))
-    overs = read_overs(segment=Shard.named(segment).family, buyers=set(queued.buyer.tolist()), now=now)
-    shelf = kept_shelf(segment=segment, now=now, hours=hours)
+    with sent_ahead():
+        parties = ask_parties(segment=Shard.named(segment).family, buyers=set(queued.buyer.tolist()), now=now)
+        asked = ask_shelf(segment=segment, now=now, hours=hours)
+    overs, shelf = overs_of(parties), shelf_of(asked)
     greedy = mode == GREEDY  # which looks at no price
     warm = {} if greedy else kept_prices(segment=segment, offers=shelf.offers, now=now, hours=hours)
     victims = () if mode == INSTANT else victims_on(shelf, now)
@@ -117,6 +123,15 @@ def _look(segment: str, queued: Queue, reference: SegmentReference, mode: str, n
         shelf=shelf, asks=asks, reference=as_core(reference), now=now, mode=mode, hours=hours, warm=warm,
         victims=victims,
     )  # fmt: skip
+
+
+def _decide(snapshot: Snapshot, queued: Queue) -> tuple[Plan, CursorWrapper | None]:
+    """The plan, and where it takes no time to speak of which jobs stand: they are locked while it is made."""
+    if snapshot.mode not in QUICK:
+        return matching.match(snapshot), None
+    with sent_ahead():
+        standing = ask_which_stand(queued, np.arange(len(queued)))
+        return matching.match(snapshot), standing
 
 
 @contextmanager

@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
+from marketplace.common.sending import ask
 from scheduler.core.fairness import Party, overs
 from scheduler.models import Attempt, SegmentUse
 from scheduler.states import is_paid
@@ -60,9 +62,18 @@ def read_overs(*, segment: str, buyers: Collection[int], now: datetime) -> dict[
 
     Of everybody with use or queued jobs in `segment`, and of `buyers`, who surely have.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(PARTIES, {"segment": segment, "today": now.date(), "buyers": sorted(buyers)})
-        return overs({key: Party(int(work), weight) for key, work, weight in cursor.fetchall()})
+    return overs_of(ask_parties(segment=segment, buyers=buyers, now=now))
+
+
+def ask_parties(*, segment: str, buyers: Collection[int], now: datetime) -> CursorWrapper:
+    """The question of `read_overs`."""
+    return ask(PARTIES, {"segment": segment, "today": now.date(), "buyers": sorted(buyers)})
+
+
+def overs_of(parties: CursorWrapper) -> dict[int, int]:
+    """Its answer."""
+    with parties:
+        return overs({key: Party(int(work), weight) for key, work, weight in parties.fetchall()})
 
 
 def count_promises(*, segment: str, promised: Iterable[tuple[int, int]], now: datetime) -> None:

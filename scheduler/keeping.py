@@ -11,8 +11,10 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from marketplace.common.clock import hour_floor
+from marketplace.common.sending import ask
 from scheduler.leases import SERVED, silent_since
 from scheduler.shards import Shard
 from scheduler.snapshot import HORIZON_HOURS, Reading, Shelf, read_all
@@ -52,30 +54,48 @@ class Kept:
     reading: Reading
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What was asked about a shelf: its mark, and which units have changed since the last reading, if there is one."""
+
+    key: tuple[str, str, int]  # database, segment, hours
+    now: datetime
+    mark: CursorWrapper
+    known: Kept | None
+    changes: CursorWrapper | None
+
+
 def kept_shelf(*, segment: str, now: datetime, hours: int = HORIZON_HOURS) -> Shelf:
     """What `read_shelf` reads of the segment; facts that are as they were are the very same objects as last time."""
+    return shelf_of(ask_shelf(segment=segment, now=now, hours=hours))
+
+
+def ask_shelf(*, segment: str, now: datetime, hours: int = HORIZON_HOURS) -> Asked:
+    """The questions of `kept_shelf`; what was kept is gone unless `shelf_of` reads the answers."""
+    shard = Shard.named(segment)
+    mark = ask(MARK, [shard.family, *shard.sites(), silent_since(now)])
     key = (str(connection.settings_dict["NAME"]), segment, hours)
-    mark = _mark(segment, now)
     known = _kept.pop(key, None)  # so that whatever fails from here on has everything read again
+    return Asked(key, now, mark, known, known.reading.units.ask_again() if known else None)
+
+
+def shelf_of(asked: Asked) -> Shelf:
+    """The answers."""
+    (_, segment, hours), now, known = asked.key, asked.now, asked.known
+    with asked.mark:
+        mark = (hour_floor(now), settings.FEE_BP, settings.TAX_BP, *asked.mark.fetchall())
     if known is not None and known.mark == mark:
-        reading = _again(known.reading)
+        reading = _again(known.reading, asked.changes)
     else:
         reading = read_all(now=now, of=Shard.named(segment).offers(), hours=hours)
-    _kept[key] = Kept(mark, reading)
+    _kept[asked.key] = Kept(mark, reading)
     return reading.shelf
 
 
-def _mark(segment: str, now: datetime) -> Mark:
-    with connection.cursor() as cursor:
-        shard = Shard.named(segment)
-        cursor.execute(MARK, [shard.family, *shard.sites(), silent_since(now)])
-        return (hour_floor(now), settings.FEE_BP, settings.TAX_BP, *cursor.fetchall())
-
-
-def _again(last: Reading) -> Reading:
+def _again(last: Reading, changes: CursorWrapper | None) -> Reading:
     """The last reading with the units of today."""
     facts = list(last.shelf.facts)
-    touched = last.units.read_again()
+    touched = last.units.take_over(changes)
     total, promised = last.units.total[touched], last.units.promised[touched]
     for place, existing, free in zip(touched, total.tolist(), (total - promised).tolist(), strict=True):
         if (free, existing) != (list(facts[place].free), list(facts[place].units_total)):

@@ -16,6 +16,7 @@ from marketplace.booking.capacity import Hours
 from marketplace.booking.contracts import watts_with_overhead
 from marketplace.booking.hours import hour_of_week
 from marketplace.booking.pricing import all_in_rate_mm, electricity_rate_mm
+from marketplace.booking.taking import Twins, twins_of
 from marketplace.catalog.models import HOURS_OF_WEEK, Latency, Offer
 from marketplace.common.clock import hour_floor
 from marketplace.energy.services import HourWindow, hours_of
@@ -62,10 +63,15 @@ class Shelf:
         """The primary keys of the offers."""
         return np.array([offer.pk for offer in self.offers], dtype=np.int64)
 
+    @cached_property
+    def twins(self) -> Twins:
+        """Who sells the same machines, as far as one of them is on the shelf: an offer keeps its twin for ever."""
+        return twins_of(self.keys)
+
     def with_facts(self, facts: tuple[OfferFacts, ...]) -> "Shelf":
         """The same rows with other facts; what was worked out of the rows is kept."""
         shelf = Shelf(self.offers, facts)
-        shelf.__dict__.update(place=self.place, keys=self.keys)
+        shelf.__dict__.update(place=self.place, keys=self.keys, twins=self.twins)
         return shelf
 
     def offer(self, public_id: str) -> Offer:

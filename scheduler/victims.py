@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db import connection
+import numpy as np
 from django.db.models import Count, Q
 
 from marketplace.booking.pricing import all_in_rate_mm
@@ -13,7 +13,6 @@ from scheduler.models import Attempt
 from scheduler.snapshot import Shelf
 
 LATELY = timedelta(hours=24)
-PAIRS = "SELECT id, twin_id FROM catalog_offer WHERE twin_id IS NOT NULL"
 
 
 def victims_of(offers: Collection[int], now: datetime) -> tuple[Victim, ...]:
@@ -45,9 +44,6 @@ def _victim(attempt: Attempt, preempted: int, now: datetime) -> Victim:
 
 def victims_on(shelf: Shelf, now: datetime) -> tuple[Victim, ...]:
     """The same of all interruptible offers whose firm twin is on the shelf."""
-    with connection.cursor() as cursor:
-        cursor.execute(PAIRS)
-        pairs = cursor.fetchall()
-    firm = set(shelf.keys.tolist()) if pairs else set()
-    offers = [key for key, twin in pairs if twin in firm]
+    loose, firm = shelf.twins
+    offers = loose[np.isin(firm, shelf.keys)].tolist()
     return victims_of(offers, now) if offers else ()

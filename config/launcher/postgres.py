@@ -24,8 +24,9 @@ THROWAWAY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 SETTINGS = (
     "listen_addresses=",
     "max_connections=120",
-    "shared_buffers=128MB",
+    "shared_buffers=256MB",
     "wal_buffers=32MB",  # a round of ten thousand jobs writes 35 MB of log: the backend need not wait for its writing
+    "wal_writer_delay=10ms",  # so that little is left to write at its COMMIT
     "wal_compression=on",  # of the pages that are logged whole after a checkpoint
     "max_wal_size=2GB",
     "checkpoint_timeout=15min",

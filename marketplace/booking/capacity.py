@@ -20,11 +20,12 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from marketplace.booking.hours import HOURS_OF_DAY
 from marketplace.common.clock import HOUR
 from marketplace.common.copying import numbers
+from marketplace.common.sending import ask
 
 Ints = npt.NDArray[np.int64]
 ELEMENT = np.dtype([("length", ">i4"), ("units", ">i4")])
@@ -74,9 +75,17 @@ class Hours:
 
     def read_again(self) -> list[int]:
         """Take over what has changed since the last reading; the indices of all offers that may have other units."""
-        if self._since is None:
+        return self.take_over(self.ask_again())
+
+    def ask_again(self) -> CursorWrapper | None:
+        """Ask what has changed since the last reading; None where all must be read again."""
+        return None if self._since is None else self._ask(self._since)
+
+    def take_over(self, asked: CursorWrapper | None) -> list[int]:
+        """The answer to `ask_again`, as `read_again` gives it."""
+        if asked is None:
             return self._read_all()
-        self._since, rows = self._read(self._since)
+        self._since, rows = self._answer(asked)
         return self._enter(rows)
 
     @property
@@ -96,20 +105,22 @@ class Hours:
     def _read_all(self) -> list[int]:
         shape = len(self.offers), (self._last - self.first.date()).days + 1
         self._since = None
-        since, rows = self._read(None)
+        since, rows = self._answer(self._ask(None))
         self._grids = np.zeros((2, *shape, HOURS_OF_DAY), dtype=np.int64)
         self._enter(rows)
         self._since = since
         return list(range(len(self.offers)))
 
-    def _read(self, since: int | None) -> tuple[int | None, npt.NDArray[Any]]:
-        """(where the next reading may begin, the rows of these offers written since `since`, or all of them)."""
+    def _ask(self, since: int | None) -> CursorWrapper:
         asked: dict[str, Any] = {"first": self.first.date(), "last": self._last, "since": since}
         if since is None:
             asked["offers"] = numbers(self.offers)
-        with connection.cursor() as cursor:
-            cursor.execute(ALL if since is None else CHANGED, asked)
-            begin, content = cast("tuple[int | None, bytes | None]", cursor.fetchone())
+        return ask(ALL if since is None else CHANGED, asked)
+
+    def _answer(self, asked: CursorWrapper) -> tuple[int | None, npt.NDArray[Any]]:
+        """(where the next reading may begin, the rows of these offers written since the last one, or all of them)."""
+        with asked:
+            begin, content = cast("tuple[int | None, bytes | None]", asked.fetchone())
         rows = np.frombuffer(content or b"", dtype=ROW)
         return begin, rows[np.isin(rows["offer"], self._keys)]
 

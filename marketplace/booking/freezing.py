@@ -1,4 +1,4 @@
-"""The contracts of many promises at once, as rows for one COPY: `contracts.freeze_terms` on whole columns."""
+"""The contracts of many promises at once, as rows for one statement: `contracts.freeze_terms` on whole columns."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ from marketplace.booking.hours import SECONDS_OF_HOUR
 from marketplace.booking.models import Contract
 from marketplace.booking.pricing import LINES, amounts_minor, electricity_rate_mm
 from marketplace.catalog.models import HOURS_OF_WEEK, Offer
-from marketplace.common.copying import Rows, number_lists, rows_of
+from marketplace.common.binary import NumberLists
+from marketplace.common.copying import Rows, rows_of
 from marketplace.common.ids import new_ids
 
 Ints = npt.NDArray[np.int64]
@@ -65,8 +66,8 @@ def contracts_of(*, promises: Promises, keys: Ints, now: datetime) -> Rows:
         "units": promises.units,
         "start": promises.start_s.astype("datetime64[s]"),
         "end": promises.end_s.astype("datetime64[s]"),
-        "rate_mm": number_lists("bigint", touched.rate_mm, touched.begin),
-        "seconds": number_lists("integer", touched.seconds, touched.begin),
+        "rate_mm": NumberLists("bigint", touched.rate_mm, touched.begin),
+        "seconds": NumberLists("integer", touched.seconds, touched.begin),
         "price_lines": lines_of(amounts),
         "total_minor": sum(amounts),
         "fee_bp": settings.FEE_BP,

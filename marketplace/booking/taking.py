@@ -7,6 +7,7 @@ offers' days are locked, since a promise of the twin changes the other's total.
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,13 @@ class Claims:
         return Claims(*(column[wanted] for column in self.columns))
 
 
+class Twins(NamedTuple):
+    """Pairs of offers on the same machines, by their keys: interruptible ones and their firm twins."""
+
+    loose: Ints
+    firm: Ints
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """Claims as a grid: `hours` [offers, days x 24] of units from `day` (since 1970) on; claims as ranges in it.
@@ -107,14 +115,15 @@ class Demand:
 
 
 @transaction.atomic(savepoint=False)
-def take_many(claims: Claims) -> npt.NDArray[np.bool_]:
+def take_many(claims: Claims, twins: Twins | None = None) -> npt.NDArray[np.bool_]:
     """Promise the hours of as many claims as fit, each wholly or not at all; for each claim whether it got them.
 
     Where an offer's hours lack, the claims on them of least `worth` yield (of equal ones the later) until they fit.
+    `twins` are those of the claimed offers, if they are known, others among them.
     """
     if not claims.units.size:
         return np.zeros(0, dtype=np.bool_)
-    demand = _demand(claims)
+    demand = _demand(claims, twins_of(np.unique(claims.offer)) if twins is None else twins)
     rows, days = demand.wanted_days()
     keys, places, total, promised = _lock(demand, rows, days)
     free = np.zeros_like(demand.hours)
@@ -130,13 +139,14 @@ def take_many(claims: Claims) -> npt.NDArray[np.bool_]:
 
 def lock_hours(claims: Claims) -> None:
     """Lock every day that the claims touch, in key order: for who gives hours back before it takes others."""
-    demand = _demand(claims)
+    demand = _demand(claims, twins_of(np.unique(claims.offer)))
     _lock(demand, *demand.wanted_days())
 
 
-def _demand(claims: Claims) -> Demand:
+def _demand(claims: Claims, twins: Twins) -> Demand:
     asked = np.unique(claims.offer)
-    loose, twin = _shared(asked)
+    theirs = np.isin(twins.loose, asked) | np.isin(twins.firm, asked)
+    loose, twin = twins.loose[theirs], twins.firm[theirs]
     offers = np.union1d(asked, np.concatenate([loose, twin]))
     row, pool = np.searchsorted(offers, claims.offer), np.arange(offers.size)
     pool[np.searchsorted(offers, twin)] = np.searchsorted(offers, loose)
@@ -149,12 +159,12 @@ def _demand(claims: Claims) -> Demand:
     return Demand(offers.tolist(), day, np.cumsum(steps, axis=1)[:, :-1].copy(), row, first, beyond, pool)
 
 
-def _shared(offers: Ints) -> tuple[Ints, Ints]:
-    """(interruptible offers, their twins) of the pairs that `offers` are part of."""
+def twins_of(offers: Ints) -> Twins:
+    """The pairs that `offers` (keys) are part of."""
     with connection.cursor() as cursor:
         cursor.execute(SHARED, {"offers": numbers(offers.tolist())})
         pairs = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
+    return Twins(pairs[:, 0], pairs[:, 1])
 
 
 def _lock(demand: Demand, rows: Ints, days: Ints) -> tuple[Ints, Ints, Ints, Ints]:

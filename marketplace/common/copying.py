@@ -1,35 +1,28 @@
-"""Many rows at once: keys reserved in one statement, columns written by COPY, arrays of numbers passed as one text.
+"""Many rows at once: keys reserved in one statement, columns written together, arrays of numbers passed as one text.
 
-Columns are put into PostgreSQL's binary format: a row is the count of its values, each value its length and its bytes,
-numbers big-endian. What is equally long in every row is laid out by NumPy without a loop; only text and lists of
-several lengths are joined row by row.
+Rows go through COPY, which writes many of them in half the time of anything else. Few go as arrays in one INSERT, for
+which nobody need wait (`sending`). Both take values in the binary format.
 """
 
-import struct
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-import numpy.typing as npt
+import psycopg
 from django.db import connection, models
+from psycopg.adapt import Dumper, PyFormat
+from psycopg.pq import Format
 
-Ints = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
-Values = npt.NDArray[Any] | Sequence[Any] | str | int | bool | datetime | None
+from marketplace.common.binary import ARRAY_OIDS, Bytes, Ints, NumberLists, Values, array, encoded, for_all
 
+FEW = 1_000  # rows
 HEAD, END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
-NOTHING = b"\xff\xff\xff\xff"
-SIZES = {"bigint": 8, "integer": 4, "smallint": 2, "boolean": 1}
-OIDS = {"bigint": 20, "integer": 23}
-LENGTH = struct.Struct(">i")
 FRESH = """(
     SELECT string_agg(int8send(nextval(fresh.keys)), '') FROM generate_series(1, %s),
         (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS keys OFFSET 0) AS fresh)
 """
-EPOCH = np.datetime64("2000-01-01", "us")
 
 
 def reserve_keys(*wanted: tuple[type[models.Model], int]) -> list[Ints]:
@@ -42,40 +35,50 @@ def reserve_keys(*wanted: tuple[type[models.Model], int]) -> list[Ints]:
         return [np.frombuffer(content or b"", dtype=">i8").astype(np.int64) for content in cursor.fetchone()]
 
 
-class Rows(NamedTuple):
-    """Rows as COPY takes them."""
+class Column(NamedTuple):
+    """An array in the binary format, and its type."""
 
-    statement: str
+    oid: int
     content: bytes
 
 
-def copy_columns(model: type[models.Model], count: int, columns: Mapping[str, Values]) -> None:
-    """Write `count` rows of `model`, given as `rows_of` takes them."""
-    if count:
-        copy_rows(rows_of(model, count, columns))
+class Rows(NamedTuple):
+    """Rows as COPY takes them, or columns for an INSERT."""
+
+    statement: str
+    content: bytes | list[Column]
 
 
-def copy_rows(rows: Rows) -> None:
+def write_rows(rows: Rows) -> None:
     """Write the rows. A constraint that refuses one refuses all."""
-    with connection.cursor() as cursor, connection.wrap_database_errors, cast(Any, cursor).copy(rows.statement) as copy:
-        copy.write(rows.content)
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        if isinstance(rows.content, bytes):
+            with psycopg.Cursor(connection.connection).copy(rows.statement) as copy:
+                copy.write(rows.content)
+        else:
+            psycopg.Cursor(connection.connection).execute(rows.statement, rows.content, prepare=True)
 
 
 def rows_of(model: type[models.Model], count: int, columns: Mapping[str, Values]) -> Rows:
-    """`count` rows of `model`, given as {field: one value for all rows, or an array or list with one for each}.
+    """`count` rows of `model`, given as {field: one value for all rows, or those of each as `encoded` takes them}.
 
-    Whole numbers come as arrays of int64 (or a list, with None for nothing), moments as arrays of datetime64, public
-    ids as arrays of bytes, text and JSON as lists of text, lists of numbers as `number_lists` makes them. Touches no
-    database, so that it may be done beside one.
+    Touches no database, so that it may be done beside one.
     """
-    encoded = {name: _encoded(_kind(model, name), values, count) for name, values in columns.items()}
-    even = [name for name, content in encoded.items() if isinstance(content, np.ndarray)]
-    uneven = [name for name in encoded if name not in even]
+    kinds = {name: _kind(model, name) for name in columns}
+    return (_for_insert if count < FEW else _for_copy)(model, count, columns, kinds)
+
+
+def _for_copy(model: type[models.Model], count: int, columns: Mapping[str, Values], kinds: Mapping[str, str]) -> Rows:
+    """Row by row, after the number of their values."""
+    content = {name: encoded(kinds[name], values, count) for name, values in columns.items()}
+    even = {name: each for name, each in content.items() if isinstance(each, np.ndarray)}
+    uneven = {name: each for name, each in content.items() if not isinstance(each, np.ndarray)}
     names = ", ".join(f'"{column_of(model, name)}"' for name in (*even, *uneven))
     begin = np.frombuffer(len(columns).to_bytes(2, "big"), dtype=np.uint8)
-    rows = np.concatenate([_for_all(begin, count), *(encoded[name] for name in even)], axis=1)
+    rows = np.concatenate([for_all(begin, count), *even.values()], axis=1)
     statement = f'COPY "{model._meta.db_table}" ({names}) FROM STDIN (FORMAT BINARY)'
-    return Rows(statement, HEAD + _joined(rows, [cast("list[bytes]", encoded[name]) for name in uneven]) + END)
+    return Rows(statement, HEAD + _joined(rows, list(uneven.values())) + END)
 
 
 def _joined(rows: Bytes, uneven: Sequence[Sequence[bytes]]) -> bytes:
@@ -85,62 +88,51 @@ def _joined(rows: Bytes, uneven: Sequence[Sequence[bytes]]) -> bytes:
     return b"".join(chain.from_iterable(zip(heads, *uneven, strict=True)))
 
 
+def _for_insert(model: type[models.Model], count: int, columns: Mapping[str, Values], kinds: Mapping[str, str]) -> Rows:
+    """Column by column; lists go as text, since an array of arrays has all of one length."""
+    names = tuple(columns)
+    sent = {name: kind if kind in ARRAY_OIDS else "text" for name, kind in kinds.items()}
+    plain = {name: each.texts() if isinstance(each, NumberLists) else each for name, each in columns.items()}
+    content = [Column(ARRAY_OIDS[sent[name]], array(sent[name], plain[name], count)) for name in names]
+    return Rows(_insert(model, tuple((name, kinds[name]) for name in names)), content)
+
+
+@cache
+def _insert(model: type[models.Model], columns: tuple[tuple[str, str], ...]) -> str:
+    """One array for each column, in their order."""
+    names = [f'"{column_of(model, name)}"' for name, _ in columns]
+    values = ", ".join(f"{name}::{kind}" for name, (_, kind) in zip(names, columns, strict=True))
+    return (  # names of the model, nothing typed by anybody
+        f'INSERT INTO "{model._meta.db_table}" ({", ".join(names)}) SELECT {values} '  # noqa: S608
+        f"FROM unnest({', '.join(['%b'] * len(names))}) AS given({', '.join(names)})"
+    )
+
+
+class ColumnDumper(Dumper):
+    """Passes a Column as it is; psycopg asks for one for each type of array."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: Column) -> bytes:
+        return obj.content
+
+    def get_key(self, obj: Column, format: PyFormat) -> tuple[type, int]:  # type: ignore[override]
+        return self.cls, obj.oid
+
+    def upgrade(self, obj: Column, format: PyFormat) -> "ColumnDumper":
+        dumper = ColumnDumper(self.cls)
+        dumper.oid = obj.oid
+        return dumper
+
+
+psycopg.adapters.register_dumper(Column, ColumnDumper)
+
+
 @cache
 def _kind(model: type[models.Model], name: str) -> str:
     """The type of a column without its length."""
     field = cast("models.Field[Any, Any]", model._meta.get_field(name))
     return str(field.db_type(connection)).partition("(")[0]
-
-
-def _encoded(kind: str, values: Values, count: int) -> Bytes | list[bytes]:
-    """[count, width] bytes of values of one length, or the bytes of each; in both their length comes first."""
-    if isinstance(values, (str, int, datetime)) or values is None:
-        return _for_all(np.frombuffer(_value(kind, values), dtype=np.uint8), count)
-    if not isinstance(values, np.ndarray):
-        known = {value: _value(kind, value) for value in set(values)}
-        return [known[value] for value in values]
-    if kind == "timestamp with time zone":
-        values = ((values.astype("datetime64[us]") - EPOCH) // np.timedelta64(1, "us")).astype(np.int64)
-    if values.dtype.kind != "S":
-        values = values.astype(f">i{SIZES.get(kind, 8)}")
-    width = values.dtype.itemsize
-    body = np.ascontiguousarray(values).view(np.uint8).reshape(count, width)
-    if values.dtype.kind == "S" and not body.all():  # some are shorter
-        return [_value(kind, value.decode()) for value in values.tolist()]
-    return np.concatenate([_for_all(np.frombuffer(LENGTH.pack(width), dtype=np.uint8), count), body], axis=1)
-
-
-def _for_all(one: Bytes, count: int) -> Bytes:
-    return np.broadcast_to(one, (count, one.size))
-
-
-def _value(kind: str, value: Any) -> bytes:
-    """One value with its length."""
-    if value is None:
-        return NOTHING
-    if isinstance(value, bytes):  # encoded already
-        return value
-    if kind in SIZES:
-        content = int(value).to_bytes(SIZES[kind], "big", signed=kind != "boolean")
-    elif kind == "timestamp with time zone":
-        since = np.datetime64(value.astimezone(UTC).replace(tzinfo=None), "us") - EPOCH
-        content = int(since // np.timedelta64(1, "us")).to_bytes(8, "big", signed=True)
-    else:
-        content = b"\x01" * (kind == "jsonb") + value.encode()
-    return LENGTH.pack(len(content)) + content
-
-
-def number_lists(kind: str, values: Ints, begin: Ints) -> list[bytes]:
-    """List `n` is values[begin[n]:begin[n + 1]]: one-dimensional arrays of `kind` (integer, bigint), not empty."""
-    width = SIZES[kind]
-    elements = np.empty(values.size, dtype=[("length", ">i4"), ("number", f">i{width}")])
-    elements["length"], elements["number"] = width, values
-    content, each = elements.tobytes(), elements.itemsize
-    return [
-        struct.pack(">6i", 20 + each * (beyond - first), 1, 0, OIDS[kind], beyond - first, 1)
-        + content[each * first : each * beyond]
-        for first, beyond in zip(begin[:-1].tolist(), begin[1:].tolist(), strict=True)
-    ]
 
 
 def numbers(values: Iterable[int]) -> str:

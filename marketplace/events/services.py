@@ -11,7 +11,7 @@ import numpy.typing as npt
 from django.db import connection, models, transaction
 
 from accounts.models import Organization
-from marketplace.common.copying import column_of, copy_columns, numbers
+from marketplace.common.copying import Rows, column_of, numbers, rows_of, write_rows
 from marketplace.common.errors import StaleVersion
 from marketplace.common.ids import new_ids
 from marketplace.common.states import StateTable
@@ -98,30 +98,35 @@ def move_many(
     beside = {column_of(model, name): value for name, value in (fields or {}).items()}
     changes = "".join(f", {quote(column)} = %s" for column in beside)
     statement = (  # names of this module and of the model, nothing typed by anybody
-        f"UPDATE {quote(model._meta.db_table)} AS row SET state = %s, version = row.version + 1{changes} "  # noqa: S608
+        f"WITH moved AS (UPDATE {quote(model._meta.db_table)} AS row "  # noqa: S608
+        f"SET state = %s, version = row.version + 1{changes} "
         "FROM unnest(%s::bigint[], %s::int[]) AS seen(id, version) "
-        "WHERE row.id = seen.id AND row.version = seen.version AND row.state = %s"
+        "WHERE row.id = seen.id AND row.version = seen.version AND row.state = %s RETURNING 1) "
+        "SELECT count(*) FROM moved"
     )
     seen = [numbers(movers.pk.tolist()), numbers(movers.version.tolist())]
+    count, kind = movers.pk.size, f"{table.kind}.{to}"
     with transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
             cursor.execute(statement, [to, *beside.values(), *seen, old])
-            if cursor.rowcount != movers.pk.size:
-                raise StaleVersion(f"{movers.pk.size - cursor.rowcount} of {movers.pk.size} were changed meanwhile")
-        _record_many(f"{table.kind}.{to}", movers, state=to, now=now)
+            events = _events_of(kind, movers, state=to, now=now)
+            [moved] = cursor.fetchone()
+        if moved != count:
+            raise StaleVersion(f"{count - moved} of {count} were changed meanwhile")
+        write_rows(events)
+    told = [(public_id, kind) for public_id in map(bytes.decode, movers.public_id.tolist())]
+    transaction.on_commit(lambda: publish_many([*told, ("journal", kind)]))
 
 
-def _record_many(kind: str, movers: Movers, *, state: str, now: datetime) -> None:
-    """The events of rows that have just moved, as `record` would write them one by one."""
+def _events_of(kind: str, movers: Movers, *, state: str, now: datetime) -> Rows:
+    """The events of rows that move, as `record` would write them one by one."""
     count = movers.pk.size
     columns: dict[str, Any] = {
         "public_id": new_ids("evt", count), "type": kind, "at": now, "object_id": movers.public_id,
         "object_seq": movers.version + 1, "state": state, "reason": "", "facts": "{}",
         "buyer": movers.buyer, "provider": movers.provider,
     }  # fmt: skip
-    copy_columns(Event, count, columns)
-    told = [(public_id, kind) for public_id in map(bytes.decode, movers.public_id.tolist())]
-    transaction.on_commit(lambda: publish_many([*told, ("journal", kind)]))
+    return rows_of(Event, count, columns)
 
 
 def record(

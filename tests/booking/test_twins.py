@@ -222,7 +222,7 @@ def change(offer, **fields):
 def test_the_control_measured_apart_the_whole_batch_is_refused_by_the_database(pair, monkeypatch):
     firm, loose = pair
     nobody = np.zeros(0, dtype=np.int64)
-    monkeypatch.setattr(taking, "_shared", lambda _: (nobody, nobody))
+    monkeypatch.setattr(taking, "twins_of", lambda _: taking.Twins(nobody, nobody))
 
     with pytest.raises(IntegrityError, match="capacity_never_oversold"), transaction.atomic():
         take_many(claims((firm.pk, HOUR, HOUR + 1, 4, 10), (loose.pk, HOUR, HOUR + 1, 3, 5)))

@@ -82,6 +82,8 @@ def test_killed_before_each_of_its_statements_a_round_leaves_nothing_half_done()
 @pytest.mark.parametrize("number", range(4), ids=["contracts", "allocations", "attempts", "events"])
 def test_killed_in_the_middle_of_a_copy_a_round_leaves_nothing_half_done(monkeypatch, number):
     queue_jobs()
+    monkeypatch.setattr("marketplace.common.copying.FEW", 0)
+    monkeypatch.setattr("scheduler.commit.FEW", 0)
     whole, copies = psycopg.Copy.write, []
 
     def half(self, content):
@@ -98,6 +100,29 @@ def test_killed_in_the_middle_of_a_copy_a_round_leaves_nothing_half_done(monkeyp
         with pytest.raises((OperationalError, InterfaceError)):
             run_round(segment="cpu", now=NOON)
     assert len(copies) == number + 1
+    assert what_is_there() == NOTHING
+
+    run_round(segment="cpu", now=NOON)
+    assert what_is_there() == ALL
+
+
+@pytest.mark.parametrize("number", range(4), ids=["events", "contracts", "allocations", "attempts"])
+def test_killed_before_rows_that_are_sent_ahead_a_round_leaves_nothing_half_done(monkeypatch, number):
+    queue_jobs()
+    execute, inserts = psycopg.Cursor.execute, []
+
+    def killed(self, query, params=None, **how):
+        if how.get("prepare"):
+            inserts.append(query)
+            if len(inserts) == number + 1:
+                kill_backend()
+        return execute(self, query, params, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg.Cursor, "execute", killed)
+        with pytest.raises((OperationalError, InterfaceError)):
+            run_round(segment="cpu", now=NOON)
+    assert len(inserts) >= number + 1
     assert what_is_there() == NOTHING
 
     run_round(segment="cpu", now=NOON)

@@ -1,6 +1,7 @@
 """Which mode a round has, and what it proves of its plan."""
 
 import random
+import time
 from datetime import timedelta
 from io import StringIO
 
@@ -8,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
-from scheduler import hints, tasks
+from scheduler import cycle, hints, tasks
 from scheduler.cycle import LOCK_SPACE, replay, run_round
 from scheduler.models import Job, MatchRound
 from scheduler.moving import LOOK_AGAIN
@@ -148,3 +149,28 @@ def test_the_command_says_when_another_worker_is_at_the_segment():
             told("cpu")
     finally:
         other.close()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("mode", "locked"), [("greedy", True), ("batch", False)])
+def test_jobs_are_locked_while_a_quick_plan_is_made_and_free_while_a_long_one_is(monkeypatch, mode, locked):
+    make_cpu_offer(units=1)
+    job = make_job(now=NOON)
+    other, decide, seen = connection.copy(), cycle.matching.match, []
+
+    def looked_at(snapshot):
+        with other.cursor() as cursor:
+            for _ in range(500):  # the lock is only sent: it is there a moment later
+                cursor.execute("SELECT id FROM scheduler_job WHERE id = %s FOR UPDATE SKIP LOCKED", [job.pk])
+                seen.append(cursor.fetchone() is None)
+                if seen[-1] is locked:
+                    break
+                time.sleep(0.01)
+        return decide(snapshot)
+
+    monkeypatch.setattr(cycle.matching, "match", looked_at)
+    try:
+        assert match(mode=mode).placed == 1
+    finally:
+        other.close()
+    assert seen[-1] is locked
