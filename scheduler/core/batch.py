@@ -35,7 +35,7 @@ class Effort(NamedTuple):
     warm_steps: int = 20
 
 
-BATCH, QUALITY = Effort(60, 300, 300_000), Effort(200, 1_000, 1_000_000, 200)
+BATCH, QUALITY = Effort(60, 200, 120_000), Effort(200, 1_000, 1_000_000, 200)
 
 
 class Judged(NamedTuple):

@@ -2,6 +2,9 @@
 
 Ejection chains for generalised assignment (Yagiura, Ibaraki, Glover 2004) with prices as the guide: the column tried is
 one of those that leave most after the prices of its hours. Budgeted in moves, so that a replay makes the same ones.
+
+A plan is judged by what its columns leave and a share of what their hours are priced at. It grows from FIRST_SHARE to
+all of it, which is utility. An hour given up is not lost at first, for the search will fill it again.
 """
 
 from typing import NamedTuple
@@ -20,7 +23,8 @@ MOST_DISPLACED = 12
 HEAD = 60  # columns of an ask that moves draw from, those that leave most
 NEXT, EVERY = 128, 1 << 20  # columns that one who was displaced looks at, and one who is placed first or last
 LOOK_BACK = 1_000  # moves after which the plan is compared with the best so far
-TRIED = 12  # columns drawn, of which a move takes the best
+DRAWN, TRIED = 4, 16  # asks and columns drawn, of which a move takes the one with most regret and the best (measured)
+WHOLE, FIRST_SHARE = 1_024, 205  # parts in which a share of prices is counted, and the first share: a fifth (measured)
 
 
 class State(NamedTuple):
@@ -142,6 +146,12 @@ def next_random(seed: Words) -> int:
     return int(np.int64((z ^ (z >> np.uint64(31))) >> np.uint64(1)))
 
 
+@lean
+def draw(seed: Words, count: int) -> int:
+    """A random number in [0, count), for a count below 2^31: the upper half of a product (Lemire 2019)."""
+    return ((next_random(seed) >> 31) * count) >> 32
+
+
 def search(state: State, pool: Pool, units: Ints, guide: Guide, moves: int, seed: int) -> State:
     """The better of two plans, each found from `state` by `moves` moves: where a search ends is partly luck."""
     heat = heat_of(state, pool)
@@ -161,22 +171,19 @@ def heat_of(state: State, pool: Pool) -> int:
 
 @compiled
 def improve(state: State, pool: Pool, units: Ints, guide: Guide, moves: int, seed: int, heat: int) -> int:
-    """Make `moves` moves; the utility gained, mm. A plan may get worse by less than `heat`, which cools down to 0."""
+    """Make `moves` moves; the utility gained, mm. A plan may lose less than `heat` by a move, which cools down to 0."""
     gained, best, asks = 0, 0, guide.wanting.size
     undo = Undo(
         np.zeros(2 * MOST_DISPLACED + 4, np.int64), np.zeros(2 * MOST_DISPLACED + 4, np.int64), np.zeros(1, np.int64)
     )
     random, kept = np.array([seed], dtype=np.uint64), state.column.copy()
     for move in range(moves if asks else 0):
-        ask = guide.wanting[next_random(random) % asks]
-        other = guide.wanting[next_random(random) % asks]
-        if regret(state, guide, other) > regret(state, guide, ask):
-            ask = other
-        column = choose(state, pool, ask, units[ask], guide, random)
+        ask, share = wishing(state, guide, random), WHOLE - (WHOLE - FIRST_SHARE) * (moves - move) // moves
+        column = choose(state, pool, ask, units[ask], guide, share, random)
         undo.size[0] = 0
-        delta = eject(state, pool, units, guide, ask, column, undo) if column != NOBODY else 0
+        delta = eject(state, pool, units, guide, share, ask, column, undo) if column != NOBODY else 0
         if delta > -heat * (1.0 - move / moves) ** 2:
-            gained += delta
+            gained += gain_of(state, pool, undo)
         else:
             roll_back(state, pool, units, guide, undo)
         if gained > best and (move % LOOK_BACK == 0 or move == moves - 1):
@@ -188,6 +195,25 @@ def improve(state: State, pool: Pool, units: Ints, guide: Guide, moves: int, see
 
 
 @lean
+def wishing(state: State, guide: Guide, random: Words) -> int:
+    """Of DRAWN asks the one that has most regret."""
+    ask, most = NOBODY, WORST
+    for _ in range(DRAWN):
+        other = guide.wanting[draw(random, guide.wanting.size)]
+        misses = regret(state, guide, other)
+        if misses > most:
+            ask, most = other, misses
+    return ask
+
+
+@lean
+def worth(pool: Pool, guide: Guide, column: int, share: int) -> int:
+    """What `column` leaves and `share` parts of what its hours are priced at."""
+    left = guide.left[column]
+    return left + (pool.utility[column] - left) * share // WHOLE
+
+
+@lean
 def regret(state: State, guide: Guide, ask: int) -> int:
     """What `ask` has less than its best column leaves."""
     column = state.column[ask]
@@ -195,20 +221,21 @@ def regret(state: State, guide: Guide, ask: int) -> int:
 
 
 @lean
-def choose(state: State, pool: Pool, ask: int, units: int, guide: Guide, random: Words) -> int:
+def choose(state: State, pool: Pool, ask: int, units: int, guide: Guide, share: int, random: Words) -> int:
     """Of TRIED columns drawn at random, other than its own, the one that leaves `ask` most.
 
-    Units that nobody holds cost nothing: to leave them idle would lose their price.
+    Units that nobody holds cost less by `share` of their price: to leave them idle would lose it.
     """
     begin, count = pool.begin[ask], min(HEAD, pool.begin[ask + 1] - pool.begin[ask])
     best, most = NOBODY, WORST
     for _ in range(min(count, TRIED)):
-        column = begin + next_random(random) % count
-        if column == state.column[ask]:
-            continue
+        column = begin + draw(random, count)
+        if column == state.column[ask] or worth(pool, guide, column, share) <= most:
+            continue  # its hours are not worth more when all of them are idle
         first = guide.hour[column]
         beyond = first + guide.more[column] + 1
-        left = guide.left[column] + idle_worth(guide.prices[first:beyond], state.free[first:beyond], units)
+        idle = idle_worth(guide.prices[first:beyond], state.free[first:beyond], units)
+        left = guide.left[column] + idle * share // WHOLE
         if left > most:
             best, most = column, left
     return best
@@ -224,21 +251,23 @@ def idle_worth(prices: Ints, free: Ints, units: int) -> int:
 
 
 @lean
-def eject(state: State, pool: Pool, units: Ints, guide: Guide, ask: int, column: int, undo: Undo) -> int:
-    """Place `ask` on `column`, displacing whom it must, and let those look for another place; the change of utility."""
-    delta = pool.utility[column]
+def eject(
+    state: State, pool: Pool, units: Ints, guide: Guide, share: int, ask: int, column: int, undo: Undo
+) -> int:  # fmt: skip
+    """Place `ask` on `column`, displacing whom it must, and let those look for another place; the change of worth."""
+    delta = worth(pool, guide, column, share)
     if state.column[ask] != NOBODY:
-        delta -= pool.utility[state.column[ask]]
+        delta -= worth(pool, guide, state.column[ask], share)
         note(undo, ask, state.column[ask])
         leave(state, pool, guide, ask, units[ask])
     else:
         note(undo, ask, NOBODY)
     first_displaced = undo.size[0]
     while not fits(state, guide, column, units[ask]):
-        victim = cheapest_in_the_way(state, pool, guide, column, units[ask])
+        victim = cheapest_in_the_way(state, pool, guide, share, column, units[ask])
         if victim == NOBODY or undo.size[0] - first_displaced == MOST_DISPLACED:
             return WORST
-        delta -= pool.utility[state.column[victim]]
+        delta -= worth(pool, guide, state.column[victim], share)
         note(undo, victim, state.column[victim])
         leave(state, pool, guide, victim, units[victim])
     take(state, pool, guide, ask, column, units[ask])
@@ -247,8 +276,18 @@ def eject(state: State, pool: Pool, units: Ints, guide: Guide, ask: int, column:
         other = first_open(state, pool, guide, victim, units[victim], NEXT)
         if other != NOBODY:
             take(state, pool, guide, victim, other, units[victim])
-            delta += pool.utility[other]
+            delta += worth(pool, guide, other, share)
     return delta
+
+
+@lean
+def gain_of(state: State, pool: Pool, undo: Undo) -> int:
+    """The utility that a move has gained, mm."""
+    gain = 0
+    for place in range(undo.size[0]):
+        before, now = undo.column[place], state.column[undo.ask[place]]
+        gain += (pool.utility[now] if now != NOBODY else 0) - (pool.utility[before] if before != NOBODY else 0)
+    return gain
 
 
 @lean
@@ -259,18 +298,19 @@ def note(undo: Undo, ask: int, column: int) -> None:
 
 
 @lean
-def cheapest_in_the_way(state: State, pool: Pool, guide: Guide, column: int, units: int) -> int:
+def cheapest_in_the_way(state: State, pool: Pool, guide: Guide, share: int, column: int, units: int) -> int:
     """The ask on the column's offer that takes a short hour of it and is worth least."""
     offer, victim, least = pool.offer[column], NOBODY, 1 << 62
     before = guide.hour[column] - pool.first[column]
     for place in range(state.begin[offer], state.begin[offer] + state.load[offer]):
         ask = state.held[place]
         theirs = state.column[ask]
-        if pool.utility[theirs] >= least:
+        theirs_worth = worth(pool, guide, theirs, share)
+        if theirs_worth >= least:
             continue
         for hour in range(max(pool.first[column], pool.first[theirs]), min(pool.beyond[column], pool.beyond[theirs])):
             if state.free[before + hour] < units:
-                victim, least = ask, pool.utility[theirs]
+                victim, least = ask, theirs_worth
                 break
     return victim
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-CORE_VERSION = "6"
+CORE_VERSION = "7"
 INSTANT = "instant"  # a mode that only places: what it leaves waits for the next batch, which says why
 GREEDY = "greedy"
 BATCH = "batch"

@@ -38,7 +38,7 @@ class Effort(NamedTuple):
     looks: int = 45_000_000
 
 
-BATCH, QUALITY = Effort(60, 300, 300_000, 20), Effort(200, 1000, 1_000_000, 200)
+BATCH, QUALITY = Effort(60, 200, 120_000, 20), Effort(200, 1000, 1_000_000, 200)
 
 
 def decide(snapshot: Snapshot, effort: Effort) -> Plan:

@@ -12,7 +12,8 @@ from tests.core.reference_columns import Column
 from tests.core.reference_prices import Pool, Prices, left_of, running
 
 MOST_DISPLACED = 12
-HEAD, TRIED, NEXT = 60, 12, 128
+HEAD, DRAWN, TRIED, NEXT = 60, 4, 16, 128
+WHOLE, FIRST_SHARE = 1024, 205
 LOOK_BACK = 1000
 MASK = (1 << 64) - 1
 Moved = list[tuple[Ask, Column | None]]  # asks that a move touched, with the column each had before
@@ -31,6 +32,10 @@ class SplitMix64:
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB & MASK
         return (z ^ (z >> 31)) >> 1
 
+    def below(self, count: int) -> int:
+        """By the upper 32 bits of a number (Lemire 2019)."""
+        return (self() >> 31) * count >> 32
+
 
 class Guide(NamedTuple):
     """What does not change: the asks in their order, their columns by what they leave, prices, and what is left."""
@@ -40,6 +45,13 @@ class Guide(NamedTuple):
     prices: Prices
     left: dict[str, dict[Column, int]]
     most: dict[str, int]  # what the best column of an ask leaves, 0 where all leave less
+
+    def worth(self, ask: Ask, column: Column | None, share: int) -> int:
+        """What a column leaves and `share` parts of its price; nothing for no column."""
+        if column is None:
+            return 0
+        left = self.left[ask.id][column]
+        return left + (column.utility - left) * share // WHOLE
 
 
 def guide_of(asks: list[Ask], pool: Pool, prices: Prices) -> Guide:
@@ -126,16 +138,18 @@ def improve(state: State, moves: int, seed: int, heat: int) -> State:
     random, gained, best, kept = SplitMix64(seed), 0, 0, dict(state.column)
     wanting = [ask for ask in state.guide.asks if state.guide.pool[ask.id]]
     for move in range(moves if wanting else 0):
-        ask = wanting[random() % len(wanting)]
-        other = wanting[random() % len(wanting)]
-        if state.regret(other) > state.regret(ask):
-            ask = other
-        column, moved, before = choose(state, ask, random), [], state.utility
-        done = column is None or eject(state, ask, column, moved)
-        delta = state.utility - before
+        ask = max((wanting[random.below(len(wanting))] for _ in range(DRAWN)), key=state.regret)
+        share = WHOLE - (WHOLE - FIRST_SHARE) * (moves - move) // moves
+        moved: Moved = []
+        column, before = choose(state, ask, share, random), state.utility
+        done = column is None or eject(state, ask, column, share, moved)
+        delta = sum(
+            state.guide.worth(each, state.column.get(each.id), share) - state.guide.worth(each, had, share)
+            for each, had in moved
+        )
         cooled = 1.0 - move / moves
         if done and delta > -heat * (cooled * cooled):  # a product: pow() need not round like one
-            gained += delta
+            gained += state.utility - before
         else:
             roll_back(state, moved)
         if gained > best and (move % LOOK_BACK == 0 or move == moves - 1):
@@ -145,29 +159,30 @@ def improve(state: State, moves: int, seed: int, heat: int) -> State:
     return state
 
 
-def choose(state: State, ask: Ask, random: SplitMix64) -> Column | None:
-    """Of up to TRIED columns drawn the one that leaves most; what nobody holds costs nothing."""
+def choose(state: State, ask: Ask, share: int, random: SplitMix64) -> Column | None:
+    """Of up to TRIED columns drawn the one that leaves most; what nobody holds costs less by `share` of its price."""
     guide, columns = state.guide, state.guide.pool[ask.id][:HEAD]
     best, most = None, None
     for _ in range(min(len(columns), TRIED)):
-        column = columns[random() % len(columns)]
+        column = columns[random.below(len(columns))]
         if column == state.column.get(ask.id):
             continue
         hours = slice(column.first, column.beyond)
         priced = zip(guide.prices[column.offer][hours], state.free[column.offer][hours], strict=True)
-        left = guide.left[ask.id][column] + sum(price * min(ask.units, units) for price, units in priced)
+        idle = sum(price * min(ask.units, units) for price, units in priced)
+        left = guide.left[ask.id][column] + idle * share // WHOLE
         if most is None or left > most:
             best, most = column, left
     return best
 
 
-def eject(state: State, ask: Ask, column: Column, moved: Moved) -> bool:
+def eject(state: State, ask: Ask, column: Column, share: int, moved: Moved) -> bool:
     """Place `ask`, displacing whom it must, who then look elsewhere; False where that are too many or nobody helps."""
     moved.append((ask, state.column.get(ask.id)))
     if ask.id in state.column:
         state.leave(ask)
     while not state.fits(column, ask.units):
-        victim = cheapest_in_the_way(state, column, ask.units)
+        victim = cheapest_in_the_way(state, column, ask.units, share)
         if victim is None or len(moved) - 1 == MOST_DISPLACED:
             return False
         moved.append((victim, state.column[victim.id]))
@@ -180,15 +195,15 @@ def eject(state: State, ask: Ask, column: Column, moved: Moved) -> bool:
     return True
 
 
-def cheapest_in_the_way(state: State, column: Column, units: int) -> Ask | None:
-    """Of those who hold an hour that is short the one of least utility; of equal ones the first in the order."""
+def cheapest_in_the_way(state: State, column: Column, units: int, share: int) -> Ask | None:
+    """Of those who hold an hour that is short the one worth least; of equal ones the first in the order."""
     short = {hour for hour in range(column.first, column.beyond) if state.free[column.offer][hour] < units}
     in_the_way = [
         ask
         for ask in state.held[column.offer]
         if short & set(range(state.column[ask.id].first, state.column[ask.id].beyond))
     ]
-    return min(in_the_way, key=lambda ask: state.column[ask.id].utility, default=None)
+    return min(in_the_way, key=lambda ask: state.guide.worth(ask, state.column[ask.id], share), default=None)
 
 
 def roll_back(state: State, moved: Moved) -> None:
