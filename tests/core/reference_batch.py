@@ -21,7 +21,7 @@ from tests.core.reference_prices import (
 from tests.core.reference_refusals import refusals
 from tests.core.reference_search import State, by_what_is_left, guide_of, search
 
-STEPS_A_STAGE = 15
+STEPS_A_STAGE, WIDE_STEPS_A_STAGE, WIDE = 15, 25, 256
 
 
 class Effort(NamedTuple):
@@ -94,7 +94,8 @@ def price_and_pool(
     most = max(effort.least_columns, min(effort.most_columns, effort.columns // count))
     cold = max(effort.steps, min(effort.most_steps, effort.looks // max(1, most * len(market.asks))))
     steps = effort.warm_steps if warmed else cold
-    stages, past = max(1, steps // STEPS_A_STAGE), steps if warmed else 0
+    stages = max(1, steps // (WIDE_STEPS_A_STAGE if most >= WIDE else STEPS_A_STAGE))
+    past = steps if warmed else 0
     for stage in range(stages):
         width = most if stage == stages - 1 else max(effort.least_columns, most // 2)
         pool = pool_of(market, free, choices, width, whole(prices))
