@@ -22,7 +22,7 @@ from marketplace.booking.freezing import Promises, contracts_of
 from marketplace.booking.models import Contract
 from marketplace.booking.taking import Claims, take_many
 from marketplace.catalog.models import Offer
-from marketplace.common.copying import FEW, Rows, numbers, reserve_keys, rows_of, write_rows
+from marketplace.common.copying import FEW, Rows, ask_keys, keys_of, numbers, rows_of, write_rows
 from marketplace.common.ids import new_ids
 from marketplace.common.sending import ask, sent_ahead
 from marketplace.events.hints import publish_many
@@ -77,6 +77,14 @@ class Outcome:
     explained: bool = True  # False: the allocations wait for their reasons
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What was asked before the plan was known: which jobs stand, and keys for as many as could be placed."""
+
+    standing: CursorWrapper
+    keys: CursorWrapper | None
+
+
 WriteRound = Callable[[Outcome], None]
 Beside = tuple[Future[Rows], Future[WriteRound], Future[Rows], Future[Rows]]
 
@@ -112,31 +120,33 @@ def commit_plan(
     explain: Callable[[], Explain],
     prepare_round: Callable[[], WriteRound],
     now: datetime,
-    standing: CursorWrapper | None = None,
+    ahead: Ahead | None = None,
 ) -> Outcome:
     """Write allocations and refusals, all or nothing.
 
     A job that changed meanwhile or is being changed, or hours that went, are conflicts: nothing of them is written and
     they wait. `explain` makes what explains the placements; the reasons of more than 32 are written later, by
     `explain_round`. `prepare_round` puts the round's row together beside the database; what it returns writes it, for
-    the allocations to refer to, once it is known what becomes of the plan. `standing` is what `ask_which_stand` has
-    asked in this transaction already.
+    the allocations to refer to, once it is known what becomes of the plan. `ahead` is what was asked in this
+    transaction already.
     """
     at_once = len(plan.placed) <= EXPLAINED_AT_ONCE
     told = _reasons(plan, explain, at_once)
     with transaction.atomic(savepoint=False):
         placed, refused = (queue.places(each.ask for each in part) for part in (plan.allocated, plan.unplaced))
-        tried = _tried(standing or ask_which_stand(queue, np.concatenate([placed, refused])), queue)
+        ahead = ahead or Ahead(_ask_which_stand(queue, np.concatenate([placed, refused])), None)
+        tried = _tried(ahead.standing, queue)
         stand = (tried[refused] != CHANGED).tolist()
         _refuse(list(compress(plan.unplaced, stand)), queue, round_.shard, now)
-        grants = _granted(plan, placed, queue.gang[placed], tried, shelf, now)
-        outcome = Outcome(len(grants), len(plan.allocated) - len(grants), explained=at_once or not grants)
-        if grants:
-            with _sent(grants), _beside(grants, queue, round_, told, prepare_round, now) as rows:
-                _move(grants, queue, round_.segment, now)
-                _write(rows, outcome)
-        else:
-            prepare_round()(outcome)
+        with _sent(plan):
+            grants = _granted(plan, placed, queue.gang[placed], tried, shelf, now)
+            outcome = Outcome(len(grants), len(plan.allocated) - len(grants), explained=at_once or not grants)
+            if grants:
+                with _beside(grants, queue, round_, ahead, told, prepare_round, now) as rows:
+                    _move(grants, queue, round_.segment, now)
+                    _write(rows, outcome)
+            else:
+                prepare_round()(outcome)
         if not outcome.explained:
             wake_explaining(round_.public_id)
     return outcome
@@ -161,9 +171,17 @@ def _reasons(plan: Plan, explain: Callable[[], Explain], at_once: bool) -> dict[
     return told | {each.placement.ask: json.dumps(tell(each)) for each in plan.preempting}
 
 
-def ask_which_stand(queue: Queue, places: Ints) -> CursorWrapper:
-    """Lock the jobs at `places` that are still what the round saw, until the end of the transaction."""
+def ask_ahead(queue: Queue) -> Ahead:
+    """Lock all jobs of `queue` that are still what was read, until the end of the transaction; few get their keys."""
+    return Ahead(_ask_which_stand(queue, np.arange(len(queue))), _ask_keys(len(queue)) if len(queue) < FEW else None)
+
+
+def _ask_which_stand(queue: Queue, places: Ints) -> CursorWrapper:
     return ask(LOCK_JOBS, [numbers(queue.pk[places].tolist()), numbers(queue.version[places].tolist())])
+
+
+def _ask_keys(count: int) -> CursorWrapper:
+    return ask_keys((MatchRound, 1), (Contract, count), (Allocation, count))
 
 
 def _tried(standing: CursorWrapper, queue: Queue) -> Ints:
@@ -220,23 +238,22 @@ class Later(Future[Any]):
         return self._call()
 
 
-def _sent(grants: Grants) -> AbstractContextManager[None]:
-    """Few rows are put together while the database writes those before."""
-    return sent_ahead() if len(grants) < FEW else nullcontext()
+def _sent(plan: Plan) -> AbstractContextManager[None]:
+    """Few rows are put together while the database writes those before. Who makes room waits for answers."""
+    return sent_ahead() if len(plan.allocated) < FEW and not plan.preempting else nullcontext()
 
 
 @contextmanager
 def _beside(
-    grants: Grants, queue: Queue, round_: MatchRound, told: Mapping[str, str],
+    grants: Grants, queue: Queue, round_: MatchRound, ahead: Ahead, told: Mapping[str, str],
     prepare_round: Callable[[], WriteRound], now: datetime,
 ) -> Iterator[Beside]:  # fmt: skip
     """Rows of contracts, the round's, those of allocations and attempts: a thread puts them together, in the order in
     which they are written, while the database is busy; few rows when they are asked for, since threads wait for each
     other.
     """
-    rounds, contracts, allocations = reserve_keys(
-        (MatchRound, int(round_.pk is None)), (Contract, len(grants)), (Allocation, len(grants))
-    )
+    rounds, *keys_of_each = keys_of(ahead.keys or _ask_keys(len(grants)))
+    contracts, allocations = (each[: len(grants)] for each in keys_of_each)
     round_.pk = round_.pk or int(rounds[0])
     public_ids = new_ids("alc", len(grants))
     promises = Promises(

@@ -11,14 +11,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
-import numpy as np
 import psycopg
 from django.db import OperationalError, connection, transaction
-from django.db.backends.utils import CursorWrapper
 
 from marketplace.common.sending import sent_ahead
 from scheduler import recording
-from scheduler.commit import ask_which_stand, commit_plan, nothing_new, put_off
+from scheduler.commit import Ahead, ask_ahead, commit_plan, nothing_new, put_off
 from scheduler.core import canonical, matching
 from scheduler.core.types import BATCH, GREEDY, INSTANT, QUALITY, Plan, Snapshot
 from scheduler.explaining import Explainer
@@ -85,7 +83,7 @@ def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: floa
     shelf, snapshot = _look(segment, queued, reference, mode, now)
     read = time.perf_counter()
     with transaction.atomic():
-        plan, standing = _decide(snapshot, queued)
+        plan, ahead = _decide(snapshot, queued)
         decided = time.perf_counter()
         if mode == INSTANT and not plan.placed:
             return None
@@ -96,7 +94,7 @@ def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: floa
         round_.ms_read, round_.ms_core = round((read - started) * 1000), round((decided - read) * 1000)
         base = recording.base_for(snapshot, segment=segment, now=now)
         commit_plan(
-            plan=plan, queue=queued, standing=standing, shelf=shelf, round_=round_, now=now,
+            plan=plan, queue=queued, ahead=ahead, shelf=shelf, round_=round_, now=now,
             explain=partial(Explainer, snapshot=snapshot, plan=plan, round_=round_),
             prepare_round=partial(prepare, round_, snapshot, plan, base),
         )  # fmt: skip
@@ -125,13 +123,13 @@ def _look(segment: str, queued: Queue, reference: SegmentReference, mode: str, n
     )  # fmt: skip
 
 
-def _decide(snapshot: Snapshot, queued: Queue) -> tuple[Plan, CursorWrapper | None]:
-    """The plan, and where it takes no time to speak of which jobs stand: they are locked while it is made."""
+def _decide(snapshot: Snapshot, queued: Queue) -> tuple[Plan, Ahead | None]:
+    """The plan; where it takes no time to speak of the jobs are locked meanwhile."""
     if snapshot.mode not in QUICK:
         return matching.match(snapshot), None
     with sent_ahead():
-        standing = ask_which_stand(queued, np.arange(len(queued)))
-        return matching.match(snapshot), standing
+        ahead = ask_ahead(queued)
+        return matching.match(snapshot), ahead
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """The fixed scale of a segment's scores: yesterday's firm prices per PFLOP-hour."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from django.conf import settings
+from django.db import connection
 
 from marketplace.booking.contracts import watts_with_overhead
 from marketplace.booking.pricing import all_in_rate_mm, electricity_rate_mm
@@ -15,10 +16,24 @@ OF_DAY = "SELECT * FROM scheduler_segmentreference WHERE segment = %s AND day = 
 FEWEST_OFFERS = 5
 DEFAULTS = {"accelerator": (150_000, 230_000, 400_000), "cpu": (2_000_000, 4_000_000, 7_000_000)}
 OTHERWISE = (500_000, 2_000_000, 6_000_000)
+MOST_KNOWN = 1_000
+_known: dict[tuple[str, str, date], SegmentReference] = {}
 
 
 def reference_of(segment: str, now: datetime) -> SegmentReference:
-    """The segment's reference of today, made on first use and never changed."""
+    """The segment's reference of today, made on first use and never changed: a process reads it once."""
+    key = str(connection.settings_dict["NAME"]), segment, now.date()
+    if key not in _known:
+        reference = _of_day(segment, now)
+        if connection.in_atomic_block:  # it may be undone
+            return reference
+        if len(_known) == MOST_KNOWN:
+            _known.clear()
+        _known[key] = reference
+    return _known[key]
+
+
+def _of_day(segment: str, now: datetime) -> SegmentReference:
     found = SegmentReference.objects.raw(OF_DAY, [segment, now.date()])
     if len(found):
         return found[0]

@@ -19,6 +19,7 @@ from django.core.management import call_command
 from django.db import connection
 from psycopg import sql
 
+from scheduler import references
 from scheduler.core.warm import warm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -117,3 +118,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if reasons:
         reporter.write_line(f"skipped in CI, which is a failure there: {'; '.join(sorted(reasons))}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Every test finds an empty database, so a process may not know references of the one before."""
+    references._known.clear()

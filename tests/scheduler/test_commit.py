@@ -13,7 +13,7 @@ from marketplace.booking import taking
 from marketplace.booking.contracts import freeze_terms
 from marketplace.booking.freezing import Promises, contracts_of
 from marketplace.booking.models import CapacityDay, Contract
-from marketplace.common.copying import reserve_keys, write_rows
+from marketplace.common.copying import ask_keys, keys_of, write_rows
 from marketplace.common.errors import IllegalState, StaleVersion
 from marketplace.events.models import Event
 from marketplace.events.services import Movers, move_many
@@ -111,7 +111,7 @@ def test_contracts_frozen_as_a_set_equal_those_frozen_one_by_one():
     numbers = np.arange(len(spans))
     subjects = np.array([f"set-{n}".encode() for n in numbers])
     promises = Promises(subjects, buyer.pk + 0 * numbers, [offer], 0 * numbers, 1 + numbers, starts, ends)
-    [keys] = reserve_keys((Contract, len(spans)))
+    [keys] = keys_of(ask_keys((Contract, len(spans))))
     write_rows(contracts_of(promises=promises, keys=keys, now=NOON))
     for n, (start, end) in enumerate(spans):
         freeze_terms(subject=f"one-{n}", buyer=buyer, offer=offer, units=1 + n, start=start, end=end, now=NOON)
