@@ -14,6 +14,7 @@ from config.launcher.folders import DataFolder
 from config.regions import BY_FAMILY, Groups, read_groups
 
 env = Env()
+NEVER_BY_ITSELF = 2**31  # uses after which psycopg prepares a statement that did not ask for it
 
 
 class BadSetting(EnvError):
@@ -66,6 +67,7 @@ def database(data_dir: Path) -> dict[str, Any]:
     """Django's database settings: DATABASE_URL, else the embedded PostgreSQL of `data_dir`.
 
     Unless the address has `options` of its own, nothing is compiled for a query: that takes longer than any of ours.
+    Statements are prepared only where they ask for it (`marketplace.common.sending`).
     """
     url: str = env.str("DATABASE_URL", "") or DataFolder(data_dir).database_url
     if urlsplit(url).scheme not in {"postgres", "postgresql"}:
@@ -74,7 +76,7 @@ def database(data_dir: Path) -> dict[str, Any]:
             "Mend: postgresql://USER:PASSWORD@HOST:5432/NAME, or unset it for the embedded one."
         )
     parsed: dict[str, Any] = dict(dj_database_url.parse(url))
-    options = {"options": "-c jit=off", **parsed.get("OPTIONS", {})}
+    options = {"options": "-c jit=off", "prepare_threshold": NEVER_BY_ITSELF, **parsed.get("OPTIONS", {})}
     return parsed | {"ATOMIC_REQUESTS": False, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
 
 from marketplace.booking.freezing import Promises, contracts_of
 from marketplace.booking.models import Contract
@@ -24,7 +23,7 @@ from marketplace.booking.taking import Claims, take_many
 from marketplace.catalog.models import Offer
 from marketplace.common.copying import FEW, Rows, ask_keys, keys_of, numbers, rows_of, write_rows
 from marketplace.common.ids import new_ids
-from marketplace.common.sending import ask, sent_ahead
+from marketplace.common.sending import Answer, ask, sent_ahead
 from marketplace.events.hints import publish_many
 from marketplace.events.services import Movers, move_many
 from scheduler.core.asks import NEVER
@@ -81,8 +80,8 @@ class Outcome:
 class Ahead:
     """What was asked before the plan was known: which jobs stand, and keys for as many as could be placed."""
 
-    standing: CursorWrapper
-    keys: CursorWrapper | None
+    standing: Answer
+    keys: Answer | None
 
 
 WriteRound = Callable[[Outcome], None]
@@ -176,18 +175,18 @@ def ask_ahead(queue: Queue) -> Ahead:
     return Ahead(_ask_which_stand(queue, np.arange(len(queue))), _ask_keys(len(queue)) if len(queue) < FEW else None)
 
 
-def _ask_which_stand(queue: Queue, places: Ints) -> CursorWrapper:
+def _ask_which_stand(queue: Queue, places: Ints) -> Answer:
     return ask(LOCK_JOBS, [numbers(queue.pk[places].tolist()), numbers(queue.version[places].tolist())])
 
 
-def _ask_keys(count: int) -> CursorWrapper:
+def _ask_keys(count: int) -> Answer:
     return ask_keys((MatchRound, 1), (Contract, count), (Allocation, count))
 
 
-def _tried(standing: CursorWrapper, queue: Queue) -> Ints:
+def _tried(standing: Answer, queue: Queue) -> Ints:
     """By place, how many attempts were made of a job that stands; CHANGED of the others."""
     with standing:
-        [content] = standing.fetchone()
+        [(content,)] = standing.fetchall()
     found = np.frombuffer(content or b"", dtype=">i8").reshape(-1, 2)
     tried = np.full(len(queue), CHANGED)
     order = np.argsort(queue.pk)

@@ -10,9 +10,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 
-from marketplace.common.sending import ask
+from marketplace.common.sending import Answer, ask
 from scheduler.core.fairness import Party, overs
 from scheduler.models import Attempt, SegmentUse
 from scheduler.states import is_paid
@@ -65,12 +64,12 @@ def read_overs(*, segment: str, buyers: Collection[int], now: datetime) -> dict[
     return overs_of(ask_parties(segment=segment, buyers=buyers, now=now))
 
 
-def ask_parties(*, segment: str, buyers: Collection[int], now: datetime) -> CursorWrapper:
+def ask_parties(*, segment: str, buyers: Collection[int], now: datetime) -> Answer:
     """The question of `read_overs`."""
     return ask(PARTIES, {"segment": segment, "today": now.date(), "buyers": sorted(buyers)})
 
 
-def overs_of(parties: CursorWrapper) -> dict[int, int]:
+def overs_of(parties: Answer) -> dict[int, int]:
     """Its answer."""
     with parties:
         return overs({key: Party(int(work), weight) for key, work, weight in parties.fetchall()})

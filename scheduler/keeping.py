@@ -11,10 +11,9 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 
 from marketplace.common.clock import hour_floor
-from marketplace.common.sending import ask
+from marketplace.common.sending import Answer, ask
 from scheduler.leases import SERVED, silent_since
 from scheduler.shards import Shard
 from scheduler.snapshot import HORIZON_HOURS, Reading, Shelf, read_all
@@ -60,9 +59,9 @@ class Asked:
 
     key: tuple[str, str, int]  # database, segment, hours
     now: datetime
-    mark: CursorWrapper
+    mark: Answer
     known: Kept | None
-    changes: CursorWrapper | None
+    changes: Answer | None
 
 
 def kept_shelf(*, segment: str, now: datetime, hours: int = HORIZON_HOURS) -> Shelf:
@@ -92,7 +91,7 @@ def shelf_of(asked: Asked) -> Shelf:
     return reading.shelf
 
 
-def _again(last: Reading, changes: CursorWrapper | None) -> Reading:
+def _again(last: Reading, changes: Answer | None) -> Reading:
     """The last reading with the units of today."""
     facts = list(last.shelf.facts)
     touched = last.units.take_over(changes)

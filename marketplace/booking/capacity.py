@@ -20,12 +20,11 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from django.db.backends.utils import CursorWrapper
 
 from marketplace.booking.hours import HOURS_OF_DAY
 from marketplace.common.clock import HOUR
 from marketplace.common.copying import numbers
-from marketplace.common.sending import ask
+from marketplace.common.sending import Answer, ask
 
 Ints = npt.NDArray[np.int64]
 ELEMENT = np.dtype([("length", ">i4"), ("units", ">i4")])
@@ -77,11 +76,11 @@ class Hours:
         """Take over what has changed since the last reading; the indices of all offers that may have other units."""
         return self.take_over(self.ask_again())
 
-    def ask_again(self) -> CursorWrapper | None:
+    def ask_again(self) -> Answer | None:
         """Ask what has changed since the last reading; None where all must be read again."""
         return None if self._since is None else self._ask(self._since)
 
-    def take_over(self, asked: CursorWrapper | None) -> list[int]:
+    def take_over(self, asked: Answer | None) -> list[int]:
         """The answer to `ask_again`, as `read_again` gives it."""
         if asked is None:
             return self._read_all()
@@ -111,13 +110,13 @@ class Hours:
         self._since = since
         return list(range(len(self.offers)))
 
-    def _ask(self, since: int | None) -> CursorWrapper:
+    def _ask(self, since: int | None) -> Answer:
         asked: dict[str, Any] = {"first": self.first.date(), "last": self._last, "since": since}
         if since is None:
             asked["offers"] = numbers(self.offers)
         return ask(ALL if since is None else CHANGED, asked)
 
-    def _answer(self, asked: CursorWrapper) -> tuple[int | None, npt.NDArray[Any]]:
+    def _answer(self, asked: Answer) -> tuple[int | None, npt.NDArray[Any]]:
         """(where the next reading may begin, the rows of these offers written since the last one, or all of them)."""
         with asked:
             begin, content = cast("tuple[int | None, bytes | None]", asked.fetchone())

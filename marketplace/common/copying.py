@@ -12,12 +12,11 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import psycopg
 from django.db import connection, models
-from django.db.backends.utils import CursorWrapper
 from psycopg.adapt import Dumper, PyFormat
 from psycopg.pq import Format
 
 from marketplace.common.binary import ARRAY_OIDS, Bytes, Ints, NumberLists, Values, array, encoded, for_all
-from marketplace.common.sending import ask
+from marketplace.common.sending import Answer, ask
 
 FEW = 1_000  # rows
 HEAD, END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
@@ -27,16 +26,17 @@ FRESH = """(
 """
 
 
-def ask_keys(*wanted: tuple[type[models.Model], int]) -> CursorWrapper:
+def ask_keys(*wanted: tuple[type[models.Model], int]) -> Answer:
     """Reserve for each model as many primary keys as are wanted; all in one statement."""
     values = [value for model, count in wanted for value in (count, model._meta.db_table)]
     return ask(f"SELECT {', '.join([FRESH] * len(wanted))}", values)
 
 
-def keys_of(asked: CursorWrapper) -> list[Ints]:
+def keys_of(asked: Answer) -> list[Ints]:
     """The answer to `ask_keys`: for each model its fresh keys, ascending."""
     with asked:
-        return [np.frombuffer(content or b"", dtype=">i8").astype(np.int64) for content in asked.fetchone()]
+        [row] = asked.fetchall()
+    return [np.frombuffer(content or b"", dtype=">i8").astype(np.int64) for content in row]
 
 
 class Column(NamedTuple):

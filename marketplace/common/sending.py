@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
+
+Answer = psycopg.Cursor[Any]
 
 
 @contextmanager
@@ -21,8 +23,9 @@ def sent_ahead() -> Iterator[None]:
         yield
 
 
-def ask(question: str, values: Sequence[Any] | Mapping[str, Any]) -> CursorWrapper:
-    """Send a question; who fetches reads the answer."""
-    cursor = connection.cursor()
-    cursor.execute(question, values)
-    return cursor
+def ask(question: str, values: Sequence[Any] | Mapping[str, Any]) -> Answer:
+    """Send a question; who fetches reads the answer. The server plans it once a connection, not each time."""
+    connection.ensure_connection()
+    answer: Answer = psycopg.Cursor(connection.connection)
+    with connection.wrap_database_errors:
+        return answer.execute(question.encode(), values, prepare=True)

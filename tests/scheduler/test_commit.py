@@ -13,7 +13,7 @@ from marketplace.booking import taking
 from marketplace.booking.contracts import freeze_terms
 from marketplace.booking.freezing import Promises, contracts_of
 from marketplace.booking.models import CapacityDay, Contract
-from marketplace.common.copying import ask_keys, keys_of, write_rows
+from marketplace.common.copying import FEW, ask_keys, keys_of, write_rows
 from marketplace.common.errors import IllegalState, StaleVersion
 from marketplace.events.models import Event
 from marketplace.events.services import Movers, move_many
@@ -93,7 +93,9 @@ def test_every_job_of_a_plan_gets_its_hours_contract_attempt_and_numbered_event(
         assert (job.state, job.version, job.next_attempt_at) == ("allocated", 2, None)
 
 
-def test_contracts_frozen_as_a_set_equal_those_frozen_one_by_one():
+@pytest.mark.parametrize("few", [0, FEW], ids=["by COPY", "by INSERT"])
+def test_contracts_frozen_as_a_set_equal_those_frozen_one_by_one(monkeypatch, few):
+    monkeypatch.setattr("marketplace.common.copying.FEW", few)
     offer = make_cpu_offer(units=4, electricity_mm_per_kwh=2_345)
     offer.rate_mm = [1_000 + 7 * hour for hour in range(168)]
     offer.title = 'a "quoted"\ttitle \\ with a backslash'
