@@ -4,12 +4,10 @@ Every placement is checked again under the locks of its job and its hours. Lock 
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from itertools import compress
 from typing import Any
 
@@ -17,22 +15,19 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
 
-from marketplace.booking.freezing import Promises, contracts_of
-from marketplace.booking.models import Contract
 from marketplace.booking.taking import Claims, take_many
-from marketplace.catalog.models import Offer
-from marketplace.common.copying import FEW, Rows, ask_keys, keys_of, numbers, rows_of, write_rows
-from marketplace.common.ids import new_ids
+from marketplace.common.copying import FEW, keys_of, numbers, write_rows
 from marketplace.common.sending import Answer, ask, sent_ahead
 from marketplace.events.hints import publish_many
 from marketplace.events.services import Movers, move_many
 from scheduler.core.asks import NEVER
 from scheduler.core.types import HOUR_S, Placement, Plan, Preemption, Unplaced
-from scheduler.explaining import PENDING, refusal_as_json
+from scheduler.explaining import refusal_as_json
 from scheduler.fairness import count_promises
+from scheduler.granting import Beside, Grants, Outcome, WriteRound, ask_keys_of_rows, rows_beside
 from scheduler.hints import wake_explaining
 from scheduler.makingroom import MakingRoom
-from scheduler.models import Allocation, Attempt, Job, MatchRound
+from scheduler.models import Job, MatchRound
 from scheduler.moving import LOOK_AGAIN, Refused, move_on, said_before
 from scheduler.queue import Queue
 from scheduler.shards import Shard
@@ -67,47 +62,12 @@ REFUSE = """
 """
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What became of a plan."""
-
-    placed: int = 0
-    conflicts: int = 0
-    explained: bool = True  # False: the allocations wait for their reasons
-
-
 @dataclass(frozen=True, slots=True)
 class Ahead:
     """What was asked before the plan was known: which jobs stand, and keys for as many as could be placed."""
 
     standing: Answer
     keys: Answer | None
-
-
-WriteRound = Callable[[Outcome], None]
-Beside = tuple[Future[Rows], Future[WriteRound], Future[Rows], Future[Rows]]
-
-
-@dataclass(frozen=True, slots=True)
-class Grants:
-    """Placements that still stand, as columns: where the job stands in the queue, how many attempts it had, the index
-    of its offer in `offers`, times in unix seconds."""
-
-    placed: Sequence[Placement]
-    place: Ints
-    tried: Ints
-    offers: Sequence[Offer]
-    offer: Ints
-    units: Ints
-    start_s: Ints
-    end_s: Ints
-
-    def __len__(self) -> int:
-        return len(self.placed)
-
-    def of_offers(self, values: Sequence[Any]) -> npt.NDArray[Any]:
-        """For each grant that of `values`, one for each offer, which is its offer's."""
-        return np.array(values)[self.offer]
 
 
 def commit_plan(
@@ -141,7 +101,8 @@ def commit_plan(
             grants = _granted(plan, placed, queue.gang[placed], tried, shelf, now)
             outcome = Outcome(len(grants), len(plan.allocated) - len(grants), explained=at_once or not grants)
             if grants:
-                with _beside(grants, queue, round_, ahead, told, prepare_round, now) as rows:
+                keys = keys_of(ahead.keys or ask_keys_of_rows(len(grants)))
+                with rows_beside(grants, queue, round_, keys, told, prepare_round, now) as rows:
                     _move(grants, queue, round_.segment, now)
                     _write(rows, outcome)
             else:
@@ -172,15 +133,13 @@ def _reasons(plan: Plan, explain: Callable[[], Explain], at_once: bool) -> dict[
 
 def ask_ahead(queue: Queue) -> Ahead:
     """Lock all jobs of `queue` that are still what was read, until the end of the transaction; few get their keys."""
-    return Ahead(_ask_which_stand(queue, np.arange(len(queue))), _ask_keys(len(queue)) if len(queue) < FEW else None)
+    return Ahead(
+        _ask_which_stand(queue, np.arange(len(queue))), ask_keys_of_rows(len(queue)) if len(queue) < FEW else None
+    )
 
 
 def _ask_which_stand(queue: Queue, places: Ints) -> Answer:
     return ask(LOCK_JOBS, [numbers(queue.pk[places].tolist()), numbers(queue.version[places].tolist())])
-
-
-def _ask_keys(count: int) -> Answer:
-    return ask_keys((MatchRound, 1), (Contract, count), (Allocation, count))
 
 
 def _tried(standing: Answer, queue: Queue) -> Ints:
@@ -219,80 +178,9 @@ def _whole(gang: Ints, stands: Bools) -> Bools:
     return stands & ~np.isin(gang, gang[~stands & (gang != NEVER)])
 
 
-class Lazily(Executor):
-    """Runs what is submitted when its result is asked for, once."""
-
-    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        return Later(partial(call, *args, **kwargs))
-
-
-class Later(Future[Any]):
-    """What a call will give."""
-
-    def __init__(self, call: Callable[[], Any]) -> None:
-        super().__init__()
-        self._call = call
-
-    def result(self, timeout: float | None = None) -> Any:
-        return self._call()
-
-
 def _sent(plan: Plan) -> AbstractContextManager[None]:
     """Few rows are put together while the database writes those before. Who makes room waits for answers."""
     return sent_ahead() if len(plan.allocated) < FEW and not plan.preempting else nullcontext()
-
-
-@contextmanager
-def _beside(
-    grants: Grants, queue: Queue, round_: MatchRound, ahead: Ahead, told: Mapping[str, str],
-    prepare_round: Callable[[], WriteRound], now: datetime,
-) -> Iterator[Beside]:  # fmt: skip
-    """Rows of contracts, the round's, those of allocations and attempts: a thread puts them together, in the order in
-    which they are written, while the database is busy; few rows when they are asked for, since threads wait for each
-    other.
-    """
-    rounds, *keys_of_each = keys_of(ahead.keys or _ask_keys(len(grants)))
-    contracts, allocations = (each[: len(grants)] for each in keys_of_each)
-    round_.pk = round_.pk or int(rounds[0])
-    public_ids = new_ids("alc", len(grants))
-    promises = Promises(
-        public_ids, queue.buyer[grants.place], grants.offers, grants.offer, grants.units, grants.start_s, grants.end_s
-    )
-    keys = {"id": allocations, "public_id": public_ids, "contract": contracts}
-    with Lazily() if len(grants) < FEW else ThreadPoolExecutor(1) as aside:
-        yield (
-            aside.submit(contracts_of, promises=promises, keys=contracts, now=now),
-            aside.submit(prepare_round),
-            aside.submit(_allocations_of, grants, queue, round_, keys, told, now),
-            aside.submit(_attempts_of, grants, queue, allocations, now),
-        )
-
-
-def _allocations_of(
-    grants: Grants, queue: Queue, round_: MatchRound, keys: Mapping[str, Any], told: Mapping[str, str], now: datetime
-) -> Rows:
-    pending = json.dumps({PENDING: True})
-    columns: dict[str, Any] = {
-        "job": queue.pk[grants.place],
-        "offer": grants.of_offers([each.pk for each in grants.offers]),
-        "round": round_.pk,
-        "units": grants.units,
-        "start": grants.start_s.astype("datetime64[s]"),
-        "end": grants.end_s.astype("datetime64[s]"),
-        "why": [told.get(each.ask, pending) for each in grants.placed],
-        "live": True,
-        "created_at": now,
-    }
-    return rows_of(Allocation, len(grants), {**keys, **columns})
-
-
-def _attempts_of(grants: Grants, queue: Queue, allocations: Ints, now: datetime) -> Rows:
-    columns: dict[str, Any] = {
-        "public_id": new_ids("att", len(grants)), "job": queue.pk[grants.place], "allocation": allocations,
-        "number": grants.tried + 1, "state": "pending", "reason": "", "message": "", "cpu_ms": 0,
-        "peak_memory_bytes": 0, "log_bytes": 0, "version": 1, "created_at": now,
-    }  # fmt: skip
-    return rows_of(Attempt, len(grants), columns)
 
 
 def _move(grants: Grants, queue: Queue, segment: str, now: datetime) -> None:

@@ -13,10 +13,11 @@ from django.db import transaction
 from marketplace.booking.models import CapacityDay, Contract
 from scheduler.asks import ask_fields, moment, seconds
 from scheduler.attempts import end_attempt
-from scheduler.commit import Outcome, commit_plan
+from scheduler.commit import commit_plan
 from scheduler.core import matching
 from scheduler.core.types import FREE_HORIZON_S, HOUR_S, REPLAN, Ask, Placement, Plan, Snapshot
 from scheduler.explaining import Explainer
+from scheduler.granting import Outcome
 from scheduler.keeping import kept_shelf
 from scheduler.models import Attempt, Job, MatchRound
 from scheduler.queue import queue_of

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
-from scheduler.commit import Outcome
 from scheduler.core.types import CORE_VERSION, Plan, Snapshot
+from scheduler.granting import Outcome
 from scheduler.models import MatchRound, SegmentReference
 from scheduler.recording import Base, record
 from scheduler.shards import Shard

@@ -71,6 +71,7 @@ def test_killed_before_each_of_its_statements_a_round_leaves_nothing_half_done(m
     queue_jobs()
     monkeypatch.setattr("marketplace.common.copying.FEW", few)
     monkeypatch.setattr("scheduler.commit.FEW", few)
+    monkeypatch.setattr("scheduler.granting.FEW", few)
     found, killed = NOTHING, 0
     while found == NOTHING:
         killed += 1
@@ -88,6 +89,7 @@ def test_killed_in_the_middle_of_a_copy_a_round_leaves_nothing_half_done(monkeyp
     queue_jobs()
     monkeypatch.setattr("marketplace.common.copying.FEW", 0)
     monkeypatch.setattr("scheduler.commit.FEW", 0)
+    monkeypatch.setattr("scheduler.granting.FEW", 0)
     whole, copies = psycopg.Copy.write, []
 
     def half(self, content):
