@@ -55,13 +55,14 @@ def _jit(function: F, **more: bool) -> F:
     return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
-def side_by_side(work: Callable[[int, int], T], count: int) -> list[T]:
+def side_by_side(work: Callable[[int, int], T], count: int, worth: int = ALONE) -> list[T]:
     """`work(first, beyond)` on every part of `count` things, on THREADS threads; the answers in the order of the parts.
 
+    Fewer than are `worth` a second thread are one part.
     Compiled code lets go of Python's lock. What is worked out for one thing must not depend on another: then nothing
     depends on who comes first.
     """
-    if count < ALONE:
+    if count < worth:
         return [work(0, count)]
     ends = [count * part // THREADS for part in range(THREADS + 1)]
     with ThreadPoolExecutor(THREADS) as threads:

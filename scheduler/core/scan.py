@@ -15,6 +15,7 @@ from scheduler.core.room import (
     Bits,
     Room,
     Starts,
+    Words,
     between,
     find_open,
     has,
@@ -57,6 +58,7 @@ class Scratch(NamedTuple):
     costs: Ints  # [starts] green and carbon, mm x seconds per unit-hour; FAR where too little is renewable
     waits: Ints  # [starts] at least what waiting costs, likewise
     shares: Ints  # [starts] ppm x seconds
+    spent: Ints  # [starts] what the starts at whole hours cost on the offer last looked at, without the way there
     bits: Bits
     one: Ints  # [1, fields] for the best column alone
 
@@ -85,7 +87,7 @@ def new_scratch(facts: Facts) -> Scratch:
     """Room for every start on one group."""
     starts = facts.shelf.values.shape[2] + 1
     return Scratch(
-        np.zeros(starts, np.int64), np.zeros(starts, np.int64), np.zeros(starts, np.int64),
+        np.zeros(starts, np.int64), np.zeros(starts, np.int64), np.zeros(starts, np.int64), np.zeros(starts, np.int64),
         new_bits(facts.shelf.begin, starts), np.zeros((1, FIELDS), np.int64),
     )  # fmt: skip
 
@@ -108,21 +110,26 @@ def best_columns(facts: Facts, ask: int, room: Room, scratch: Scratch, kept: Int
     """
     lists, kind, wish = facts.lists, facts.asks.kind[ask], wish_of(facts, ask)
     count, examined, starts, waits_of = 0, 0, starts_at(facts, ask, run_on(facts, ask, 0), at), 0
+    run_s, run_of = starts.run_s, 0
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
-        run_s, pf_milli = run_on(facts, ask, lists.offer[lists.first[entry]]), lists.pf_milli[entry]
+        pf_milli = lists.pf_milli[entry]
+        if run_of != pf_milli or facts.tastes.override[kind]:
+            run_s, run_of = run_on(facts, ask, lists.offer[lists.first[entry]]), pf_milli
         if run_s != starts.run_s:
             starts, waits_of = starts_at(facts, ask, run_s, at), 0
         most = dearest(wish, worst_kept(kept, count), run_s, pf_milli)
         if starts.low > starts.high or lists.least[entry] * run_s >= most:
             continue
+        group = facts.shelf.group[lists.offer[lists.first[entry]]]
+        if most == FAR and not find_open(room, group, wish.units, starts, scratch.bits):
+            continue  # asked first where no price is too high yet
         if waits_of != pf_milli:
             price_waits(wish, starts, pf_milli, scratch)
             waits_of = pf_milli
         shared = price_starts(lists, entry, wish, starts, scratch)
         if shared == FAR or lists.own[lists.first[entry]] * run_s + shared >= most:
             continue
-        group = facts.shelf.group[lists.offer[lists.first[entry]]]
-        if not find_open(room, group, wish.units, starts, scratch.bits):
+        if most < FAR and not find_open(room, group, wish.units, starts, scratch.bits):
             continue
         shared = cheapest_open(starts, words_of(room, group), scratch)
         if shared < FAR:
@@ -247,9 +254,17 @@ def starts_at(facts: Facts, ask: int, run_s: int, at: int) -> Starts:
 def price_waits(wish: Wish, starts: Starts, pf_milli: int, scratch: Scratch) -> None:
     """Write at least what waiting for each start costs: a division would take longer than all the rest of a scan."""
     waiting = wish.waiting_value * pf_milli // 1000 * starts.run_s / HOUR_S**2
-    for number in range(starts.low, starts.high + 1):
-        late = max(0, start_of(starts, number, wish.first_s) - wish.ready_s)
-        scratch.waits[number - starts.low] = max(0, int(waiting * late) - 1) * HOUR_S
+    late = wish.first_s + HOUR_S * starts.low - wish.ready_s
+    write_waits(waiting, late, scratch.waits[: starts.high - starts.low + 1])
+    if starts.low == starts.odd:
+        write_waits(waiting, starts.odd_s - wish.ready_s, scratch.waits[:1])
+
+
+@lean
+def write_waits(waiting: float, late: int, into: Ints) -> None:
+    """The same for starts an hour apart, the first of them `late` seconds after waiting began to count."""
+    for row in range(into.size):
+        into[row] = max(0, int(waiting * max(0, late + HOUR_S * row)) - 1) * HOUR_S
 
 
 @lean
@@ -259,9 +274,9 @@ def price_starts(lists: Lists, entry: int, wish: Wish, starts: Starts, scratch: 
     Starts whose hours are not renewable enough cost FAR; so does the least when none is left.
     """
     count, costs = starts.high - starts.low + 1, scratch.costs
-    sum_starts(lists.shared[entry], starts, costs)
+    sum_starts(lists.shared[lists.row[entry]], starts, costs)
     if wish.least_share > 0:
-        sum_starts(lists.share[entry], starts, scratch.shares)
+        sum_starts(lists.share[lists.row[entry]], starts, scratch.shares)
         for row in range(count):
             if scratch.shares[row] < wish.least_share * starts.run_s:
                 costs[row] = FAR
@@ -297,8 +312,10 @@ def sum_runs(before: Ints, whole: Ints, after: Ints, part: int, into: Ints) -> N
 @lean
 def cheapest_open(starts: Starts, words: int, scratch: Scratch) -> int:
     """The least of what `price_starts` wrote over the starts through which some offer is open; FAR where none is."""
-    least = FAR
-    for row in range(starts.high - starts.low + 1):
+    least, rows = FAR, starts.high - starts.low + 1
+    if words == 1:
+        return least_open(scratch.costs[:rows], scratch.waits[:rows], scratch.bits.open[:rows])
+    for row in range(rows):
         if scratch.costs[row] + scratch.waits[row] < least:
             for word in range(words):
                 if scratch.bits.open[row * words + word]:
@@ -308,15 +325,36 @@ def cheapest_open(starts: Starts, words: int, scratch: Scratch) -> int:
 
 
 @lean
+def least_open(costs: Ints, waits: Ints, open_in: Words) -> int:
+    """The same where one word tells who is open, many starts in one step of the machine."""
+    least = FAR
+    for row in range(costs.size):
+        least = min(least, costs[row] + waits[row] if open_in[row] != NONE else FAR)
+    return least
+
+
+@lean
 def narrow(starts: Starts, words: int, most: int, scratch: Scratch) -> None:
     """Leave in `some` of the bits the offers that are open through a start whose hours cost less than `most`."""
-    bits = scratch.bits
+    bits, rows = scratch.bits, starts.high - starts.low + 1
+    if words == 1:
+        bits.some[0] = open_below(scratch.costs[:rows], scratch.waits[:rows], bits.open[:rows], most)
+        return
     for word in range(words):
         bits.some[word] = NONE
-    for row in range(starts.high - starts.low + 1):
+    for row in range(rows):
         if scratch.costs[row] + scratch.waits[row] < most:
             for word in range(words):
                 bits.some[word] |= bits.open[row * words + word]
+
+
+@lean
+def open_below(costs: Ints, waits: Ints, open_in: Words, most: int) -> np.uint64:
+    """The same where one word tells who is open."""
+    some = NONE
+    for row in range(costs.size):
+        some |= open_in[row] if costs[row] + waits[row] < most else NONE
+    return some
 
 
 @lean
@@ -343,13 +381,17 @@ def best_on(
     most = dearest(wish, worst, run_s, pf_milli)
     last = starts.high if least_spent(shelf, offer, starts, scratch) + latency < most else starts.odd
     for number in range(starts.low, last + 1):
-        row = number - starts.low
-        if scratch.costs[row] == FAR or not has(scratch.bits.open, row * words, place):
+        row, odd = number - starts.low, number == starts.odd
+        if scratch.costs[row] == FAR or not (odd or scratch.spent[row] + latency + scratch.waits[row] < most):
+            continue
+        if not has(scratch.bits.open, row * words, place):
             continue
         first, skipped, stop, rest = span_of(starts, number)
-        spent = span_total(shelf, PRICE, offer, first, skipped, stop, rest) + latency + scratch.costs[row]
-        if spent + scratch.waits[row] >= most:
-            continue
+        spent = latency + scratch.spent[row]
+        if odd:
+            spent = span_total(shelf, PRICE, offer, first, skipped, stop, rest) + latency + scratch.costs[row]
+            if spent + scratch.waits[row] >= most:
+                continue
         start = start_of(starts, number, wish.first_s)
         run_cost = spent // HOUR_S + waited(wish, pf_milli, run_s, start)
         z = run_cost * PFLOP_HOUR // (run_s * pf_milli)
@@ -366,7 +408,10 @@ def best_on(
 
 @lean
 def least_spent(shelf: Shelf, offer: int, starts: Starts, scratch: Scratch) -> int:
-    """What the cheapest of all starts but the odd one costs on `offer`, without the way there, as `scratch` has it."""
+    """What the cheapest of all starts but the odd one costs on `offer` with its waiting, without the way there.
+
+    What each costs without waiting is written to `scratch`.
+    """
     row = 1 if starts.low == starts.odd else 0
     number, rows = starts.low + row, starts.high - starts.low + 1
     if row >= rows:
@@ -374,14 +419,15 @@ def least_spent(shelf: Shelf, offer: int, starts: Starts, scratch: Scratch) -> i
     stop = number + starts.whole
     return least_run(
         shelf.until[PRICE, offer, number:], shelf.until[PRICE, offer, stop:], shelf.values[PRICE, offer, stop:],
-        starts.part, scratch.costs[row:rows], scratch.waits[row:rows],
+        starts.part, scratch.costs[row:rows], scratch.waits[row:rows], scratch.spent[row:rows],
     )  # fmt: skip
 
 
 @lean
-def least_run(before: Ints, until: Ints, price: Ints, part: int, costs: Ints, waits: Ints) -> int:
-    """The least sum over starts an hour apart, many in one step of the machine."""
+def least_run(before: Ints, until: Ints, price: Ints, part: int, costs: Ints, waits: Ints, spent: Ints) -> int:
+    """The least sum over starts an hour apart, many in one step of the machine; without waiting, each is `spent`."""
     least = FAR
     for row in range(costs.size):
-        least = min(least, until[row] - before[row] + price[row] * part + costs[row] + waits[row])
+        spent[row] = until[row] - before[row] + price[row] * part + costs[row]
+        least = min(least, spent[row] + waits[row])
     return least
