@@ -57,7 +57,9 @@ def lists_of(table: Table) -> Lists:
     pf_milli = shelf.facts[PF_MILLI, heads]
     order = np.lexsort((least * 1000 // pf_milli, kinds))
     begin = np.searchsorted(kinds, np.arange(tastes.mask.size + 1))
-    return Lists(begin, first[order], beyond[order], offers, own, row[order], shared, share, least[order], pf_milli[order])
+    return Lists(
+        begin, first[order], beyond[order], offers, own, row[order], shared, share, least[order], pf_milli[order]
+    )
 
 
 @compiled

@@ -6,13 +6,13 @@ before left; then they take them one by one, and the few whose column went in be
 alike, they keep their KEPT best columns at once and look again when all of these are gone.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from scheduler.core.columns import FIELDS, OFFER, Column, no_column, read_column, take, write_column
-from scheduler.core.compiled import compiled, lean, side_by_side
+from scheduler.core.compiled import Aside, compiled, lean, settled, side_by_side
 from scheduler.core.gangs import gang_at, place_gang
 from scheduler.core.market import Ints
 from scheduler.core.room import Room, has_units
@@ -71,16 +71,23 @@ def place(facts: Facts, order: Ints, first: Ints, room: Room, empty: Room) -> tu
     turn, scratch = begin(facts, first, CHUNK, MANY, KEPT), new_scratch(facts)
     if order.size < WORTH_A_THREAD:
         return turn.columns, place_part(facts, order, 0, order.size, False, room, empty, turn, scratch)
-    examined, spare = 0, new_scratch(facts)
-    with ThreadPoolExecutor(1) as aside:
-        for start in range(0, order.size, CHUNK):
-            beyond = min(start + CHUNK, order.size)
+    return turn.columns, place_ahead(facts, order, room, empty, turn, scratch)
+
+
+def place_ahead(facts: Facts, order: Ints, room: Room, empty: Room, turn: Turn, scratch: Scratch) -> int:
+    """Place many asks, of each chunk ahead on two threads; how many offers were examined."""
+    examined, spare, size = 0, new_scratch(facts), order.size
+    look_ahead = settled(foresee, facts, order, 0, 0, 0, room, turn, scratch)
+    place_chunk = settled(place_part, facts, order, 0, 0, True, room, empty, turn, scratch)
+    with Aside() as aside:
+        for start in range(0, size, CHUNK):
+            beyond = min(start + CHUNK, size)
             half = (start + beyond) // 2
-            other = aside.submit(foresee, facts, order, half, beyond, 1, room, turn, spare)
-            examined += foresee(facts, order, start, half, 0, room, turn, scratch)
-            examined += other.result()
-            examined += place_part(facts, order, start, beyond, True, room, empty, turn, scratch)
-    return turn.columns, examined
+            aside.begin(partial(look_ahead, facts, order, half, beyond, 1, room, turn, spare))
+            examined += look_ahead(facts, order, start, half, 0, room, turn, scratch)
+            examined += aside.end()
+            examined += place_chunk(facts, order, start, beyond, True, room, empty, turn, scratch)
+    return examined
 
 
 @compiled

@@ -15,7 +15,6 @@ from scheduler.core.room import (
     Bits,
     Room,
     Starts,
-    Words,
     between,
     find_open,
     has,
@@ -25,6 +24,7 @@ from scheduler.core.room import (
     start_of,
     words_of,
 )
+from scheduler.core.sums import least_open, least_run, open_below, sum_runs, write_waits
 from scheduler.core.tables import FAR, NOW, PF_MILLI, PRICE, RENEWABLE, Asks, Shelf, Tastes
 from scheduler.core.types import DUE_HORIZON_S, HOUR_S, START_MARGIN_S
 
@@ -113,8 +113,8 @@ def best_columns(facts: Facts, ask: int, room: Room, scratch: Scratch, kept: Int
     run_s, run_of = starts.run_s, 0
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
         pf_milli = lists.pf_milli[entry]
-        if run_of != pf_milli or facts.tastes.override[kind]:
-            run_s, run_of = run_on(facts, ask, lists.offer[lists.first[entry]]), pf_milli
+        same = run_of == pf_milli and not facts.tastes.override[kind]
+        run_s, run_of = run_s if same else run_on(facts, ask, lists.offer[lists.first[entry]]), pf_milli
         if run_s != starts.run_s:
             starts, waits_of = starts_at(facts, ask, run_s, at), 0
         most = dearest(wish, worst_kept(kept, count), run_s, pf_milli)
@@ -127,9 +127,8 @@ def best_columns(facts: Facts, ask: int, room: Room, scratch: Scratch, kept: Int
             price_waits(wish, starts, pf_milli, scratch)
             waits_of = pf_milli
         shared = price_starts(lists, entry, wish, starts, scratch)
-        if shared == FAR or lists.own[lists.first[entry]] * run_s + shared >= most:
-            continue
-        if most < FAR and not find_open(room, group, wish.units, starts, scratch.bits):
+        too_dear = shared == FAR or lists.own[lists.first[entry]] * run_s + shared >= most
+        if too_dear or (most < FAR and not find_open(room, group, wish.units, starts, scratch.bits)):
             continue
         shared = cheapest_open(starts, words_of(room, group), scratch)
         if shared < FAR:
@@ -261,13 +260,6 @@ def price_waits(wish: Wish, starts: Starts, pf_milli: int, scratch: Scratch) -> 
 
 
 @lean
-def write_waits(waiting: float, late: int, into: Ints) -> None:
-    """The same for starts an hour apart, the first of them `late` seconds after waiting began to count."""
-    for row in range(into.size):
-        into[row] = max(0, int(waiting * max(0, late + HOUR_S * row)) - 1) * HOUR_S
-
-
-@lean
 def price_starts(lists: Lists, entry: int, wish: Wish, starts: Starts, scratch: Scratch) -> int:
     """Write what green and carbon cost from each start on; the least of that and the waiting already written.
 
@@ -303,13 +295,6 @@ def sum_starts(until: Ints, starts: Starts, into: Ints) -> None:
 
 
 @lean
-def sum_runs(before: Ints, whole: Ints, after: Ints, part: int, into: Ints) -> None:
-    """The same for starts an hour apart: the sums before each, after its whole hours, and after the hour begun."""
-    for place in range(before.size):
-        into[place] = (whole[place] - before[place]) * HOUR_S + (after[place] - whole[place]) * part
-
-
-@lean
 def cheapest_open(starts: Starts, words: int, scratch: Scratch) -> int:
     """The least of what `price_starts` wrote over the starts through which some offer is open; FAR where none is."""
     least, rows = FAR, starts.high - starts.low + 1
@@ -321,15 +306,6 @@ def cheapest_open(starts: Starts, words: int, scratch: Scratch) -> int:
                 if scratch.bits.open[row * words + word]:
                     least = scratch.costs[row] + scratch.waits[row]
                     break
-    return least
-
-
-@lean
-def least_open(costs: Ints, waits: Ints, open_in: Words) -> int:
-    """The same where one word tells who is open, many starts in one step of the machine."""
-    least = FAR
-    for row in range(costs.size):
-        least = min(least, costs[row] + waits[row] if open_in[row] != NONE else FAR)
     return least
 
 
@@ -346,15 +322,6 @@ def narrow(starts: Starts, words: int, most: int, scratch: Scratch) -> None:
         if scratch.costs[row] + scratch.waits[row] < most:
             for word in range(words):
                 bits.some[word] |= bits.open[row * words + word]
-
-
-@lean
-def open_below(costs: Ints, waits: Ints, open_in: Words, most: int) -> np.uint64:
-    """The same where one word tells who is open."""
-    some = NONE
-    for row in range(costs.size):
-        some |= open_in[row] if costs[row] + waits[row] < most else NONE
-    return some
 
 
 @lean
@@ -421,13 +388,3 @@ def least_spent(shelf: Shelf, offer: int, starts: Starts, scratch: Scratch) -> i
         shelf.until[PRICE, offer, number:], shelf.until[PRICE, offer, stop:], shelf.values[PRICE, offer, stop:],
         starts.part, scratch.costs[row:rows], scratch.waits[row:rows], scratch.spent[row:rows],
     )  # fmt: skip
-
-
-@lean
-def least_run(before: Ints, until: Ints, price: Ints, part: int, costs: Ints, waits: Ints, spent: Ints) -> int:
-    """The least sum over starts an hour apart, many in one step of the machine; without waiting, each is `spent`."""
-    least = FAR
-    for row in range(costs.size):
-        spent[row] = until[row] - before[row] + price[row] * part + costs[row]
-        least = min(least, spent[row] + waits[row])
-    return least
