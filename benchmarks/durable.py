@@ -238,7 +238,8 @@ def work(queue: str) -> None:
     from config.celery import app  # noqa: PLC0415
 
     app.conf.task_default_queue = f"{queue}-later"
-    app.worker_main(["worker", "--concurrency=1", "--queues", queue, "--without-gossip", "--without-mingle"])
+    alone = ("--without-gossip", "--without-mingle")
+    app.worker_main(["worker", "--concurrency=1", "--prefetch-multiplier=4", "--queues", queue, *alone])
 
 
 def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:

@@ -146,9 +146,11 @@ class Product:
         schedule = self.folder.root / "beat" / "schedule"
         schedule.parent.mkdir(exist_ok=True)
         alone = ("--without-mingle", "--without-gossip")
+        # A matcher has its next tasks at hand: while one is acknowledged a stream of small rounds would wait.
+        matcher = ("worker", "--concurrency", "1", "--prefetch-multiplier", "4", *alone)
         worker = ("worker", "--concurrency", "2", *alone)
         matchers = {
-            name: ("worker", "--concurrency", "1", "--hostname", f"{name}@%h", "--queues", ",".join(queues), *alone)
+            name: (*matcher, "--hostname", f"{name}@%h", "--queues", ",".join(queues))
             for name, queues in matcher_queues(self.env).items()
         }
         beat = ("beat", "--schedule", str(schedule), "--pidfile", "")
