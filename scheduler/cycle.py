@@ -45,7 +45,7 @@ def run_round(*, segment: str, now: datetime, most: int = MOST, mode: str | None
     serving them best. A quality round also looks at the jobs that were refused a moment ago; behind it comes
     one that replans what is promised for later.
     """
-    with _nothing_collected(), held(segment) as ours:
+    with nothing_collected(), held(segment) as ours:
         if not ours:
             return None
         round_ = batch_round(segment, now, most, mode)
@@ -74,11 +74,6 @@ def settle(*, segment: str, queued: Queue, mode: str, now: datetime, started: fl
 
     `started` is when reading began, by time.perf_counter().
     """
-    with _nothing_collected():
-        return _settle(segment, queued, mode, now, started)
-
-
-def _settle(segment: str, queued: Queue, mode: str, now: datetime, started: float) -> MatchRound | None:
     reference = reference_of(Shard.named(segment).family, now)
     shelf, snapshot = _look(segment, queued, reference, mode, now)
     read = time.perf_counter()
@@ -133,7 +128,7 @@ def _decide(snapshot: Snapshot, queued: Queue) -> tuple[Plan, Ahead | None]:
 
 
 @contextmanager
-def _nothing_collected() -> Iterator[None]:
+def nothing_collected() -> Iterator[None]:
     """A round makes a million small objects that all live until its end: looking for dead ones among them is wasted."""
     was = gc.isenabled()
     gc.disable()

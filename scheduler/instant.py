@@ -5,7 +5,7 @@ from datetime import datetime
 
 from scheduler.asks import seconds
 from scheduler.core.types import INSTANT
-from scheduler.cycle import batch_round, held, settle
+from scheduler.cycle import batch_round, held, nothing_collected, settle
 from scheduler.models import MatchRound
 from scheduler.queue import read_queue
 
@@ -19,7 +19,7 @@ def place_now(*, segment: str, now: datetime) -> list[MatchRound]:
     Up to 32 of which none is due take their best columns at once. What they leave, and more than 32, or jobs that are
     due, are one batch round's: it decides them together with all others, and says why a job waits.
     """
-    with held(segment, wait_s=PATIENCE_S) as ours:
+    with nothing_collected(), held(segment, wait_s=PATIENCE_S) as ours:
         if not ours:
             return []
         started = time.perf_counter()

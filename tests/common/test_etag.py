@@ -13,10 +13,7 @@ def asking(header=None):
 
 @pytest.mark.parametrize("header", ['"7"', '"6", "7"', "*", ' "7" '])
 def test_the_present_version_may_be_changed(header):
-    try:
-        require_match(asking(header), 7)
-    except StaleVersion:
-        pytest.fail(f"{header} names version 7")
+    assert require_match(asking(header), 7) is None  # and raises nothing
 
 
 @pytest.mark.parametrize("header", ['"6"', 'W/"7"', "7", '"77"', '"6", W/"7"'])

@@ -110,3 +110,16 @@ def test_an_offer_in_a_zone_without_hours_comes_on_the_shelf_once_they_are_publi
 
     assert len(kept()) == 2
     assert kept() == read()
+
+
+def test_machines_that_are_sold_twice_are_known_from_the_round_on_in_which_both_are_on_the_shelf():
+    firm = make_cpu_offer(units=2)
+    alone = kept_shelf(segment="cpu", now=NOON).twins
+
+    loose = make_offer(firm.site, hardware=firm.hardware, units=2, tier="interruptible", twin=firm)
+    together = kept_shelf(segment="cpu", now=NOON).twins
+    take_hours(offer=loose, wanted=hours_by_day(NOON, NOON + timedelta(hours=1), 1), units=1)
+
+    assert [each.tolist() for each in alone] == [[], []]
+    assert [each.tolist() for each in together] == [[loose.pk], [firm.pk]]
+    assert kept_shelf(segment="cpu", now=NOON).twins is together, "an offer keeps its twin, so it is not asked again"
