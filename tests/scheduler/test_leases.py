@@ -132,9 +132,8 @@ def test_a_finished_attempt_gives_its_units_back_and_ends_the_job(offer, agent, 
     job = finish(public_id=lease.public_id, key=agent.key, report=report, now=later)
 
     assert (job.state, job.reason, job.finished_at) == ("succeeded", "succeeded", later)
-    assert CapacityDay.objects.get(offer=offer, day=later.date()).units_promised[later.hour :] == [0] * (
-        24 - later.hour
-    )
+    today = CapacityDay.objects.get(offer=offer, day=later.date()).units_promised
+    assert today[later.hour :] == [0] * (24 - later.hour), "an hour that is over meanwhile keeps its promise"
     assert sum(UsageRecord.objects.values_list("milliseconds", flat=True)) == 30_000
     assert not Lease.objects.live().exists()
 
