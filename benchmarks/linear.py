@@ -12,11 +12,11 @@ import highspy
 import numpy as np
 
 from benchmarks.exact import Columns, add_columns, empty_model, nothing_printed
+from scheduler.core.facts import Facts
 from scheduler.core.market import Ints
 from scheduler.core.pool import ANY_START, pool_of
 from scheduler.core.prices import Floats, proven_by, running
 from scheduler.core.room import Room, open_room
-from scheduler.core.scan import Facts
 
 WITHIN = 1e-4
 FIRST_COLUMNS, NEW_COLUMNS = 64, 16  # per ask

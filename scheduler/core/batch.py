@@ -7,14 +7,16 @@ import numpy as np
 from scheduler.core.best import NOTHING
 from scheduler.core.columns import BEYOND, FIELDS, FIRST, OFFER, RUN_COST, RUN_S, START_S, Z, read_column
 from scheduler.core.compiled import compiled, lean
+from scheduler.core.facts import Facts, new_scratch
 from scheduler.core.greedy import Decided, Ground, place_all, utilities
 from scheduler.core.hopes import is_short
 from scheduler.core.market import Bools, Ints
 from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, SHORT, Pool, floors_of, pool_of, sort_by_left
 from scheduler.core.prices import Floats, Pace, paid_hours, price_hours_of, proven_by, proven_on, running
 from scheduler.core.room import Room, open_room, start_of
-from scheduler.core.scan import ANY, PFLOP_HOUR, Facts, best_column, new_scratch, run_on, starts_of
+from scheduler.core.scan import PFLOP_HOUR, best_column
 from scheduler.core.search import NOBODY, State, by_what_is_left, empty_state, fill, guide_of, search
+from scheduler.core.starts import ANY, run_on, starts_of
 from scheduler.core.tables import ALONE, FAR, INCOMPLETE, NOW, PF_MILLI
 from scheduler.core.types import HOUR_S
 
@@ -171,7 +173,7 @@ def may_be_short(facts: Facts, ask: int) -> bool:
     """Whether the run of `ask` is short on some class that it may take."""
     lists, kind = facts.lists, facts.asks.kind[ask]
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
-        if is_short(run_on(facts, ask, lists.offer[lists.first[entry]])):
+        if is_short(run_on(facts, ask, lists.head[entry])):
             return True
     return False
 

@@ -6,7 +6,8 @@ Exact: the look ends where no offer left can have a column among the best (thres
 
 from typing import NamedTuple
 
-from scheduler.core.compiled import compiled, lean
+from scheduler.core.compiled import compiled, inlined, lean
+from scheduler.core.facts import Facts, Scratch, Wish, new_scratch, wish_of
 from scheduler.core.heaps import (
     BEYOND,
     FIRST,
@@ -33,7 +34,8 @@ from scheduler.core.hopes import (
 )  # fmt: skip
 from scheduler.core.market import Ints
 from scheduler.core.room import Room, Starts, has_units
-from scheduler.core.scan import Facts, Scratch, Wish, hours_admit, new_scratch, own_cost, run_on, wish_of
+from scheduler.core.scan import hours_admit, own_cost
+from scheduler.core.starts import run_on
 from scheduler.core.tables import FAR
 from scheduler.core.types import HOUR_S
 from scheduler.core.worth import worth_of
@@ -72,7 +74,7 @@ def keep_best(facts: Facts, ask: int, room: Room, until: Until, charged: Charged
     return count
 
 
-@lean
+@inlined
 def keep_on(
     facts: Facts, wish: Wish, room: Room, until: Until, charged: Charged, floor: int, finder: Finder, count: int
 ) -> int:
@@ -111,7 +113,7 @@ def keep_starts(
     return count
 
 
-@lean
+@inlined
 def weigh(
     facts: Facts, wish: Wish, offer: int, value: int, starts: Starts, number: int, cost: int, sums: Ints, row: Ints
 ) -> int:
@@ -121,7 +123,7 @@ def weigh(
     return utility - wish.units * int(sums[offer, beyond] - sums[offer, first])
 
 
-@lean
+@inlined
 def admits(facts: Facts, wish: Wish, starts: Starts, row: Ints, free: Ints) -> bool:
     """Whether the column `row` has its units, and keeps to the bounds on its hours."""
     if not has_units(free, row[OFFER], row[FIRST], row[BEYOND], wish.units):

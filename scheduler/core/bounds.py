@@ -9,6 +9,7 @@ from scheduler.core.tables import (
     CARBON_CAP,
     CARBON_FREE,
     CARBON_FREE_SHARE,
+    FAR,
     FREE,
     INTENSITY,
     LATENCY,
@@ -35,6 +36,7 @@ from scheduler.core.types import HOUR_S
 
 MM_PER_MINOR_HOUR = 1000 * HOUR_S
 UG_PER_G = 10**6
+FANTASTIC = 1 << 40  # mm per PFLOP-hour, which nobody asks
 
 
 @lean
@@ -66,6 +68,14 @@ def prices_fit(bounds: Ints, ask: int, units: int, price: int, run_s: int, pf_mi
     if bounds[ask, PFLOP_PRICE] != NONE and -(-price * 1000 // (run_s * pf_milli)) > bounds[ask, PFLOP_PRICE]:
         return False
     return bounds[ask, TOTAL] == NONE or units * price // MM_PER_MINOR_HOUR <= bounds[ask, TOTAL]
+
+
+@lean
+def most_asked(bounds: Ints, ask: int, pf_milli: int) -> int:
+    """mm per unit-hour: who asks more in every hour breaks a limit on the mean of the run; FAR where there is none."""
+    mean, pflop = bounds[ask, MEAN_PRICE], bounds[ask, PFLOP_PRICE]
+    most = mean if mean != NONE else FAR
+    return min(most, pflop * pf_milli // 1000) if NONE < pflop < FANTASTIC else most
 
 
 @lean

@@ -9,9 +9,10 @@ import numpy as np
 
 from scheduler.core.columns import FIELDS, read_column, take, write_column
 from scheduler.core.compiled import compiled, lean
+from scheduler.core.facts import Facts, Scratch
 from scheduler.core.market import Ints
 from scheduler.core.room import Room
-from scheduler.core.scan import Facts, Scratch, best_column
+from scheduler.core.scan import best_column
 from scheduler.core.tables import FAR, INCOMPLETE, NOW
 
 NO_START = -1

@@ -8,11 +8,12 @@ import numpy as np
 
 from scheduler.core.columns import BEYOND, FIRST, OFFER, RUN_COST, RUN_S
 from scheduler.core.compiled import compiled, lean
+from scheduler.core.facts import Clock, Facts
 from scheduler.core.lists import lists_of
 from scheduler.core.market import Ints
 from scheduler.core.placing import look, place
 from scheduler.core.room import Room, open_room
-from scheduler.core.scan import PFLOP_HOUR, Clock, Facts
+from scheduler.core.scan import PFLOP_HOUR
 from scheduler.core.standing import MARKETS
 from scheduler.core.tables import FAR, PF_MILLI, Shelf, Table, in_gangs
 

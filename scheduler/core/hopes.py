@@ -8,27 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scheduler.core.bounds import span_total
-from scheduler.core.compiled import compiled, lean
+from scheduler.core.bounds import most_asked, span_total
+from scheduler.core.compiled import compiled, inlined, lean
+from scheduler.core.facts import Facts, Scratch, Wish
 from scheduler.core.heaps import Heap, new_heap
 from scheduler.core.market import Ints
-from scheduler.core.room import Room, Starts, between, find_open, has, span_of
-from scheduler.core.scan import (
-    Facts,
-    Scratch,
-    Wish,
-    facts_admit,
-    own_cost,
-    price_starts,
-    price_waits,
-    run_on,
-    starts_of,
-)  # fmt: skip
-from scheduler.core.tables import FAR, MEAN_PRICE, NONE, PFLOP_PRICE, PRICE
+from scheduler.core.room import Room, Starts, between, has, span_of
+from scheduler.core.scan import facts_admit, find_offers, own_cost
+from scheduler.core.starts import price_starts, price_waits, run_on, starts_of
+from scheduler.core.tables import FAR, PRICE
 from scheduler.core.types import HOUR_S
 from scheduler.core.worth import value_of
-
-FANTASTIC = 1 << 40  # mm per unit-hour, which nobody asks
 
 
 class Until(NamedTuple):
@@ -82,23 +72,22 @@ def new_hopes(facts: Facts) -> Hopes:
     """Room for the offers of any ask."""
     lists, slots, offers, starts = facts.lists, 1, 1, facts.shelf.values.shape[2] + 1
     for kind in range(lists.begin.size - 1):
-        begin, beyond = lists.begin[kind], lists.begin[kind + 1]
-        slots = max(slots, beyond - begin)
-        offers = max(offers, (lists.beyond[begin:beyond] - lists.first[begin:beyond]).sum())
+        sizes = lists.size[lists.begin[kind] : lists.begin[kind + 1]]
+        slots, offers = max(slots, sizes.size), max(offers, sizes.sum())
     return Hopes(
         new_heap(offers), np.zeros(slots, np.int64), np.zeros((slots, starts), np.int64),
         np.zeros((slots, starts), np.int64), np.zeros(slots, np.int64), np.zeros(starts, np.int64),
     )  # fmt: skip
 
 
-@lean
+@inlined
 def starts_until(facts: Facts, ask: int, run_s: int, until: Until) -> Starts:
     """The starts of a run of `run_s` seconds up to the last that it may take."""
     starts, last = starts_of(facts, ask, run_s), until.short if is_short(run_s) else until.long
     return between(starts, starts.low, min(starts.high, last))
 
 
-@lean
+@inlined
 def is_short(run_s: int) -> bool:
     """Whether a run uses no more than half of an hour."""
     return 2 * run_s <= HOUR_S
@@ -112,8 +101,8 @@ def find_hopes(
     lists, kind, found, waits_of = facts.lists, facts.asks.kind[wish.ask], 0, 0
     starts = starts_until(facts, wish.ask, run_on(facts, wish.ask, 0), until)
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
-        head, pf_milli = lists.offer[lists.first[entry]], lists.pf_milli[entry]
-        run_s = run_on(facts, wish.ask, head)
+        pf_milli = lists.pf_milli[entry]
+        run_s = run_on(facts, wish.ask, lists.head[entry])
         if run_s != starts.run_s:
             starts, waits_of = starts_until(facts, wish.ask, run_s, until), 0
         if starts.low > starts.high:
@@ -123,7 +112,7 @@ def find_hopes(
             waits_of = pf_milli
         if price_starts(lists, entry, wish, starts, scratch) == FAR:
             continue
-        if find_open(room, facts.shelf.group[head], wish.units, starts, scratch.bits):
+        if find_offers(facts, wish, entry, starts, room, scratch):
             slot = entry - lists.begin[kind]
             hopes.value[slot] = value_of(facts, wish.ask, run_s, pf_milli)
             share_out(hopes, slot, starts.high - starts.low + 1, scratch)
@@ -131,7 +120,7 @@ def find_hopes(
     return found
 
 
-@lean
+@inlined
 def share_out(hopes: Hopes, slot: int, count: int, scratch: Scratch) -> None:
     """Note what all offers of a group share from each of `count` starts on."""
     hopes.dearest[slot] = 0
@@ -142,22 +131,21 @@ def share_out(hopes: Hopes, slot: int, count: int, scratch: Scratch) -> None:
             hopes.dearest[slot] = max(hopes.dearest[slot], hopes.shared[slot, row])
 
 
-@lean
+@inlined
 def find_in(
     facts: Facts, wish: Wish, entry: int, starts: Starts, room: Room, scratch: Scratch, charged: Charged, floor: int,
     hopes: Hopes, found: int,
 ) -> int:  # fmt: skip
     """The same for the offers of one group, from `found` on."""
     lists, heap, slot = facts.lists, hopes.heap, entry - facts.lists.begin[facts.asks.kind[wish.ask]]
-    begin = room.begin[facts.shelf.group[lists.offer[lists.first[entry]]]]
-    most, shared = most_asked(facts, wish, lists.pf_milli[entry]), hopes.shared[slot]
-    for place in range(lists.first[entry], lists.beyond[entry]):
-        offer = lists.offer[place]
-        if not has(scratch.bits.some, 0, offer - begin) or not facts_admit(facts, wish, offer):
+    begin, beyond = room.begin[lists.group[entry]], room.begin[lists.group[entry] + 1]
+    most, shared = most_asked(facts.asks.bounds, wish.ask, lists.pf_milli[entry]), hopes.shared[slot]
+    for offer in range(begin, beyond):
+        if lists.cheapest[offer] > most:
+            break  # as do all behind it
+        if not has(scratch.bits.some, offer - begin) or not facts_admit(facts, wish, offer):
             continue
         own = own_cost(facts, wish, offer)
-        if lists.own[place] - own > most:
-            continue
         least = least_spent(facts, offer, starts, charged, shared)
         hope = most_left(wish, hopes.value[slot], own * starts.run_s + least) if least < FAR else HOUR_S * floor
         if not is_paid_for(wish, hopes, slot, charged.dearest[offer] + own, starts.run_s):
@@ -168,30 +156,20 @@ def find_in(
     return found
 
 
-@lean
-def most_asked(facts: Facts, wish: Wish, pf_milli: int) -> int:
-    """mm per unit-hour: an offer that asks more in every hour breaks a limit on the mean of the run."""
-    if not wish.bound & 2:
-        return FANTASTIC
-    mean, pflop = facts.asks.bounds[wish.ask, MEAN_PRICE], facts.asks.bounds[wish.ask, PFLOP_PRICE]
-    most = min(FANTASTIC, mean) if mean != NONE else FANTASTIC
-    return min(most, min(FANTASTIC, pflop) * pf_milli // 1000) if pflop != NONE else most
-
-
-@lean
+@inlined
 def most_left(wish: Wish, value: int, spent: int) -> int:
     """No less than what a start leaves that spends as much, in 3600ths of a mm; its cost was rounded down twice."""
     return HOUR_S * (value + wish.units) - wish.units * spent
 
 
-@lean
+@inlined
 def is_paid_for(wish: Wish, hopes: Hopes, slot: int, asked: int, run_s: int) -> bool:
     """Whether the value covers every start where an hour asks `asked` at most: utility is 1 where it does not."""
     rounded = 2 * HOUR_S
     return bool(HOUR_S * (hopes.value[slot] - 1) >= wish.units * (asked * run_s + hopes.dearest[slot] + rounded))
 
 
-@lean
+@inlined
 def least_spent(facts: Facts, offer: int, starts: Starts, charged: Charged, shared: Ints) -> int:
     """The least that any start on `offer` spends, mm x seconds per unit-hour, without the way there."""
     row = 1 if starts.low == starts.odd else 0
@@ -208,7 +186,7 @@ def least_spent(facts: Facts, offer: int, starts: Starts, charged: Charged, shar
     return least
 
 
-@lean
+@inlined
 def spend(facts: Facts, offer: int, starts: Starts, charged: Charged, shared: Ints, into: Ints) -> None:
     """The same for each start by itself."""
     row = 1 if starts.low == starts.odd else 0
@@ -224,7 +202,7 @@ def spend(facts: Facts, offer: int, starts: Starts, charged: Charged, shared: In
         )  # fmt: skip
 
 
-@lean
+@inlined
 def odd_spent(facts: Facts, offer: int, starts: Starts, charged: Charged) -> int:
     """What the odd start spends on the offer itself."""
     first, skipped, stop, rest = span_of(starts, starts.odd)

@@ -1,4 +1,4 @@
-"""Per kind of ask, the offers it may take, in groups and cheapest first, with bounds that let a scan stop early.
+"""Per kind of ask, the groups of offers that it may take, cheapest first, with bounds that let a scan stop early.
 
 All offers of a group lie in one grid zone and have one hardware class, power and greenness, so in every hour they
 differ by their own price and latency alone. What a run costs at least is the least an offer asks for itself plus what
@@ -12,7 +12,8 @@ import numpy as np
 
 from scheduler.core.compiled import compiled, lean, side_by_side
 from scheduler.core.market import Bools, Ints
-from scheduler.core.tables import CARBON, PF_MILLI, PRICE, SHARE, WATTS, Shelf, Table, Tastes
+from scheduler.core.room import BITS, ONE, Words
+from scheduler.core.tables import CARBON, FAR, PF_MILLI, PRICE, SHARE, WATTS, Shelf, Table, Tastes
 
 PPM = 10**6
 MG_PER_KG_KW = 10**9
@@ -20,78 +21,76 @@ MANY = 50  # kinds that are worth a second thread
 
 
 class Lists(NamedTuple):
-    """Kind `k` has entries [begin[k], begin[k+1]), a group each; entry `e` has offers [first[e], beyond[e])."""
+    """Kind `k` has entries [begin[k], begin[k+1]), a group each with an offer or more that its choices admit."""
 
     begin: Ints
-    first: Ints
-    beyond: Ints
-    offer: Ints  # within an entry by `own`
-    own: Ints  # least mm per unit-hour that an offer asks for itself: price and latency
+    group: Ints  # [entries]
+    head: Ints  # [entries] one of its offers
+    size: Ints  # [entries] how many it has
+    way: Ints  # [entries] the least mm per unit-hour for the way to an offer
+    own: Ints  # [entries] the least that an offer asks for itself: price and way
+    least: Ints  # [entries] the same in the cheapest hour of the group
     row: Ints  # [entries] of `shared` and `share`: one for all kinds that weigh the hours of a group alike
     shared: Ints  # [rows, hours + 1] running sum of what the hours cost for green and carbon, mm per unit-hour
     share: Ints  # [rows, hours + 1] running sum of the share, ppm
-    least: Ints  # [entries] the cheapest offer in the cheapest hour, mm per unit-hour
     pf_milli: Ints  # [entries]
+    cheapest: Ints  # [offers] the least price of an hour; it rises within a group
+    admitted: Words  # [masks, words] a bit per offer, the words of each group one behind the other
+    word: Ints  # [groups + 1] the first of each group
 
 
 def lists_of(table: Table) -> Lists:
     """The lists of every kind of `table`."""
-    shelf, tastes = table.shelf, table.tastes
+    shelf, tastes, masks = table.shelf, table.tastes, table.masks
     cheapest = shelf.values[PRICE, :, :-1].min(axis=1)
-    counts = np.append(0, np.cumsum(table.masks.sum(axis=1)[tastes.mask]))
     parts = side_by_side(
-        lambda low, high: _entries(
-            shelf, tastes, table.masks, cheapest, table.free_ms, low, high, counts[high] - counts[low]
-        ),
+        lambda low, high: _entries(shelf, tastes, masks, cheapest, table.free_ms, low, high),
         tastes.mask.size,
         worth=MANY,
     )
-    before = np.cumsum([0, *(part[3].size for part in parts)])
-    kinds, offers, own = (np.concatenate([part[each] for part in parts]) for each in (0, 3, 4))
-    first, beyond = (
-        np.concatenate([part[each] + shift for part, shift in zip(parts, before, strict=False)]) for each in (1, 2)
-    )
-    heads = offers[first]
-    row, shared, share = _shared(shelf, tastes, kinds, heads)
-    least = own[first] + np.diff(shared, axis=1).min(axis=1, initial=1 << 40)[row]
-    pf_milli = shelf.facts[PF_MILLI, heads]
+    kinds, group, head, size, way, own = np.concatenate(parts, axis=1)
+    row, shared, share = _shared(shelf, tastes, kinds, head)
+    least = own + np.diff(shared, axis=1).min(axis=1, initial=1 << 40)[row]
+    pf_milli = shelf.facts[PF_MILLI, head]
     order = np.lexsort((least * 1000 // pf_milli, kinds))
-    begin = np.searchsorted(kinds, np.arange(tastes.mask.size + 1))
+    word = np.append(0, np.cumsum(-(-np.diff(shelf.begin) // BITS)))
     return Lists(
-        begin, first[order], beyond[order], offers, own, row[order], shared, share, least[order], pf_milli[order]
-    )
+        begin=np.searchsorted(kinds, np.arange(tastes.mask.size + 1)), group=group[order], head=head[order],
+        size=size[order], way=way[order], own=own[order], least=least[order], row=row[order], shared=shared,
+        share=share, pf_milli=pf_milli[order], cheapest=cheapest, admitted=_words(masks, shelf.begin, word), word=word,
+    )  # fmt: skip
 
 
 @compiled
-def _entries(
-    shelf: Shelf, tastes: Tastes, masks: Bools, cheapest: Ints, free_ms: int, low: int, high: int, total: int
-) -> tuple[Ints, Ints, Ints, Ints, Ints]:
-    """(kind, first, beyond) of every entry, (offer, what it asks for itself) of every candidate, `total` in all.
-
-    Of the kinds in [low, high).
-    """
-    kinds, first, beyond = [0 for _ in range(0)], [0 for _ in range(0)], [0 for _ in range(0)]
-    offers, own = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64)
-    filled = 0
+def _entries(shelf: Shelf, tastes: Tastes, masks: Bools, cheapest: Ints, free_ms: int, low: int, high: int) -> Ints:
+    """[6, entries] kind, group, head, size, way and own of every entry of the kinds in [low, high)."""
+    groups = shelf.begin.size - 1
+    entries, filled = np.empty((6, (high - low) * groups), dtype=np.int64), 0
     for kind in range(low, high):
-        group = -1
-        for offer in range(cheapest.size):
-            if not masks[tastes.mask[kind], offer]:
-                continue
-            if shelf.group[offer] != group:
-                group = shelf.group[offer]
-                kinds.append(kind)
-                first.append(filled)
-                beyond.append(filled)
-            cost = cheapest[offer] + latency_cost(shelf, tastes, kind, offer, free_ms)
-            place = filled
-            while place > first[-1] and own[place - 1] > cost:  # insertion: offers come nearly sorted
-                offers[place], own[place] = offers[place - 1], own[place - 1]
-                place -= 1
-            offers[place], own[place] = offer, cost
-            filled += 1
-            beyond[-1] = filled
-    return np.array(kinds), np.array(first), np.array(beyond), offers, own
+        mask = masks[tastes.mask[kind]]
+        for group in range(groups):
+            size, head, way, own = 0, 0, FAR, FAR
+            for offer in range(shelf.begin[group], shelf.begin[group + 1]):
+                if mask[offer]:
+                    cost = latency_cost(shelf, tastes, kind, offer, free_ms)
+                    size, head, way, own = size + 1, offer, min(way, cost), min(own, cheapest[offer] + cost)
+            if size:
+                for field, value in enumerate((kind, group, head, size, way, own)):
+                    entries[field, filled] = value
+                filled += 1
+    return entries[:, :filled]
+
+
+@compiled
+def _words(masks: Bools, begin: Ints, word: Ints) -> Words:
+    """[masks, words] a bit for each offer that a mask admits; `word` says where the words of a group begin."""
+    words = np.zeros((masks.shape[0], word[-1]), dtype=np.uint64)
+    for mask in range(masks.shape[0]):
+        for group in range(begin.size - 1):
+            for place in range(begin[group + 1] - begin[group]):
+                if masks[mask, begin[group] + place]:
+                    words[mask, word[group] + place // BITS] |= ONE << np.uint64(place % BITS)
+    return words
 
 
 @lean

@@ -13,10 +13,12 @@ import numpy as np
 
 from scheduler.core.columns import FIELDS, OFFER, Column, no_column, read_column, take, write_column
 from scheduler.core.compiled import Aside, compiled, lean, settled, side_by_side
+from scheduler.core.facts import Facts, Scratch, new_scratch
 from scheduler.core.gangs import gang_at, place_gang
 from scheduler.core.market import Ints
 from scheduler.core.room import Room, has_units
-from scheduler.core.scan import ANY, Facts, Scratch, best_column, best_columns, new_scratch
+from scheduler.core.scan import best_column, best_columns
+from scheduler.core.starts import ANY
 from scheduler.core.tables import ALONE, FAR
 from scheduler.core.types import HOUR_S
 
@@ -42,23 +44,44 @@ class Turn(NamedTuple):
 
 
 def look(facts: Facts, room: Room) -> Ints:
-    """[asks, fields] the best column of every ask, as if it came first."""
-    parts = side_by_side(lambda first, beyond: look_part(facts, room, first, beyond), facts.asks.alike.size)
-    return np.concatenate(parts)
+    """[asks, fields] the best column of every ask, as if it came first.
+
+    Asks of one kind look one behind the other: what they read is still at hand.
+    """
+    order = np.argsort(neighbours(facts)[facts.asks.kind], kind="stable")
+    parts = side_by_side(lambda first, beyond: look_part(facts, room, order[first:beyond]), order.size)
+    columns = np.empty((order.size, FIELDS), dtype=np.int64)
+    columns[order] = np.concatenate(parts)
+    return columns
+
+
+def neighbours(facts: Facts) -> Ints:
+    """[kinds] a number for each kind; those of near numbers look at the same offers from the same place."""
+    tastes = facts.tastes
+    number = np.empty_like(tastes.mask)
+    number[np.lexsort((tastes.place, tastes.mask))] = np.arange(tastes.mask.size)
+    return number
+
+
+def in_halves(facts: Facts, order: Ints) -> Ints:
+    """The positions of `order`, those of each half of a chunk by which offers their asks look at."""
+    position, kinds = np.arange(order.size), facts.tastes.mask.size
+    half = 2 * position // CHUNK
+    return np.argsort((half * kinds + neighbours(facts)[facts.asks.kind[order]]) * CHUNK + position % CHUNK)
 
 
 @compiled
-def look_part(facts: Facts, room: Room, first: int, beyond: int) -> Ints:
-    """The same for the asks in [first, beyond); asks that are alike are looked at once."""
+def look_part(facts: Facts, room: Room, asks: Ints) -> Ints:
+    """The same for some `asks`, in their order; asks that are alike are looked at once."""
     alike, scratch = facts.asks.alike, new_scratch(facts)
-    columns, like = np.empty((beyond - first, FIELDS), dtype=np.int64), np.full(alike.size, NOT_ASKED)
-    for ask in range(first, beyond):
+    columns, like = np.empty((asks.size, FIELDS), dtype=np.int64), np.full(alike.size, NOT_ASKED)
+    for row, ask in enumerate(asks):
         if like[alike[ask]] != NOT_ASKED:
-            columns[ask - first] = columns[like[alike[ask]]]
+            columns[row] = columns[like[alike[ask]]]
             continue
         best, _ = best_column(facts, ask, room, scratch, ANY)
-        write_column(columns, ask - first, best)
-        like[alike[ask]] = ask - first
+        write_column(columns, row, best)
+        like[alike[ask]] = row
     return columns
 
 
@@ -76,15 +99,15 @@ def place(facts: Facts, order: Ints, first: Ints, room: Room, empty: Room) -> tu
 
 def place_ahead(facts: Facts, order: Ints, room: Room, empty: Room, turn: Turn, scratch: Scratch) -> int:
     """Place many asks, of each chunk ahead on two threads; how many offers were examined."""
-    examined, spare, size = 0, new_scratch(facts), order.size
-    look_ahead = settled(foresee, facts, order, 0, 0, 0, room, turn, scratch)
+    examined, spare, size, looks = 0, new_scratch(facts), order.size, in_halves(facts, order)
+    look_ahead = settled(foresee, facts, order, looks, 0, room, turn, scratch)
     place_chunk = settled(place_part, facts, order, 0, 0, True, room, empty, turn, scratch)
     with Aside() as aside:
         for start in range(0, size, CHUNK):
             beyond = min(start + CHUNK, size)
-            half = (start + beyond) // 2
-            aside.begin(partial(look_ahead, facts, order, half, beyond, 1, room, turn, spare))
-            examined += look_ahead(facts, order, start, half, 0, room, turn, scratch)
+            half = start + CHUNK // 2
+            aside.begin(partial(look_ahead, facts, order, looks[half:beyond], 1, room, turn, spare))
+            examined += look_ahead(facts, order, looks[start:half], 0, room, turn, scratch)
             examined += aside.end()
             examined += place_chunk(facts, order, start, beyond, True, room, empty, turn, scratch)
     return examined
@@ -108,21 +131,20 @@ def begin(facts: Facts, first: Ints, chunk: int, many: int, kept: int) -> Turn:
 
 
 @compiled
-def foresee(
-    facts: Facts, order: Ints, start: int, beyond: int, half: int, room: Room, turn: Turn, scratch: Scratch
-) -> int:
-    """Write what the asks `order[start:beyond]`, a half of a chunk, like best by now; how many offers were examined.
+def foresee(facts: Facts, order: Ints, looks: Ints, half: int, room: Room, turn: Turn, scratch: Scratch) -> int:
+    """Write what the asks at the positions `looks` of `order`, a half of a chunk, like best by now.
 
-    UNSEEN where the best column so far is open, where one before that is alike looked, or many keep theirs.
+    Returns how many offers were examined. UNSEEN where the best column so far is open, where one before that is alike
+    looked, or many keep theirs.
     """
     chunk, alike, asked, examined = turn.foreseen.shape[0], facts.asks.alike, turn.asked[half], 0
-    for position in range(start, beyond):
+    for position in looks:
         ask, row = order[position], position % chunk
         turn.foreseen[row, OFFER] = UNSEEN
-        known = asked[alike[ask]] == start // chunk or turn.pool[alike[ask]] != NOT_ASKED
+        known = asked[alike[ask]] == position // chunk or turn.pool[alike[ask]] != NOT_ASKED
         if known or facts.asks.gang[ask] != ALONE:
             continue
-        asked[alike[ask]] = start // chunk
+        asked[alike[ask]] = position // chunk
         best = read_column(turn.last, alike[ask])
         if best.offer < 0 or has_units(room.free, best.offer, best.first, best.beyond, facts.asks.units[ask]):
             continue

@@ -7,11 +7,13 @@ import numpy.typing as npt
 
 from scheduler.core.best import NOTHING, keep_best, new_finder
 from scheduler.core.compiled import compiled, lean, side_by_side
+from scheduler.core.facts import Facts, Scratch, wish_of
 from scheduler.core.heaps import BEYOND, FIRST, NUMBER, OFFER, RUN_COST, UTILITY
 from scheduler.core.hopes import Charged, Until, charged_of
 from scheduler.core.market import Ints
-from scheduler.core.room import Room, find_open, has
-from scheduler.core.scan import Facts, Scratch, facts_admit, price_starts, price_waits, run_on, starts_of, wish_of
+from scheduler.core.room import Room, has
+from scheduler.core.scan import facts_admit, find_offers
+from scheduler.core.starts import price_starts, price_waits, run_on, starts_of
 from scheduler.core.tables import FAR
 from scheduler.core.worth import value_of, worth_at
 
@@ -147,10 +149,7 @@ def widest(facts: Facts) -> int:
     """The most columns that any ask can have."""
     lists, most = facts.lists, 1
     for kind in range(lists.begin.size - 1):
-        offers = 0
-        for entry in range(lists.begin[kind], lists.begin[kind + 1]):
-            offers += lists.beyond[entry] - lists.first[entry]
-        most = max(most, offers)
+        most = max(most, lists.size[lists.begin[kind] : lists.begin[kind + 1]].sum())
     return most * facts.shelf.began.shape[1]
 
 
@@ -159,20 +158,19 @@ def find_all(facts: Facts, ask: int, room: Room, scratch: Scratch, found: Ints) 
     """Fill `found` with the row of every column of `ask`; their number."""
     lists, wish, kind, count = facts.lists, wish_of(facts, ask), facts.asks.kind[ask], 0
     for entry in range(lists.begin[kind], lists.begin[kind + 1]):
-        head, pf_milli = lists.offer[lists.first[entry]], lists.pf_milli[entry]
-        run_s = run_on(facts, ask, head)
+        pf_milli = lists.pf_milli[entry]
+        run_s = run_on(facts, ask, lists.head[entry])
         starts, value = starts_of(facts, ask, run_s), value_of(facts, ask, run_s, pf_milli)
         if starts.low > starts.high or starts.low < 0:
             continue
         price_waits(wish, starts, pf_milli, scratch)
         if price_starts(lists, entry, wish, starts, scratch) == FAR:
             continue
-        begin = room.begin[facts.shelf.group[head]]
-        if not find_open(room, facts.shelf.group[head], wish.units, starts, scratch.bits):
+        if not find_offers(facts, wish, entry, starts, room, scratch):
             continue
-        for place in range(lists.first[entry], lists.beyond[entry]):
-            offer = lists.offer[place]
-            if has(scratch.bits.some, 0, offer - begin) and facts_admit(facts, wish, offer):
+        group = lists.group[entry]
+        for offer in range(room.begin[group], room.begin[group + 1]):
+            if has(scratch.bits.some, offer - room.begin[group]) and facts_admit(facts, wish, offer):
                 count = worth_at(facts, wish, offer, value, starts, room, scratch, found, count)
     return count
 

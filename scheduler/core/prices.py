@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from scheduler.core.best import keep_best, new_finder
 from scheduler.core.compiled import compiled, lean, side_by_side
+from scheduler.core.facts import Facts
 from scheduler.core.hopes import Charged, Until, charged_of
 from scheduler.core.market import Bools, Ints
 from scheduler.core.pool import ANY_START, Pool, by_choice
 from scheduler.core.room import SIZES, Room
-from scheduler.core.scan import Facts
 
 Floats = npt.NDArray[np.float64]
 FIRST_STEP, LAST_STEP = 0.1, 0.004  # in parts of the usual worth of a unit-hour

@@ -11,10 +11,12 @@ import numpy as np
 
 from scheduler.core.columns import FIELDS, Column, take, write_column
 from scheduler.core.compiled import compiled, lean
+from scheduler.core.facts import Facts, new_scratch
 from scheduler.core.greedy import Decided, Ground, utilities
 from scheduler.core.market import Ints
 from scheduler.core.room import Room, open_room
-from scheduler.core.scan import ANY, Facts, best_column, new_scratch
+from scheduler.core.scan import best_column
+from scheduler.core.starts import ANY
 from scheduler.core.tables import NOW, Table, table_of
 from scheduler.core.types import HOUR_S, Ask, Placement, Snapshot
 

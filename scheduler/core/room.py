@@ -1,5 +1,6 @@
 """What is left of the offers while a round takes it, with a bit per offer and hour that tells where units are free."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ ONE, NONE, FULL = np.uint64(1), np.uint64(0), np.uint64(2**64 - 1)
 class Room(NamedTuple):
     """Units free per hour, and which offers of a group have them: sixty-four offers are looked at in one step.
 
-    The bits of a group are a block [SIZES, hours, words], offer `begin[group] + n` being bit n of its words.
+    The bits of a group are a block [SIZES, words, hours], offer `begin[group] + n` being bit n of its words.
     """
 
     free: Ints  # [offers, hours]
@@ -30,9 +31,9 @@ class Room(NamedTuple):
 class Bits(NamedTuple):
     """Which offers of a group are open to an ask."""
 
-    open: Words  # [starts, words] through each start
+    open: Words  # [words, starts] through each start
     some: Words  # [words] through one start at least
-    spare: Words  # as large as `open`
+    spare: Words  # [hours]
 
 
 class Starts(NamedTuple):
@@ -72,6 +73,12 @@ def span_of(starts: Starts, number: int) -> tuple[int, int, int, int]:
 
 
 @lean
+def rows_of(starts: Starts) -> int:
+    """How many starts there are."""
+    return max(0, starts.high - starts.low + 1)
+
+
+@lean
 def start_of(starts: Starts, number: int, first_s: int) -> int:
     """Unix seconds of a start, where `first_s` is the round's first whole hour."""
     return starts.odd_s if number == starts.odd else first_s + HOUR_S * number
@@ -87,9 +94,7 @@ def words_of(room: Room, group: int) -> int:
 def new_bits(begin: Ints, starts: int) -> Bits:
     """Room for `starts` starts on any group."""
     words = 1 + (begin[1:] - begin[:-1]).max() // BITS if begin.size > 1 else 1
-    return Bits(
-        np.zeros(starts * words, np.uint64), np.zeros(words, np.uint64), np.zeros(starts * words, np.uint64)
-    )  # fmt: skip
+    return Bits(np.zeros(words * starts, np.uint64), np.zeros(words, np.uint64), np.zeros(starts, np.uint64))
 
 
 @compiled
@@ -109,57 +114,66 @@ def open_room(free: Ints, begin: Ints) -> Room:
 @lean
 def note_hours(room: Room, group: int, offer: int, first: int, beyond: int) -> None:
     """Set the bits of `offer` in [first, beyond) as its free units say."""
-    words, place = words_of(room, group), offer - room.begin[group]
-    bit = ONE << np.uint64(place % BITS)
-    for hour in range(first, beyond):
-        units, at = room.free[offer, hour], room.block[group] + hour * words + place // BITS
-        for size in range(SIZES):
-            row = at + size * room.free.shape[1] * words
-            room.open[row] = room.open[row] | bit if units > size else room.open[row] & ~bit
+    words, hours, place = words_of(room, group), room.free.shape[1], offer - room.begin[group]
+    bit, at = ONE << np.uint64(place % BITS), room.block[group] + (place // BITS) * hours
+    for size in range(SIZES):
+        for hour in range(first, beyond):
+            row = at + size * words * hours + hour
+            room.open[row] = room.open[row] | bit if room.free[offer, hour] > size else room.open[row] & ~bit
 
 
 @lean
-def find_open(room: Room, group: int, units: int, starts: Starts, bits: Bits) -> bool:
-    """Whether any offer of `group` stays open through any start, and which ones do: `bits` is filled.
+def find_open(room: Room, group: int, units: int, starts: Starts, admitted: Words, bits: Bits) -> bool:
+    """Whether an offer of `group` that is `admitted` stays open through any start, and which do: `bits` is filled.
 
-    Beyond SIZES units a bit says only that SIZES are free.
+    Beyond SIZES units a bit says only that SIZES are free. `open` of the bits tells of all, `some` of those admitted.
     """
-    words, hours = words_of(room, group), room.free.shape[1]
-    rows = room.block[group] + (min(units, SIZES) - 1) * hours * words
-    number, filled = starts.low, 0
-    if number == starts.odd:
-        for word in range(words):
-            bits.open[word] = FULL
-        for hour in range(starts.odd_first, starts.odd_stop + (starts.odd_rest > 0)):
-            for word in range(words):
-                bits.open[word] &= room.open[rows + hour * words + word]
-        number, filled = number + 1, words
-    if number <= starts.high:
-        count, touched = starts.high - number + 1, starts.whole + (starts.part > 0)
-        until = rows + (number + count + touched - 1) * words
-        follow(room.open[rows + number * words : until], words, touched, bits.open[filled:], bits.spare)
-    return gather(bits.open[: (starts.high - starts.low + 1) * words], words, bits.some)
+    words, hours, rows = words_of(room, group), room.free.shape[1], rows_of(starts)
+    at, total = room.block[group] + (min(units, SIZES) - 1) * words * hours, NONE
+    for word in range(words):
+        found = bits.open[word * rows :]
+        follow_starts(room.open[at + word * hours : at + (word + 1) * hours], starts, found, bits.spare)
+        some = NONE
+        for row in range(rows):
+            some |= found[row]
+        bits.some[word] = some & admitted[word]
+        total |= bits.some[word]
+    return total != NONE
 
 
 @lean
-def follow(open_in: Words, words: int, touched: int, found: Words, spare: Words) -> None:
-    """Fill `found` [starts, words] with the offers open for `touched` hours in a row, of `open_in` [hours, words].
+def follow_starts(open_in: Words, starts: Starts, found: Words, spare: Words) -> None:
+    """Fill `found` [starts] with the offers open through each, of `open_in` [hours]."""
+    number, row = starts.low, 0
+    if number == starts.odd:
+        found[0] = FULL
+        for hour in range(starts.odd_first, starts.odd_stop + (starts.odd_rest > 0)):
+            found[0] &= open_in[hour]
+        number, row = number + 1, 1
+    if number <= starts.high:
+        touched = starts.whole + (starts.part > 0)
+        follow(open_in[number : starts.high + touched], touched, found[row:], spare)
+
+
+@lean
+def follow(open_in: Words, touched: int, found: Words, spare: Words) -> None:
+    """Fill `found` [starts] with the offers open for `touched` hours in a row, of `open_in` [hours].
 
     Hours in a row are joined by doubling. The two buffers take turns, which lets the compiler join many words at once.
     """
-    span = size = open_in.size
-    join(open_in[:span], open_in[:span], found)
+    span = open_in.size
+    join(open_in, open_in, found)
     done, turned = 1, False
     while done < touched:
         step = min(done, touched - done)
-        size = span - (done + step - 1) * words
+        size = span - (done + step - 1)
         if turned:
-            join(spare[:size], spare[step * words :], found)
+            join(spare[:size], spare[step:], found)
         else:
-            join(found[:size], found[step * words :], spare)
+            join(found[:size], found[step:], spare)
         done, turned = done + step, not turned
     if turned:
-        join(spare[:size], spare[:size], found)
+        join(spare[: span - touched + 1], spare, found)
 
 
 @lean
@@ -170,23 +184,27 @@ def join(some: Words, others: Words, into: Words) -> None:
 
 
 @lean
-def gather(found: Words, words: int, some: Words) -> bool:
-    """Join the rows of `found` [starts, words] in `some`; whether any bit is set."""
-    total = NONE
-    for word in range(words):
-        some[word] = NONE
-    for place in range(0, found.size, words):
-        for word in range(words):
-            some[word] |= found[place + word]
-    for word in range(words):
-        total |= some[word]
-    return total != NONE
+def is_open(bits: Bits, starts: Starts, row: int, place: int) -> bool:
+    """Whether the offer of number `place` in its group is open through the start of number `row` among `starts`."""
+    return (bits.open[(place >> SHIFT) * rows_of(starts) + row] >> np.uint64(place & (BITS - 1))) & ONE != NONE
 
 
 @lean
-def has(bits: Words, at: int, place: int) -> bool:
-    """Whether bit `place` is set in the words from `at` on."""
-    return (bits[at + (place >> SHIFT)] >> np.uint64(place & (BITS - 1))) & ONE != NONE
+def has(some: Words, place: int) -> bool:
+    """Whether bit `place` is set."""
+    return (some[place >> SHIFT] >> np.uint64(place & (BITS - 1))) & ONE != NONE
+
+
+@lean
+def lowest(bits: np.uint64) -> np.uint64:
+    """The lowest bit that is set in `bits`, which are not NONE."""
+    return bits & ~(bits - ONE)
+
+
+@lean
+def number_of(bit: np.uint64) -> int:
+    """The number of the only bit that is set: it is a power of two, which a float holds exactly."""
+    return math.frexp(float(bit))[1] - 1
 
 
 @lean

@@ -13,16 +13,19 @@ from operator import attrgetter, is_not
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from scheduler.core.feasibility import FILTERS, claims_met
 from scheduler.core.market import Bools, Ints, Market
-from scheduler.core.types import Ask, OfferFacts, Snapshot
+from scheduler.core.types import HOUR_S, Ask, OfferFacts, Snapshot
 
 SERIES = ("price", "share_ppm", "matched_ppm", "carbon_free_ppm", "ci_mg")
 FACTS = ("pf_milli", "watts", "memory_gb", "notice_s", "boot_s", "reliability_ppm")
 UNITS = ("free", "units_total")
 MARKETS = 4  # kept by a process, the last used
+LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # hours, from which a row of `mean` holds
 ANSWERS = 1000  # of one market kept: what a choice admits, the way from a place
+Halves = npt.NDArray[np.int32]
 Green = tuple[tuple[int, ...], tuple[int, ...]]  # hourly share, ppm, and intensity, mg/kWh
 lasting = attrgetter(*(field.name for field in fields(OfferFacts) if field.name not in UNITS))
 BOUNDS = (  # limits on a number: they are tested in the scan, all others admit an offer or not
@@ -43,6 +46,7 @@ class Standing:
         series = [market.series(name) for name in SERIES]
         self.values = np.array([each.values.T for each in series])
         self.until = np.array([each.until.T for each in series])
+        self.mean, self.length = least_means(series[0].until.T // HOUR_S)
         self.facts = np.array([market.column(name) for name in FACTS])
         self.group, self.begin = _numbered(groups[offer.id] for offer in market.offers)
         self.rank = np.argsort(np.argsort(np.array(self.ids)))
@@ -97,6 +101,22 @@ def standing_of(snapshot: Snapshot) -> Standing:
     if len(_known) > MARKETS:
         _known.popitem(last=False)
     return standing
+
+
+def least_means(until: Ints) -> tuple[Halves, Ints]:
+    """What an hour of a run costs in the mean at least: ([rows, offers] mm per unit-hour, row of so many whole hours).
+
+    `until` [offers, hours + 1] is the running sum of the prices. A run of some whole hours and part of another costs no
+    less than what is the least of both numbers of hours: its sum is that of a longer and a shorter one, weighed.
+    """
+    hours = until.shape[1] - 1
+    of_length = np.array([(until[:, length:] - until[:, : hours + 1 - length]).min(axis=1) // length
+                          for length in range(1, hours + 1)])  # fmt: skip
+    lengths = np.arange(hours + 2).clip(1, hours)
+    row = np.searchsorted(LENGTHS, lengths, side="right") - 1
+    means = [of_length[lengths[row == each].min() - 1 : lengths[row == each].max() + 1].min(axis=0)
+             for each in range(row.max() + 1)]  # fmt: skip
+    return np.minimum(np.array(means), np.iinfo(np.int32).max).astype(np.int32), row[:-1]
 
 
 def greens_of(snapshot: Snapshot) -> dict[Green, int]:

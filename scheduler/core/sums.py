@@ -24,11 +24,11 @@ def sum_runs(before: Ints, whole: Ints, after: Ints, part: int, into: Ints) -> N
 
 
 @lean
-def least_open(costs: Ints, waits: Ints, open_in: Words) -> int:
-    """The least cost and wait of the starts through which some offer is open; FAR where none is."""
+def least_open(costs: Ints, waits: Ints, open_in: Words, of: np.uint64) -> int:
+    """The least cost and wait of the starts through which some offer `of` these is open; FAR where none is."""
     least = FAR
     for row in range(costs.size):
-        least = min(least, costs[row] + waits[row] if open_in[row] != NONE else FAR)
+        least = min(least, costs[row] + waits[row] if open_in[row] & of != NONE else FAR)
     return least
 
 

@@ -11,7 +11,7 @@ from scheduler.core.asks import NEVER, AskColumns, columns_of
 from scheduler.core.feasibility import FILTERS, LARGEST
 from scheduler.core.market import Bools, Ints
 from scheduler.core.scoring import rates_of
-from scheduler.core.standing import BOUNDS, Standing, standing_of
+from scheduler.core.standing import BOUNDS, Halves, Standing, standing_of
 from scheduler.core.types import DUE_HORIZON_S, INSTANT, Ask, OfferFacts, Rates, Reference, Snapshot
 
 PRICE, SHARE, MATCHED, CARBON_FREE, CARBON = range(5)
@@ -35,6 +35,8 @@ class Shelf(NamedTuple):
 
     values: Ints  # [series, offers, hours + 1]
     until: Ints  # [series, offers, hours + 1]
+    mean: Halves  # [rows, offers] the least that a run asks for an hour in the mean, mm per unit-hour
+    length: Ints  # [hours + 1] the row of `mean` that holds for so many whole hours and a part
     total: Ints  # [offers, hours] units if nothing were promised
     began: Ints  # [offers, hours] units free as the round began
     facts: Ints  # [fact, offers]
@@ -141,7 +143,8 @@ def table_of(snapshot: Snapshot) -> Table:
 def shelf_of(standing: Standing, places: Iterable[str | None]) -> Shelf:
     """The offers, with their latency from each of `places`."""
     return Shelf(
-        values=standing.values, until=standing.until, total=standing.total, began=standing.free, facts=standing.facts,
+        values=standing.values, until=standing.until, mean=standing.mean, length=standing.length,
+        total=standing.total, began=standing.free, facts=standing.facts,
         latency=np.array([standing.way(place) for place in places]), group=standing.group, begin=standing.begin,
         rank=standing.rank,
     )  # fmt: skip

@@ -1,16 +1,17 @@
 """The columns of one ask with what they are worth."""
 
 from scheduler.core.bounds import span_total
-from scheduler.core.compiled import lean
+from scheduler.core.compiled import inlined, lean
+from scheduler.core.facts import Facts, Scratch, Wish
 from scheduler.core.heaps import write_row
 from scheduler.core.market import Ints
-from scheduler.core.room import Room, Starts, has, span_of, start_of, words_of
-from scheduler.core.scan import PFLOP_HOUR, Facts, Scratch, Wish, hours_admit, own_cost, waited
+from scheduler.core.room import Room, Starts, is_open, span_of, start_of
+from scheduler.core.scan import PFLOP_HOUR, hours_admit, own_cost, waited
 from scheduler.core.tables import FAR, PF_MILLI, PRICE
 from scheduler.core.types import HOUR_S
 
 
-@lean
+@inlined
 def value_of(facts: Facts, ask: int, run_s: int, pf_milli: int) -> int:
     """V = work*value of a run, mm; the product is split so that it stays within 64 bits (matching.md, section 5)."""
     asks = facts.asks
@@ -20,7 +21,7 @@ def value_of(facts: Facts, ask: int, run_s: int, pf_milli: int) -> int:
     return whole * asks.value[ask] + part * asks.value[ask] // PFLOP_HOUR
 
 
-@lean
+@inlined
 def utility_of(value: int, units: int, run_cost: int) -> int:
     """U of a column whose run costs `run_cost` mm per unit."""
     return max(1, value - units * run_cost)
@@ -35,11 +36,10 @@ def worth_at(
 
     `scratch` holds what `price_starts` and `find_open` say of the group.
     """
-    group = facts.shelf.group[offer]
-    words, place = words_of(room, group), offer - room.begin[group]
+    place = offer - room.begin[facts.shelf.group[offer]]
     for number in range(starts.low, starts.high + 1):
         row = number - starts.low
-        if scratch.costs[row] == FAR or not has(scratch.bits.open, row * words, place):
+        if scratch.costs[row] == FAR or not is_open(scratch.bits, starts, row, place):
             continue
         if not hours_admit(facts, wish, offer, starts, number, room.free):
             continue
@@ -49,7 +49,7 @@ def worth_at(
     return count
 
 
-@lean
+@inlined
 def worth_of(
     facts: Facts, wish: Wish, offer: int, value: int, starts: Starts, number: int, cost: int
 ) -> tuple[int, int, int, int]:

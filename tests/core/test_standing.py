@@ -1,12 +1,17 @@
 """What is kept of a market between rounds never shows: a table is that of its own snapshot."""
 
 from dataclasses import fields, replace
+from itertools import accumulate
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scheduler.core import standing
+from scheduler.core.standing import least_means
 from scheduler.core.tables import table_of
+from scheduler.core.types import HOUR_S
 from tests.core.market import ask, offer, snapshot
 
 OFFERS = [offer("a", price=300_000), offer("b", zone="Y", free=[3, 4], latency_ms={}), offer("c", price=[1, 900_000])]
@@ -87,3 +92,16 @@ def test_facts_out_of_range_are_refused_when_they_are_made():
             replace(OFFERS[0], **wrong)
     with pytest.raises(ValueError, match="needs 2 numbers"):
         snapshot([OFFERS[0], replace(OFFERS[1], free=(1, 2, 3))])
+
+
+@given(prices=st.lists(st.integers(0, 9) | st.just(3 * 10**9), min_size=1, max_size=8))
+def test_no_run_costs_less_in_the_mean_than_the_least_of_its_length(prices):
+    """Wherever in an hour it begins and ends: at its edges, a second inside them, half way."""
+    mean, length = least_means(np.array([[0, *accumulate(prices)]]))
+    instants = [hour * HOUR_S + second for hour in range(len(prices)) for second in (0, 1, 1800, HOUR_S - 1)]
+    until = [sum(prices[: at // HOUR_S]) * HOUR_S + prices[at // HOUR_S] * (at % HOUR_S) for at in instants]
+
+    for begin, before in zip(instants, until, strict=True):
+        for end, spent in zip(instants, until, strict=True):
+            if begin < end:
+                assert int(mean[length[(end - begin) // HOUR_S], 0]) * (end - begin) <= spent - before
