@@ -25,11 +25,8 @@ CHECKS = (
     ("layers", (str(BIN / "lint-imports"),)),
     ("migrations", (sys.executable, "manage.py", "makemigrations", "--check", "--dry-run")),
 )
-COMPILE = (
-    sys.executable,
-    "-m",
-    "scheduler.core.warm",
-)  # once, beside the checks, and not in every process of the tests
+# Once, beside the checks, and not in every process of the tests.
+COMPILE = (sys.executable, "-m", "scheduler.core.warm")
 
 
 def test(arguments: Sequence[str]) -> int:
