@@ -13,8 +13,8 @@ import numpy as np
 from scheduler.core.compiled import compiled
 from scheduler.core.facts import Facts, new_scratch
 from scheduler.core.heaps import BEYOND, FIELDS, FIRST, OFFER, UTILITY
-from scheduler.core.market import Ints
-from scheduler.core.pool import Halves, find_all, widest
+from scheduler.core.market import Halves, Ints
+from scheduler.core.pool import find_all, widest
 from scheduler.core.prices import Floats
 from scheduler.core.room import open_room
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scheduler.core.types import DUE_HORIZON_S, HOUR_S, Ask, OfferFacts, Reference, Snapshot
 
 Ints = npt.NDArray[np.int64]
+Halves = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 UNKNOWN = -1
 

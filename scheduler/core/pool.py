@@ -10,7 +10,7 @@ from scheduler.core.compiled import compiled, lean, side_by_side
 from scheduler.core.facts import Facts, Scratch, wish_of
 from scheduler.core.heaps import BEYOND, FIRST, NUMBER, OFFER, RUN_COST, UTILITY
 from scheduler.core.hopes import Charged, Until, charged_of
-from scheduler.core.market import Ints
+from scheduler.core.market import Halves, Ints
 from scheduler.core.room import Room, has
 from scheduler.core.scan import facts_admit, find_offers
 from scheduler.core.starts import price_starts, price_waits, run_on, starts_of
@@ -18,7 +18,6 @@ from scheduler.core.tables import FAR
 from scheduler.core.worth import value_of, worth_at
 
 Shorts = npt.NDArray[np.int16]
-Halves = npt.NDArray[np.int32]
 
 
 class Pool(NamedTuple):

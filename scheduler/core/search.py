@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.core.compiled import compiled, lean, together
-from scheduler.core.market import Ints
-from scheduler.core.pool import Halves, Pool, Shorts
+from scheduler.core.market import Halves, Ints
+from scheduler.core.pool import Pool, Shorts
 from scheduler.core.prices import running
 from scheduler.core.room import Words
 

@@ -13,10 +13,9 @@ from operator import attrgetter, is_not
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from scheduler.core.feasibility import FILTERS, claims_met
-from scheduler.core.market import Bools, Ints, Market
+from scheduler.core.market import Bools, Halves, Ints, Market
 from scheduler.core.types import HOUR_S, Ask, OfferFacts, Snapshot
 
 SERIES = ("price", "share_ppm", "matched_ppm", "carbon_free_ppm", "ci_mg")
@@ -25,7 +24,6 @@ UNITS = ("free", "units_total")
 MARKETS = 4  # kept by a process, the last used
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # hours, from which a row of `mean` holds
 ANSWERS = 1000  # of one market kept: what a choice admits, the way from a place
-Halves = npt.NDArray[np.int32]
 Green = tuple[tuple[int, ...], tuple[int, ...]]  # hourly share, ppm, and intensity, mg/kWh
 lasting = attrgetter(*(field.name for field in fields(OfferFacts) if field.name not in UNITS))
 BOUNDS = (  # limits on a number: they are tested in the scan, all others admit an offer or not

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from scheduler.core.asks import NEVER, AskColumns, columns_of
 from scheduler.core.feasibility import FILTERS, LARGEST
-from scheduler.core.market import Bools, Ints
+from scheduler.core.market import Bools, Halves, Ints
 from scheduler.core.scoring import rates_of
-from scheduler.core.standing import BOUNDS, Halves, Standing, standing_of
+from scheduler.core.standing import BOUNDS, Standing, standing_of
 from scheduler.core.types import DUE_HORIZON_S, INSTANT, Ask, OfferFacts, Rates, Reference, Snapshot
 
 PRICE, SHARE, MATCHED, CARBON_FREE, CARBON = range(5)
