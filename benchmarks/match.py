@@ -19,6 +19,7 @@ from scheduler.core import checker
 from scheduler.core.batch import BATCH, QUALITY, Effort, Judged, place_batch
 from scheduler.core.columns import OFFER
 from scheduler.core.greedy import Decided, Ground, place_all
+from scheduler.core.keptrooms import forget_rooms
 from scheduler.core.rounds import placements
 from scheduler.core.tables import Table, table_of
 from scheduler.core.types import Plan, Snapshot, Unplaced
@@ -133,7 +134,8 @@ def effort_of(options: argparse.Namespace) -> Effort | None:
 
 
 def decide(table: Table, effort: Effort | None, seed: int) -> tuple[Decided, Judged | None]:
-    """From arrays to decision, the lists included."""
+    """From arrays to decision, the lists and the room of the market included."""
+    forget_rooms()
     ground = Ground.of(table)
     if effort is None:
         return place_all(ground)[0], None

@@ -10,6 +10,7 @@ from scheduler.core.compiled import compiled, lean
 from scheduler.core.facts import Facts, new_scratch
 from scheduler.core.greedy import Decided, Ground, place_all, utilities
 from scheduler.core.hopes import is_short
+from scheduler.core.keptrooms import empty_room
 from scheduler.core.market import Bools, Ints
 from scheduler.core.pool import ANY_START, NO_START, NOW_ALONE, SHORT, Pool, floors_of, pool_of, sort_by_left
 from scheduler.core.prices import Floats, Pace, paid_hours, price_hours_of, proven_by, proven_on, running
@@ -69,7 +70,7 @@ def place_batch(ground: Ground, effort: Effort, seed: int, warm: Ints | None = N
     free = _free_after(table.shelf.began, greedy.columns, units, stays)
     room = open_room(free, table.shelf.begin)
     paid, usual = paid_hours(greedy.columns, greedy.utility, units, left)
-    reach = reach_of(facts, stays, greedy.columns)
+    reach = reach_of(facts, stays, greedy.columns, empty_room(table.shelf))
     begun, warmed = begin_at(ground, room, reach, paid, warm)
     pool, prices, steps = price_and_pool(ground, room, reach, effort, (begun, usual), warmed=warmed)
     sort_by_left(pool, units, running(prices))
@@ -147,14 +148,13 @@ def _free_after(began: Ints, columns: Ints, units: Ints, placed: Bools) -> Ints:
 
 
 @compiled
-def reach_of(facts: Facts, stays: Bools, columns: Ints) -> Ints:
+def reach_of(facts: Facts, stays: Bools, columns: Ints, empty: Room) -> Ints:
     """[asks, 2] the last start of each ask, by number, as Until has it: none when it stays where it is.
 
-    Where a run is short it is now, if the ask would start now on an empty market: it would waste a later hour. One that
+    Where a run is short it is now, if the ask would start now in an `empty` room: it would waste a later hour. One that
     wants the earliest start takes none later than greedy found for it (`columns`): prices do not know of that.
     """
     reach, scratch = np.full((stays.size, 2), ANY_START), new_scratch(facts)
-    empty = open_room(facts.shelf.total, facts.shelf.begin)
     for ask in range(stays.size):
         if stays[ask]:
             reach[ask] = NO_START

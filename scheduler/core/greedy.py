@@ -1,6 +1,5 @@
 """Due asks first, then by utility per unit-hour (Dantzig 1957), each on the exact best column that is left."""
 
-from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,15 +8,12 @@ import numpy as np
 from scheduler.core.columns import BEYOND, FIRST, OFFER, RUN_COST, RUN_S
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.facts import Clock, Facts
+from scheduler.core.keptrooms import begun_room, empty_room
 from scheduler.core.lists import lists_of
 from scheduler.core.market import Ints
 from scheduler.core.placing import look, place
-from scheduler.core.room import Room, open_room
 from scheduler.core.scan import PFLOP_HOUR
-from scheduler.core.standing import MARKETS
-from scheduler.core.tables import FAR, PF_MILLI, Shelf, Table, in_gangs
-
-_empty: deque[tuple[Ints, Room]] = deque(maxlen=MARKETS)
+from scheduler.core.tables import FAR, PF_MILLI, Table, in_gangs
 
 
 class Decided(NamedTuple):
@@ -47,7 +43,7 @@ class Ground:
 def place_all(ground: Ground) -> tuple[Decided, Ints]:
     """Place the asks of a market; what was decided, and the units left free [offers, hours]."""
     table, facts = ground.table, ground.facts
-    room = open_room(table.shelf.began.copy(), table.shelf.begin)
+    room = begun_room(table.shelf)
     first = look(facts, room)
     order = order_of(table, first, utilities(facts, first))
     columns, examined = place(facts, order, first, room, empty_room(table.shelf))
@@ -59,15 +55,6 @@ def place_all(ground: Ground) -> tuple[Decided, Ints]:
         examined=examined,
     )
     return decided, room.free
-
-
-def empty_room(shelf: Shelf) -> Room:
-    """What there would be if nothing were promised; kept for markets whose units stay as they are."""
-    for total, room in _empty:
-        if total is shelf.total:
-            return room
-    _empty.appendleft((shelf.total, open_room(shelf.total, shelf.begin)))
-    return _empty[0][1]
 
 
 def order_of(table: Table, columns: Ints, utility: Ints) -> Ints:

@@ -17,6 +17,7 @@ from scheduler.core.tables import CARBON, FAR, PF_MILLI, PRICE, SHARE, WATTS, Sh
 
 PPM = 10**6
 MG_PER_KG_KW = 10**9
+DEAR = 1 << 40  # more than an hour can cost
 MANY = 50  # kinds that are worth a second thread
 
 
@@ -49,8 +50,9 @@ def lists_of(table: Table) -> Lists:
         worth=MANY,
     )
     kinds, group, head, size, way, own = np.concatenate(parts, axis=1)
-    row, shared, share = _shared(shelf, tastes, kinds, head)
-    least = own + np.diff(shared, axis=1).min(axis=1, initial=1 << 40)[row]
+    row, entry = _rows(shelf, tastes, kinds, head)
+    shared, share, cheap = _sums(shelf, tastes, kinds[entry], head[entry])
+    least = own + cheap[row]
     pf_milli = shelf.facts[PF_MILLI, head]
     order = np.lexsort((least * 1000 // pf_milli, kinds))
     word = np.append(0, np.cumsum(-(-np.diff(shelf.begin) // BITS)))
@@ -101,12 +103,14 @@ def latency_cost(shelf: Shelf, tastes: Tastes, kind: int, offer: int, free_ms: i
     return tastes.latency_value[kind] * shelf.facts[PF_MILLI, offer] // 1000 * charged
 
 
-def _shared(shelf: Shelf, tastes: Tastes, kinds: Ints, heads: Ints) -> tuple[Ints, Ints, Ints]:
-    """(row of each entry, [rows, hours + 1] running sums of the hourly cost of green and carbon, those of the share).
+def _rows(shelf: Shelf, tastes: Tastes, kinds: Ints, heads: Ints) -> tuple[Ints, Ints]:
+    """(row of each entry, an entry of each row); `heads` is an offer of each entry.
 
-    `heads` is an offer of each entry. Entries of one group and of kinds that weigh green and carbon alike share a row.
+    Entries of one group and of kinds that weigh green and carbon alike share a row.
     """
-    weights = np.unique(np.stack((tastes.green_value, tastes.carbon_price)), axis=1, return_inverse=True)[1].ravel()
+    pairs = list(zip(tastes.green_value.tolist(), tastes.carbon_price.tolist(), strict=True))
+    numbers = {pair: number for number, pair in enumerate(pairs)}
+    weights = np.array([numbers[pair] for pair in pairs], dtype=np.int64)
     key = weights[kinds] * shelf.begin.size + shelf.group[heads]
     number = np.full(tastes.mask.size * shelf.begin.size, -1)
     number[key] = 0
@@ -114,12 +118,25 @@ def _shared(shelf: Shelf, tastes: Tastes, kinds: Ints, heads: Ints) -> tuple[Int
     row = number[key]
     entry = np.empty(int(row.max(initial=-1)) + 1, dtype=np.int64)  # one of each row
     entry[row] = np.arange(row.size)
-    kinds, heads = kinds[entry], heads[entry]
-    hours = shelf.values[:, heads, :-1]
-    green = (tastes.green_value[kinds] * shelf.facts[PF_MILLI, heads] // 1000)[:, None]
-    carbon = (tastes.carbon_price[kinds] * shelf.facts[WATTS, heads])[:, None]
-    shared = np.zeros((kinds.size, hours.shape[2] + 1), dtype=np.int64)
-    share = np.zeros_like(shared)
-    np.cumsum(green * (PPM - hours[SHARE]) // PPM + carbon * hours[CARBON] // MG_PER_KG_KW, axis=1, out=shared[:, 1:])
-    np.cumsum(hours[SHARE], axis=1, out=share[:, 1:])
-    return row, shared, share
+    return row, entry
+
+
+@compiled
+def _sums(shelf: Shelf, tastes: Tastes, kinds: Ints, heads: Ints) -> tuple[Ints, Ints, Ints]:
+    """Of each row, of which a kind and an offer are given: [rows, hours + 1] running sums of the hourly cost of green
+    and carbon, those of the share, and [rows] the least hourly cost.
+    """
+    hours = shelf.values.shape[2] - 1
+    shared, share = np.zeros((kinds.size, hours + 1), dtype=np.int64), np.zeros((kinds.size, hours + 1), dtype=np.int64)
+    least = np.full(kinds.size, DEAR)
+    for row in range(kinds.size):
+        kind, head = kinds[row], heads[row]
+        green = tastes.green_value[kind] * shelf.facts[PF_MILLI, head] // 1000
+        carbon = tastes.carbon_price[kind] * shelf.facts[WATTS, head]
+        for hour in range(hours):
+            part = shelf.values[SHARE, head, hour]
+            cost = green * (PPM - part) // PPM + carbon * shelf.values[CARBON, head, hour] // MG_PER_KG_KW
+            shared[row, hour + 1] = shared[row, hour] + cost
+            share[row, hour + 1] = share[row, hour] + part
+            least[row] = min(least[row], cost)
+    return shared, share, least

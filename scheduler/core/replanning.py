@@ -13,8 +13,9 @@ from scheduler.core.columns import FIELDS, Column, take, write_column
 from scheduler.core.compiled import compiled, lean
 from scheduler.core.facts import Facts, new_scratch
 from scheduler.core.greedy import Decided, Ground, utilities
+from scheduler.core.keptrooms import begun_room
 from scheduler.core.market import Ints
-from scheduler.core.room import Room, open_room
+from scheduler.core.room import Room
 from scheduler.core.scan import best_column
 from scheduler.core.starts import ANY
 from scheduler.core.tables import NOW, Table, table_of
@@ -32,7 +33,7 @@ def replan(snapshot: Snapshot) -> tuple[Table, Decided]:
     facts, place = Ground.of(table).facts, {name: number for number, name in enumerate(table.ask_ids)}
     order, same = (np.array([place[each.id] for each in part], dtype=np.int64) for part in (asks, still))
     held = _held(table, (snapshot.held[ask.id] for ask in asks))
-    room = open_room(table.shelf.began.copy(), table.shelf.begin)
+    room = begun_room(table.shelf)
     columns = move_all(facts, order, same, held, room)
     worth, fits = utilities(facts, columns), np.ones(columns.shape[0], dtype=np.int64)
     return table, Decided(columns=columns, utility=worth, alone=fits, order=order, examined=0)
