@@ -19,7 +19,7 @@ from marketplace.booking.taking import Claims, take_many
 from marketplace.common.copying import FEW, keys_of, numbers, write_rows
 from marketplace.common.sending import Answer, ask, sent_ahead
 from marketplace.events.hints import publish_many
-from marketplace.events.services import Movers, move_many
+from marketplace.events.services import Movers, Sent, send_moves
 from scheduler.core.asks import NEVER
 from scheduler.core.types import HOUR_S, Placement, Plan, Preemption, Unplaced
 from scheduler.explaining import refusal_as_json
@@ -103,22 +103,23 @@ def commit_plan(
             if grants:
                 keys = keys_of(ahead.keys or ask_keys_of_rows(len(grants)))
                 with rows_beside(grants, queue, round_, keys, told, prepare_round, now) as rows:
-                    _move(grants, queue, round_.segment, now)
-                    _write(rows, outcome)
+                    moved = _move(grants, queue, round_.segment, now)
+                    _write(rows, outcome, moved)
             else:
                 prepare_round()(outcome)
-        if not outcome.explained:
+        if not (outcome.explained or queue.full):  # while more wait nothing is explained
             wake_explaining(round_.public_id)
     return outcome
 
 
-def _write(rows: Beside, outcome: Outcome) -> None:
-    """Contracts, the round, allocations and attempts: each refers to those before."""
+def _write(rows: Beside, outcome: Outcome, moved: Sent) -> None:
+    """Contracts, the round, allocations and attempts: each refers to those before. Nobody waits until all are sent."""
     contracts, prepared, allocations, attempts = rows
     write_rows(contracts.result())
     prepared.result()(outcome)
     write_rows(allocations.result())
     write_rows(attempts.result())
+    moved.check()
 
 
 def _reasons(plan: Plan, explain: Callable[[], Explain], at_once: bool) -> dict[str, str]:
@@ -183,11 +184,11 @@ def _sent(plan: Plan) -> AbstractContextManager[None]:
     return sent_ahead() if len(plan.allocated) < FEW and not plan.preempting else nullcontext()
 
 
-def _move(grants: Grants, queue: Queue, segment: str, now: datetime) -> None:
+def _move(grants: Grants, queue: Queue, segment: str, now: datetime) -> Sent:
     """The jobs are allocated, with their events; hints to the sites once it is committed."""
     buyer = queue.buyer[grants.place]
     provider = grants.of_offers([each.site.provider_id for each in grants.offers])
-    move_many(
+    sent = send_moves(
         Movers(queue.pk[grants.place], queue.public_id[grants.place], queue.version[grants.place], buyer, provider),
         old="queued", to="allocated", model=Job, table=JOB, now=now,
         fields={"unplaced": None, "next_attempt_at": None},
@@ -199,6 +200,7 @@ def _move(grants: Grants, queue: Queue, segment: str, now: datetime) -> None:
     count_promises(segment=segment, promised=zip(buyer.tolist(), work.tolist(), strict=True), now=now)
     sites = sorted({each.site.public_id for each in grants.offers})
     transaction.on_commit(lambda: publish_many([(site, "work") for site in sites]))
+    return sent
 
 
 def nothing_new(plan: Plan, queue: Queue, shard: Shard, now: datetime) -> bool:

@@ -8,24 +8,25 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 import psycopg
 from django.db import OperationalError, connection, transaction
 
-from marketplace.common.sending import sent_ahead
+from marketplace.common.sending import Answer, sent_ahead
 from scheduler import recording
 from scheduler.commit import Ahead, ask_ahead, commit_plan, nothing_new, put_off
 from scheduler.core import canonical, matching
 from scheduler.core.types import BATCH, GREEDY, INSTANT, QUALITY, Plan, Snapshot
 from scheduler.explaining import Explainer
 from scheduler.fairness import ask_parties, overs_of
-from scheduler.keeping import ask_shelf, shelf_of
+from scheduler.keeping import ask_mark, ask_shelf, shelf_of
 from scheduler.keptprices import keep_prices, kept_prices
 from scheduler.models import Job, MatchRound, SegmentReference
 from scheduler.moving import LOOK_AGAIN
-from scheduler.queue import Queue, asks_of, read_queue
+from scheduler.queue import Queue, ask_queue, asks_of, queue_of_answer
 from scheduler.references import as_core, reference_of
 from scheduler.replanning import replan_round
 from scheduler.roundwriting import begin, close, prepare
@@ -36,6 +37,17 @@ from scheduler.victims import victims_on
 LOCK_SPACE = 7_411
 QUICK = {GREEDY, INSTANT}  # modes
 MOST = 10_000  # such a round takes 0.4 GB and, on two busy cores, under ten seconds of the 25 that a task has
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits in a segment, the mark of its shelf as it was asked for beside it, and when reading began, by
+    time.perf_counter().
+    """
+
+    queue: Queue
+    mark: Answer
+    started: float
 
 
 def run_round(*, segment: str, now: datetime, most: int = MOST, mode: str | None = None) -> MatchRound | None:
@@ -55,27 +67,32 @@ def run_round(*, segment: str, now: datetime, most: int = MOST, mode: str | None
 
 def batch_round(segment: str, now: datetime, most: int = MOST, mode: str | None = None) -> MatchRound | None:
     """The same for who holds the segment already."""
-    started = time.perf_counter()
     turn = now + LOOK_AGAIN if mode == QUALITY else now
-    queued = read_queue(segment=segment, now=turn, most=most)
-    if not len(queued):
+    waiting = read_waiting(segment=segment, turn=turn, now=now, most=most)
+    if not len(waiting.queue):
         return None
-    flood = mode is None and len(queued) == most and _more_wait(segment, now, most)
-    chosen = mode or (GREEDY if flood else BATCH)
-    return settle(segment=segment, queued=queued, mode=chosen, now=now, started=started)
+    flood = mode is None and waiting.queue.full and _more_wait(segment, now, most)
+    return settle(segment=segment, waiting=waiting, mode=mode or (GREEDY if flood else BATCH), now=now)
+
+
+def read_waiting(*, segment: str, turn: datetime, now: datetime, most: int) -> Waiting:
+    """Up to `most` jobs of a segment whose turn comes by `turn`."""
+    started = time.perf_counter()
+    with sent_ahead():
+        asked = ask_queue(segment=segment, now=turn, most=most)
+        mark = ask_mark(segment=segment, now=now)
+        return Waiting(queue_of_answer(asked, most), mark, started)
 
 
 def _more_wait(segment: str, now: datetime, most: int) -> bool:
     return Job.objects.queue(Shard.named(segment), now)[most : most + 1].exists()
 
 
-def settle(*, segment: str, queued: Queue, mode: str, now: datetime, started: float) -> MatchRound | None:
-    """Decide the `queued` jobs of a segment that is held, and write the plan; None when nothing new came of it.
-
-    `started` is when reading began, by time.perf_counter().
-    """
+def settle(*, segment: str, waiting: Waiting, mode: str, now: datetime) -> MatchRound | None:
+    """Decide the `waiting` jobs of a segment that is held, and write the plan; None when nothing new came of it."""
+    queued, started = waiting.queue, waiting.started
     reference = reference_of(Shard.named(segment).family, now)
-    shelf, snapshot = _look(segment, queued, reference, mode, now)
+    shelf, snapshot = _look(segment, waiting, reference, mode, now)
     read = time.perf_counter()
     with transaction.atomic():
         plan, ahead = _decide(snapshot, queued)
@@ -101,12 +118,15 @@ def settle(*, segment: str, queued: Queue, mode: str, now: datetime, started: fl
     return round_
 
 
-def _look(segment: str, queued: Queue, reference: SegmentReference, mode: str, now: datetime) -> tuple[Shelf, Snapshot]:
+def _look(
+    segment: str, waiting: Waiting, reference: SegmentReference, mode: str, now: datetime
+) -> tuple[Shelf, Snapshot]:
     """The market and what the round decides on: with week two when a job is due, since only such jobs may run in it."""
+    queued = waiting.queue
     hours = hours_for(any_due=bool((queued.due_s <= now.timestamp()).any()))
     with sent_ahead():
         parties = ask_parties(segment=Shard.named(segment).family, buyers=set(queued.buyer.tolist()), now=now)
-        asked = ask_shelf(segment=segment, now=now, hours=hours)
+        asked = ask_shelf(segment=segment, now=now, hours=hours, mark=waiting.mark)
     overs, shelf = overs_of(parties), shelf_of(asked)
     greedy = mode == GREEDY  # which looks at no price
     warm = {} if greedy else kept_prices(segment=segment, offers=shelf.offers, now=now, hours=hours)

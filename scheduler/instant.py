@@ -1,13 +1,11 @@
 """The instant path: what has just been submitted to a quiet segment is placed at once, without waiting for a batch."""
 
-import time
 from datetime import datetime
 
 from scheduler.asks import seconds
 from scheduler.core.types import INSTANT
-from scheduler.cycle import batch_round, held, nothing_collected, settle
+from scheduler.cycle import batch_round, held, nothing_collected, read_waiting, settle
 from scheduler.models import MatchRound
-from scheduler.queue import read_queue
 
 MOST = 32  # more than these are better placed together
 PATIENCE_S = 5  # a round that runs already ends before
@@ -22,13 +20,13 @@ def place_now(*, segment: str, now: datetime) -> list[MatchRound]:
     with nothing_collected(), held(segment, wait_s=PATIENCE_S) as ours:
         if not ours:
             return []
-        started = time.perf_counter()
-        queued = read_queue(segment=segment, now=now, most=MOST + 1)
+        waiting = read_waiting(segment=segment, turn=now, now=now, most=MOST + 1)
+        queued = waiting.queue
         if not len(queued):
             return []
         rounds: list[MatchRound | None] = []
         if len(queued) <= MOST and (queued.due_s > seconds(now)).all():
-            rounds.append(settle(segment=segment, queued=queued, mode=INSTANT, now=now, started=started))
+            rounds.append(settle(segment=segment, waiting=waiting, mode=INSTANT, now=now))
         if sum(each.placed for each in rounds if each) < len(queued):
             rounds.append(batch_round(segment, now))
         return [each for each in rounds if each]

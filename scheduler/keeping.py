@@ -69,10 +69,17 @@ def kept_shelf(*, segment: str, now: datetime, hours: int = HORIZON_HOURS) -> Sh
     return shelf_of(ask_shelf(segment=segment, now=now, hours=hours))
 
 
-def ask_shelf(*, segment: str, now: datetime, hours: int = HORIZON_HOURS) -> Asked:
-    """The questions of `kept_shelf`; what was kept is gone unless `shelf_of` reads the answers."""
+def ask_mark(*, segment: str, now: datetime) -> Answer:
+    """The question whether the shelf of a segment is as it was."""
     shard = Shard.named(segment)
-    mark = ask(MARK, [shard.family, *shard.sites(), silent_since(now)])
+    return ask(MARK, [shard.family, *shard.sites(), silent_since(now)])
+
+
+def ask_shelf(*, segment: str, now: datetime, hours: int = HORIZON_HOURS, mark: Answer | None = None) -> Asked:
+    """The questions of `kept_shelf`, but for its `mark` where that was asked for a moment ago; what was kept is gone
+    unless `shelf_of` reads the answers.
+    """
+    mark = mark or ask_mark(segment=segment, now=now)
     key = (str(connection.settings_dict["NAME"]), segment, hours)
     known = _kept.pop(key, None)  # so that whatever fails from here on has everything read again
     return Asked(key, now, mark, known, known.reading.units.ask_again() if known else None)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
+from marketplace.common.sending import Answer, ask
 from scheduler.asks import ask_fields, seconds
 from scheduler.core.asks import NEVER, AskColumns
 from scheduler.core.fairness import age_mm, share_mm
@@ -59,26 +60,19 @@ ROW = np.dtype(
     + [(name, [("type", ">i4"), ("length", ">i4"), ("value", ">i8")]) for name in NUMBERS]
     + [("ask", [("type", ">i4"), ("length", ">i4"), ("value", "V32")])]
 )
-_known: dict[bytes, Mapping[str, Any]] = {}  # asks by the SHA-256 of what is stored
-
-
-@dataclass(frozen=True)
-class Form:
-    """What equal jobs ask for: the stored ask in the core's types, and the sites they are kept away from."""
-
-    stated: Mapping[str, Any]
-    excluded_sites: tuple[str, ...]
+_known: dict[bytes, Ask] = {}  # asks by the SHA-256 of what is stored
 
 
 @dataclass(frozen=True)
 class Queue:
-    """Waiting jobs as columns, those due first. `form` is an index into `forms`; times in unix seconds, NEVER is none.
+    """Waiting jobs as columns, those due first. `form` is an index into `forms`, which say what equal jobs ask for and
+    the sites they are kept away from; times in unix seconds, NEVER is none.
 
     `told` is what jobs were told when they were last refused, by place. `gang` is the key of a job's gang or NEVER, and
     `gang_size` how many of its jobs must be placed together: those that have not ended, and those that lack.
     """
 
-    forms: Sequence[Form]
+    forms: Sequence[Ask]
     form: Ints
     public_id: npt.NDArray[np.bytes_]
     pk: Ints
@@ -91,6 +85,7 @@ class Queue:
     gang: Ints
     gang_size: Ints
     told: Mapping[int, dict[str, Any]]
+    full: bool = False  # as many were read as were asked for: more may wait
 
     def __len__(self) -> int:
         return self.pk.size
@@ -115,9 +110,18 @@ def read_queue(*, segment: str, now: datetime, most: int) -> Queue:
 
     The turn of one job of a gang is that of all who were told to look again later.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(READ, [*Shard.named(segment), now, now, most, NEVER])
-        [content, ids, special] = cursor.fetchone()
+    return queue_of_answer(ask_queue(segment=segment, now=now, most=most), most)
+
+
+def ask_queue(*, segment: str, now: datetime, most: int) -> Answer:
+    """The question of `read_queue`."""
+    return ask(READ, [*Shard.named(segment), now, now, most, NEVER], prepare=False)  # few of many, or all
+
+
+def queue_of_answer(asked: Answer, most: int) -> Queue:
+    """Its answer."""
+    with asked:
+        [(content, ids, special)] = asked.fetchall()
     rows = np.frombuffer(content or b"", dtype=ROW)
     numbers = {name: rows[name]["value"].astype(np.int64) for name in NUMBERS}
     told, excluded = _specials(special, numbers)
@@ -127,7 +131,7 @@ def read_queue(*, segment: str, now: datetime, most: int) -> Queue:
         pk=numbers["pk"], version=numbers["version"], buyer=numbers["buyer"],
         start_after_s=_seconds(numbers["start_after"]), finish_by_s=_seconds(numbers["finish_by"]),
         due_s=_seconds(numbers["due"]), submitted_s=_seconds(numbers["submitted"]),
-        gang=numbers["gang"], gang_size=numbers["gang_size"], told=told,
+        gang=numbers["gang"], gang_size=numbers["gang_size"], told=told, full=rows.size == most,
     )  # fmt: skip
 
 
@@ -146,7 +150,7 @@ def _specials(
     return told, excluded
 
 
-def _forms(digests: Sequence[bytes], pk: Ints, excluded: Mapping[int, tuple[str, ...]]) -> tuple[list[Form], Ints]:
+def _forms(digests: Sequence[bytes], pk: Ints, excluded: Mapping[int, tuple[str, ...]]) -> tuple[list[Ask], Ints]:
     """(the distinct forms, which of them each job has); asks that this process has not met are read."""
     firsts: dict[tuple[bytes, tuple[str, ...]], int] = {}
     keys = [(digest, excluded.get(place, ())) for place, digest in enumerate(digests)]
@@ -159,8 +163,13 @@ def _forms(digests: Sequence[bytes], pk: Ints, excluded: Mapping[int, tuple[str,
         with connection.cursor() as cursor:
             cursor.execute(ASKS, [pk[list(unknown.values())].tolist()])
             asks = dict(cursor.fetchall())
-        _known.update({digest: ask_fields(json.loads(asks[pk[place]])) for digest, place in unknown.items()})
-    return [Form(_known[digest], sites) for digest, sites in firsts], form
+        _known.update({digest: _form(json.loads(asks[pk[place]])) for digest, place in unknown.items()})
+    known = [(_known[digest], sites) for digest, sites in firsts]
+    return [replace(each, excluded_sites=sites) if sites else each for each, sites in known], form
+
+
+def _form(stored: Mapping[str, Any]) -> Ask:
+    return Ask(id="", **ask_fields(stored))
 
 
 def queue_of(job: Job) -> Queue:
@@ -170,7 +179,7 @@ def queue_of(job: Job) -> Queue:
         return np.array([value], dtype=np.int64)
 
     return Queue(
-        forms=[Form(ask_fields(job.ask), tuple(job.excluded_sites))], form=one(0),
+        forms=[replace(_form(job.ask), excluded_sites=tuple(job.excluded_sites))], form=one(0),
         public_id=np.array([job.public_id.encode()]), pk=one(job.pk), version=one(job.version),
         buyer=one(job.buyer_id), start_after_s=one(seconds(job.start_after) if job.start_after else NEVER),
         finish_by_s=one(seconds(job.finish_by) if job.finish_by else NEVER), due_s=one(seconds(job.due_at)),
@@ -191,8 +200,7 @@ def asks_of(queue: Queue, *, overs: Mapping[int, int], p_mid: int, now: datetime
     shares = {buyer: share_mm(p_mid=p_mid, over=over) for buyer, over in overs.items()}
     waited_s = seconds(now) - np.maximum(queue.submitted_s, queue.start_after_s)
     return AskColumns(
-        forms=[Ask(id="", excluded_sites=form.excluded_sites, **form.stated) for form in queue.forms],
-        form=queue.form, ids=queue.ids,
+        forms=queue.forms, form=queue.form, ids=queue.ids,
         own={
             "submitted_s": queue.submitted_s,
             "due_s": queue.due_s,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from scheduler.core import canonical
 from scheduler.explaining import Explainer
@@ -34,7 +34,7 @@ def explain_pending(*, public_id: str) -> int:
     """Write reasons of the round's allocations that have none yet, for a few seconds; how many were written.
 
     Safe to run twice, at once too: a second worker leaves it to the first. New jobs go first; what is left is asked for
-    again. Raises MatchRound.DoesNotExist.
+    again, and the oldest other round without reasons behind the last. Raises MatchRound.DoesNotExist.
     """
     round_ = MatchRound.objects.select_related("reference", "base").get(public_id=public_id)
     if round_.explained or round_.snapshot is None or _new_jobs_wait():
@@ -45,9 +45,17 @@ def explain_pending(*, public_id: str) -> int:
 
 def wake_unexplained(*, now: datetime) -> None:
     """Ask again for rounds whose reasons are still pending: the hint was lost, or its worker."""
+    _wake(_unexplained().filter(now__lt=now - LOST_AFTER)[:10])
+
+
+def _unexplained() -> QuerySet[MatchRound]:
+    """Rounds whose reasons are still pending and can be written, the oldest first."""
     based = Q(base=None) | Q(base__snapshot__isnull=False)
-    waiting = MatchRound.objects.filter(based, explained=False, snapshot__isnull=False, now__lt=now - LOST_AFTER)
-    for public_id in waiting.order_by("pk").values_list("public_id", flat=True)[:10]:
+    return MatchRound.objects.filter(based, explained=False, snapshot__isnull=False).order_by("pk")
+
+
+def _wake(rounds: QuerySet[MatchRound]) -> None:
+    for public_id in rounds.values_list("public_id", flat=True):
         wake_explaining(public_id)
 
 
@@ -70,6 +78,7 @@ def _explain(round_: MatchRound) -> int:
                 return written
     written += _write(told)
     MatchRound.objects.filter(pk=round_.pk).update(explained=True)
+    _wake(_unexplained()[:1])
     return written
 
 

@@ -8,7 +8,7 @@ copies every number into a tree first; here the encoder reads the facts where th
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from itertools import compress
@@ -19,12 +19,14 @@ from typing import Any
 from django.db import connection
 
 from scheduler.core import canonical
-from scheduler.core.types import OfferFacts, Placement, Plan, Snapshot
+from scheduler.core.asks import columns_of
+from scheduler.core.types import Ask, OfferFacts, Placement, Plan, Snapshot
 from scheduler.models import MatchRound
 
 BASE_FOR = timedelta(minutes=10)
 NESTED = {"reference", "offers", "asks", "held", "victims"}
 PROOF = ("bound", "price_steps", "moves", "prices")
+MOST_KNOWN = 10_000  # forms of asks
 QUICKLY = 1  # zlib's level: a tenth larger than the best, four times as fast
 ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
@@ -74,6 +76,7 @@ def _reader(kind: type) -> Callable[[Any], dict[str, Any]]:
 
 _snapshot, _facts = map(_reader, (Snapshot, OfferFacts))
 _bases: dict[tuple[str, str], Base] = {}
+_forms: dict[int, tuple[Ask, str]] = {}
 
 
 def record(snapshot: Snapshot, plan: Plan, base: Base | None) -> Record:
@@ -146,7 +149,24 @@ def _parts(snapshot: Snapshot) -> dict[str, str]:
     parts["held"] = ENCODE({ask: asdict(each) for ask, each in snapshot.held.items()})
     if snapshot.victims:
         parts["victims"] = _list(map(asdict, snapshot.victims))
-    return parts | {"asks": ENCODE(canonical.tree_of_asks(snapshot.asks))}
+    return parts | {"asks": _asks(snapshot.asks)}
+
+
+def _asks(asks: Sequence[Ask]) -> str:
+    """What `canonical.tree_of_asks` makes of them, as JSON."""
+    columns = columns_of(asks)
+    parts = {name: ENCODE(value) for name, value in canonical.columns_of_asks(columns).items()}
+    return _join(parts | {"forms": f"[{','.join(map(_form, columns.forms))}]"})
+
+
+def _form(ask: Ask) -> str:
+    """A form as JSON. Those of the queue are the same objects in every round."""
+    known = _forms.get(id(ask))  # it keeps the ask, so that its number is not given to another
+    if known is None:
+        if len(_forms) >= MOST_KNOWN:
+            _forms.clear()
+        known = _forms[id(ask)] = ask, ENCODE(canonical.form_of(ask))
+    return known[1]
 
 
 def dump_plan(plan: Plan) -> bytes:
@@ -174,7 +194,11 @@ def _placements(placed: Iterable[Placement]) -> Iterator[str]:
 
 def _object(parts: Mapping[str, str]) -> bytes:
     """A JSON object of members that are JSON already."""
-    return ("{" + ",".join(f'"{name}":{parts[name]}' for name in sorted(parts)) + "}").encode()
+    return _join(parts).encode()
+
+
+def _join(parts: Mapping[str, str]) -> str:
+    return "{" + ",".join(f'"{name}":{parts[name]}' for name in sorted(parts)) + "}"
 
 
 def _list(rows: Iterable[Any]) -> str:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
+from marketplace.common.copying import insert
+from marketplace.common.sending import ask
 from scheduler.core.types import CORE_VERSION, Plan, Snapshot
 from scheduler.granting import Outcome
 from scheduler.models import MatchRound, SegmentReference
@@ -12,6 +14,7 @@ from scheduler.recording import Base, record
 from scheduler.shards import Shard
 
 BASIS = 10_000
+WROTE = "UPDATE scheduler_matchround SET ms_write = %s WHERE id = %s"
 
 
 def begin(segment: str, reference: SegmentReference, snapshot: Snapshot, plan: Plan, now: datetime) -> MatchRound:
@@ -36,7 +39,10 @@ def prepare(round_: MatchRound, snapshot: Snapshot, plan: Plan, base: Base | Non
 
     def write(outcome: Outcome) -> None:
         round_.placed, round_.conflicts, round_.explained = outcome.placed, outcome.conflicts, outcome.explained
-        round_.save(force_insert=True)
+        if round_.pk:
+            insert(round_)
+        else:  # nothing was placed that would refer to it
+            round_.save(force_insert=True)
 
     return write
 
@@ -44,4 +50,4 @@ def prepare(round_: MatchRound, snapshot: Snapshot, plan: Plan, base: Base | Non
 def close(round_: MatchRound, decided: float) -> None:
     """Put down how long writing took: all from the decision (by time.perf_counter()) to here, without the COMMIT."""
     round_.ms_write = round((time.perf_counter() - decided) * 1000)
-    MatchRound.objects.filter(pk=round_.pk).update(ms_write=round_.ms_write)
+    ask(WROTE, [round_.ms_write, round_.pk])

@@ -23,9 +23,12 @@ def sent_ahead() -> Iterator[None]:
         yield
 
 
-def ask(question: str, values: Sequence[Any] | Mapping[str, Any]) -> Answer:
-    """Send a question; who fetches reads the answer. The server plans it once a connection, not each time."""
+def ask(question: str, values: Sequence[Any] | Mapping[str, Any], *, prepare: bool = True) -> Answer:
+    """Send a question; who fetches reads the answer.
+
+    The server plans it once a connection. Where the right plan depends on the values, `prepare` is False.
+    """
     connection.ensure_connection()
     answer: Answer = psycopg.Cursor(connection.connection)
     with connection.wrap_database_errors:
-        return answer.execute(question.encode(), values, prepare=True)
+        return answer.execute(question.encode(), values, prepare=prepare)

@@ -14,6 +14,7 @@ from accounts.models import Organization
 from marketplace.common.copying import Rows, column_of, numbers, rows_of, write_rows
 from marketplace.common.errors import StaleVersion
 from marketplace.common.ids import new_ids
+from marketplace.common.sending import Answer, ask
 from marketplace.common.states import StateTable
 from marketplace.events.hints import publish, publish_many
 from marketplace.events.models import Event
@@ -76,6 +77,21 @@ class Movers:
     provider: Ints | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A move of so many rows that the database was told of."""
+
+    count: int
+    answer: Answer
+
+    def check(self) -> None:
+        """Wait for the answer. Raises StaleVersion when any row was not as it was seen: let it end the transaction."""
+        with self.answer:
+            [(moved,)] = self.answer.fetchall()
+        if moved != self.count:
+            raise StaleVersion(f"{self.count - moved} of {self.count} were changed meanwhile")
+
+
 def move_many(
     movers: Movers,
     *,
@@ -94,6 +110,24 @@ def move_many(
     table.check(old, to)
     if not movers.pk.size:
         return
+    with transaction.atomic(savepoint=False):
+        send_moves(movers, old=old, to=to, model=model, table=table, now=now, fields=fields).check()
+
+
+def send_moves(
+    movers: Movers,
+    *,
+    old: str,
+    to: str,
+    model: type[models.Model],
+    table: StateTable,
+    now: datetime,
+    fields: Mapping[str, Any] | None = None,
+) -> Sent:
+    """The same of one row or more, for who has other things to do before the answer: part of the caller's transaction,
+    which must `check` it before it ends.
+    """
+    table.check(old, to)
     quote = connection.ops.quote_name
     beside = {column_of(model, name): value for name, value in (fields or {}).items()}
     changes = "".join(f", {quote(column)} = %s" for column in beside)
@@ -104,18 +138,12 @@ def move_many(
         "WHERE row.id = seen.id AND row.version = seen.version AND row.state = %s RETURNING 1) "
         "SELECT count(*) FROM moved"
     )
-    seen = [numbers(movers.pk.tolist()), numbers(movers.version.tolist())]
-    count, kind = movers.pk.size, f"{table.kind}.{to}"
-    with transaction.atomic(savepoint=False):
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [to, *beside.values(), *seen, old])
-            events = _events_of(kind, movers, state=to, now=now)
-            [moved] = cursor.fetchone()
-        if moved != count:
-            raise StaleVersion(f"{count - moved} of {count} were changed meanwhile")
-        write_rows(events)
+    seen, kind = [numbers(movers.pk.tolist()), numbers(movers.version.tolist())], f"{table.kind}.{to}"
+    answer = ask(statement, [to, *beside.values(), *seen, old])
+    write_rows(_events_of(kind, movers, state=to, now=now))
     told = [(public_id, kind) for public_id in map(bytes.decode, movers.public_id.tolist())]
     transaction.on_commit(lambda: publish_many([*told, ("journal", kind)]))
+    return Sent(movers.pk.size, answer)
 
 
 def _events_of(kind: str, movers: Movers, *, state: str, now: datetime) -> Rows:

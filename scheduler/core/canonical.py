@@ -77,12 +77,17 @@ def _prices(tree: dict[str, list[int]]) -> dict[str, tuple[int, ...]]:
 def tree_of_asks(asks: Sequence[Ask]) -> dict[str, Any]:
     """Asks as columns of JSON: what many state alike is told once, and of gangs only where there are any."""
     columns = columns_of(asks)
-    left_out = () if (columns.own["gang"] != NEVER).any() else GANG
-    own = {name: column.tolist() for name, column in columns.own.items() if name not in left_out}
-    return {"forms": list(map(_form, columns.forms)), "form": columns.form.tolist(), "ids": columns.ids, **own}
+    return {"forms": list(map(form_of, columns.forms)), **columns_of_asks(columns)}
 
 
-def _form(ask: Ask) -> dict[str, Any]:
+def columns_of_asks(asks: AskColumns) -> dict[str, Any]:
+    """The same without the forms."""
+    left_out = () if (asks.own["gang"] != NEVER).any() else GANG
+    own = {name: column.tolist() for name, column in asks.own.items() if name not in left_out}
+    return {"form": asks.form.tolist(), "ids": asks.ids, **own}
+
+
+def form_of(ask: Ask) -> dict[str, Any]:
     """What `asdict` makes of an ask, but for copies of all that lies in it."""
     return dict(zip(OF_ASK, values_of(ask), strict=True)) | {"rates": asdict(ask.rates) if ask.rates else None}
 

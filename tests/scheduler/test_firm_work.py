@@ -13,7 +13,7 @@ from scheduler import makingroom
 from scheduler.commit import commit_plan
 from scheduler.core import matching
 from scheduler.core.types import Plan
-from scheduler.cycle import _look, replay, run_round
+from scheduler.cycle import _look, read_waiting, replay, run_round
 from scheduler.finishing import finish
 from scheduler.models import Allocation, Attempt, MatchRound
 from scheduler.recording import snapshot_of
@@ -22,7 +22,7 @@ from scheduler.services import cancel_job
 from scheduler.whyview import why_of
 from tests.market import make_organization
 from tests.scheduler.machines import make_pair, units_at
-from tests.scheduler.scene import TestAgent, allocated, make_job, make_round, queued
+from tests.scheduler.scene import TestAgent, allocated, make_job, make_round
 from tests.scheduler.test_leases import beat
 from tests.scheduler.test_making_room import end, running, tell
 
@@ -153,9 +153,9 @@ def test_who_made_room_twice_within_a_day_is_left_alone(pair, agent, now, times,
 
 def planned(now):
     """The plan of a batch round that is not committed yet, and its parts."""
-    queue, reference = queued(now), reference_of("cpu", now)
-    shelf, snapshot = _look("cpu", queue, reference, "batch", now)
-    return matching.match(snapshot), queue, shelf
+    waiting = read_waiting(segment="cpu", turn=now, now=now, most=100_000)
+    shelf, snapshot = _look("cpu", waiting, reference_of("cpu", now), "batch", now)
+    return matching.match(snapshot), waiting.queue, shelf
 
 
 def commit(plan, queue, shelf, now):

@@ -19,12 +19,12 @@ pytestmark = pytest.mark.django_db
 JOBS = commit.EXPLAINED_AT_ONCE + 1
 
 
-def big_round():
+def big_round(most=commit.EXPLAINED_AT_ONCE * 10):
     for price in (5, 9):
         make_cpu_offer(units=20, electricity_mm_per_kwh=price)
     for number in range(JOBS):
         make_job(now=NOON, name=f"job {number}")
-    return run_round(segment="cpu", now=NOON)
+    return run_round(segment="cpu", now=NOON, most=most)
 
 
 def whys():
@@ -122,6 +122,33 @@ def test_a_big_round_wakes_its_explanation_once_it_is_committed(monkeypatch):
     round_ = big_round()
 
     assert asked == [("explain_round", round_.public_id)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_full_batch_wakes_nobody_since_what_waits_goes_first(monkeypatch):
+    asked = []
+    monkeypatch.setattr("scheduler.hints._send", lambda task, about, priority: asked.append((task, about)))
+
+    round_ = big_round(most=JOBS)
+
+    assert asked == []
+    assert not fresh(round_).explained
+    reasons.wake_unexplained(now=NOON + timedelta(seconds=40))
+    assert asked == [("explain_round", round_.public_id)]
+
+
+def test_behind_the_reasons_of_a_round_come_those_of_the_oldest_other(monkeypatch):
+    first, second, third = (big_round() for _ in range(3))
+    asked = []
+    monkeypatch.setattr(reasons, "wake_explaining", asked.append)
+
+    explain_pending(public_id=third.public_id)
+    assert asked == [first.public_id]
+    explain_pending(public_id=first.public_id)
+    explain_pending(public_id=second.public_id)
+
+    assert asked == [first.public_id, second.public_id]
+    assert not any("pending" in why for why in whys().values())
 
 
 def test_new_jobs_go_before_reasons():
