@@ -103,8 +103,7 @@ def commit_plan(
             if grants:
                 keys = keys_of(ahead.keys or ask_keys_of_rows(len(grants)))
                 with rows_beside(grants, queue, round_, keys, told, prepare_round, now) as rows:
-                    moved = _move(grants, queue, round_.segment, now)
-                    _write(rows, outcome, moved)
+                    _carry_out(grants, queue, rows, outcome, round_.segment, now)
             else:
                 prepare_round()(outcome)
         if not (outcome.explained or queue.full):  # while more wait nothing is explained
@@ -112,13 +111,19 @@ def commit_plan(
     return outcome
 
 
-def _write(rows: Beside, outcome: Outcome, moved: Sent) -> None:
-    """Contracts, the round, allocations and attempts: each refers to those before. Nobody waits until all are sent."""
+def _carry_out(grants: Grants, queue: Queue, rows: Beside, outcome: Outcome, segment: str, now: datetime) -> None:
+    """Contracts, the round, allocations and attempts: each refers to those before. Nobody waits until all are sent.
+
+    What counts for fair shares comes last: its rows are those of all shards of a family, which wait for each other from
+    here to the end of the transaction.
+    """
+    moved = _move(grants, queue, now)
     contracts, prepared, allocations, attempts = rows
     write_rows(contracts.result())
     prepared.result()(outcome)
     write_rows(allocations.result())
     write_rows(attempts.result())
+    _count(grants, queue, segment, now)
     moved.check()
 
 
@@ -184,7 +189,7 @@ def _sent(plan: Plan) -> AbstractContextManager[None]:
     return sent_ahead() if len(plan.allocated) < FEW and not plan.preempting else nullcontext()
 
 
-def _move(grants: Grants, queue: Queue, segment: str, now: datetime) -> Sent:
+def _move(grants: Grants, queue: Queue, now: datetime) -> Sent:
     """The jobs are allocated, with their events; hints to the sites once it is committed."""
     buyer = queue.buyer[grants.place]
     provider = grants.of_offers([each.site.provider_id for each in grants.offers])
@@ -195,12 +200,16 @@ def _move(grants: Grants, queue: Queue, segment: str, now: datetime) -> Sent:
     )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(LEAVE_QUEUE, [numbers(queue.pk[grants.place].tolist())])
-    speed = grants.of_offers([each.hardware.pf_milli for each in grants.offers])
-    work = grants.units * (grants.end_s - grants.start_s) * speed  # what is kept from others
-    count_promises(segment=segment, promised=zip(buyer.tolist(), work.tolist(), strict=True), now=now)
     sites = sorted({each.site.public_id for each in grants.offers})
     transaction.on_commit(lambda: publish_many([(site, "work") for site in sites]))
     return sent
+
+
+def _count(grants: Grants, queue: Queue, segment: str, now: datetime) -> None:
+    """What is kept from others counts as used by its buyer."""
+    speed = grants.of_offers([each.hardware.pf_milli for each in grants.offers])
+    work, buyer = grants.units * (grants.end_s - grants.start_s) * speed, queue.buyer[grants.place]
+    count_promises(segment=segment, promised=zip(buyer.tolist(), work.tolist(), strict=True), now=now)
 
 
 def nothing_new(plan: Plan, queue: Queue, shard: Shard, now: datetime) -> bool:

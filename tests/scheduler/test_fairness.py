@@ -2,6 +2,7 @@
 
 import importlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from accounts.models import Organization
 from marketplace.booking.hours import hours_by_day
 from marketplace.booking.services import take_hours
-from scheduler import recording
+from scheduler import commit, recording
 from scheduler.attempts import end_attempt, mark_running
 from scheduler.core.fairness import WHOLE
 from scheduler.cycle import replay, run_round
@@ -155,6 +156,29 @@ def test_promises_counted_by_several_workers_at_once_all_count(buyer):
             done.result(timeout=60)
 
     assert [work_of(buyer), work_of(other)] == [75, 75]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_shards_of_a_family_share_is_locked_when_all_else_of_a_round_is_written(buyer, monkeypatch):
+    make_cpu_offer(units=2)
+    has_used(buyer, 1)
+    make_job(now=NOON, buyer=buyer)
+    write, free = commit.write_rows, []
+
+    def looked_at(rows):
+        write(rows)
+        with connection.cursor() as ours:
+            ours.execute("SELECT 1")
+            ours.fetchone()  # what was sent before is done
+        with closing(connection.copy()) as other, other.cursor() as theirs:
+            theirs.execute("SELECT count(*) FROM (SELECT FROM scheduler_segmentuse FOR UPDATE SKIP LOCKED) AS free")
+            free.append(theirs.fetchone())
+
+    monkeypatch.setattr(commit, "write_rows", looked_at)
+    assert run_round(segment="cpu", now=NOON, mode="greedy").placed == 1
+
+    assert free == [(1,)] * 3  # after contracts, allocations and attempts
+    assert work_of(buyer) > 1
 
 
 def test_the_part_of_an_organization_is_measured_among_those_with_use_or_queued_jobs(buyer):
