@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "pgtrigger",
     "accounts",
     "marketplace.events",
+    "marketplace.ledger",
     "marketplace.energy",
     "marketplace.catalog",
     "marketplace.booking",

@@ -17,6 +17,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from psycopg import sql
 
 from scheduler import references
@@ -100,6 +101,21 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         patch.undo()
         use_database(before)
         run(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def books_are_emptied_between_tests() -> Iterator[None]:
+    """Tests whose transactions are real end with TRUNCATE, which the ledger refuses everybody."""
+    empty = DatabaseOperations.sql_flush
+
+    def sql_flush(self: Any, style: Any, tables: list[str], **options: Any) -> list[str]:
+        books = [name for name in tables if name.startswith("ledger_")]
+        off, on = ([f'ALTER TABLE "{name}" {how} TRIGGER USER' for name in books] for how in ("DISABLE", "ENABLE"))
+        return [*off, *empty(self, style, tables, **options), *on]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

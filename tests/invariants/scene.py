@@ -13,6 +13,9 @@ from accounts.models import Organization
 from marketplace.booking.services import hold_units
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import HOUR, hour_floor
+from marketplace.ledger.lines import credit, debit
+from marketplace.ledger.models import Account
+from marketplace.ledger.services import account_of, post, reverse
 from scheduler.cycle import run_round
 from scheduler.finishing import finish
 from scheduler.jobfile import parse
@@ -56,7 +59,23 @@ class Market:
         self.held = hold_units(
             buyer=self.buyer, offer=self.offer, units=2, start=start, end=start + 2 * HOUR, now=self.now
         )
+        self.money_that_came_and_went()
         once(actor="org_a", key="one", fingerprint="f", now=self.now, effect=lambda: Answer(status=201, body={}))
+
+    def money_that_came_and_went(self) -> None:
+        """A top-up, a hold of a part of it, and one that was undone."""
+
+        def account(kind: str, owner: Organization | None) -> Account:
+            return account_of(kind=kind, owner=owner, asset="USD", livemode=False)
+
+        clearing = account("stripe_clearing", None)
+        wallet, held = account("buyer_available", self.buyer), account("buyer_held", self.buyer)
+        paid = [debit(clearing, 10_000), credit(wallet, 10_000)]
+        post(kind="topup", ref="pi_1", lines=paid, now=self.now, actor="test")
+        for number in (1, 2):
+            taken = [debit(wallet, 2_388), credit(held, 2_388)]
+            hold = post(kind="hold", ref=f"hld_{number}", lines=taken, now=self.now, actor="test")
+        reverse(journal=hold, now=self.now, actor="test")
 
     def submit(self, text: str = FILE) -> Job:
         return submit_job(actor=Actor(organization=self.buyer), file=parse(text), now=timezone.now())

@@ -1,0 +1,37 @@
+"""Named questions to the books."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import F, Sum
+from django.db.models.functions import Coalesce
+
+from accounts.models import Organization
+
+if TYPE_CHECKING:
+    from marketplace.ledger.models import Account, Entry  # noqa: F401
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    """Accounts."""
+
+    def of(self, owner: Organization | None) -> Self:
+        """Those of an organization; None is the operator."""
+        return self.filter(owner=owner)
+
+    def with_sum(self) -> Self:
+        """Each with `summed`: its balance by its entries, on the side on which it grows."""
+        return self.annotate(summed=F("normal") * Coalesce(Sum("entries__amount"), 0))
+
+
+class EntryQuerySet(models.QuerySet["Entry"]):
+    """Entries."""
+
+    def before(self, moment: datetime) -> Self:
+        """Those posted before `moment`."""
+        return self.filter(journal__posted_at__lt=moment)
+
+    def between(self, start: datetime, end: datetime) -> Self:
+        """Those posted in [start, end), in the order in which they were written."""
+        return self.filter(journal__posted_at__gte=start, journal__posted_at__lt=end).order_by("pk")
