@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Organization
 from marketplace.common.ids import new_id
+from marketplace.common.sending import ask
 from marketplace.ledger.errors import InsufficientFunds, JournalConflict
 from marketplace.ledger.kinds import ACCOUNTS, book_of
 from marketplace.ledger.lines import Line
@@ -19,14 +20,14 @@ WRITE = """
     WITH journal AS (
         INSERT INTO ledger_journal (public_id, book, kind, ref, livemode, reverses_id, posted_at, actor, xid)
         VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 0)
-        ON CONFLICT (book, kind, ref) DO NOTHING RETURNING id, livemode
+        ON CONFLICT (book, kind, ref) DO NOTHING RETURNING id, livemode, xid
     ), written AS (
         INSERT INTO ledger_entry (journal_id, account_id, asset, livemode, amount)
         SELECT journal.id, line.account, line.asset, journal.livemode, line.amount
         FROM journal, unnest(%s::bigint[], %s::text[], %s::bigint[]) AS line(account, asset, amount)
         ORDER BY line.account RETURNING 1
     )
-    SELECT journal.id, (SELECT count(*) FROM written) FROM journal
+    SELECT journal.id, journal.xid, (SELECT count(*) FROM written) FROM journal
 """
 
 
@@ -57,18 +58,24 @@ def post(
     """
     lines = sorted(lines, key=lambda line: line.account.pk)
     book, livemode = _checked(lines)
-    head: list[Any] = [new_id("jrn"), book, kind, ref, livemode, reverses.pk if reverses else None, now, actor]
+    head: dict[str, Any] = {
+        "public_id": new_id("jrn"), "book": book, "kind": kind, "ref": ref, "livemode": livemode,
+        "reverses_id": reverses.pk if reverses else None, "posted_at": now, "actor": actor,
+    }  # fmt: skip
     accounts, amounts = [line.account for line in lines], [line.amount for line in lines]
     body: list[Any] = [[each.pk for each in accounts], [each.asset for each in accounts], amounts]
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(WRITE, head + body)
-            written = cursor.fetchone()
+        with transaction.atomic(), ask(WRITE, [*head.values(), *body]) as answer:
+            written = answer.fetchone()
     except IntegrityError as error:
         if NEVER_NEGATIVE not in str(error):
             raise
         raise _short_of(lines) from error
-    return Journal.objects.get(pk=written[0]) if written else _known(book, kind, ref, lines)
+    if not written:
+        return _known(book, kind, ref, lines)
+    head["id"], head["xid"], _ = written
+    names = [field.attname for field in Journal._meta.concrete_fields]
+    return Journal.from_db(connection.alias, names, [head[name] for name in names])
 
 
 def reverse(*, journal: Journal, now: datetime, actor: str) -> Journal:

@@ -14,6 +14,8 @@ from accounts.services import add_member
 from marketplace.booking.services import hold_units
 from marketplace.catalog.models import HardwareClass, Offer, Site
 from marketplace.events.models import Event
+from marketplace.ledger.lines import credit, debit
+from marketplace.ledger.services import account_of, post
 from scheduler.cycle import run_round
 from scheduler.leases import claim_leases
 from scheduler.models import Agent, Job, MatchRound
@@ -29,7 +31,7 @@ from tests.market import (
 from tests.scheduler.scene import TestAgent, allocated, make_cpu_offer, make_job
 
 pytestmark = pytest.mark.django_db
-APPS = {"catalog", "booking", "events", "scheduler"}
+APPS = {"catalog", "booking", "events", "ledger", "scheduler"}
 PAGES = {
     f"{model._meta.app_label}/{model._meta.model_name}": admin
     for model, admin in admin_site._registry.items()
@@ -71,13 +73,23 @@ def fill(now=NOON):
         buyer=make_organization(), offer=offer, units=1, start=now + timedelta(hours=5),
         end=now + timedelta(hours=6), now=now,
     )  # fmt: skip
+    money_comes_in(now)
     return offer, attempt, agent
+
+
+def money_comes_in(now):
+    """A journal and its two accounts."""
+    buyer = make_organization()
+    clearing = account_of(kind="stripe_clearing", owner=None, asset="USD", livemode=False)
+    wallet = account_of(kind="buyer_available", owner=buyer, asset="USD", livemode=False)
+    post(kind="topup", ref=buyer.public_id, lines=[debit(clearing, 5), credit(wallet, 5)], now=now, actor="test")
 
 
 def test_every_model_of_the_market_has_its_page():
     assert {
         "catalog/offer", "catalog/site", "catalog/hardwareclass", "catalog/place", "catalog/latency",
         "booking/capacityday", "booking/quote", "booking/reservation", "booking/contract", "booking/usagerecord",
+        "ledger/account", "ledger/journal", "ledger/entry",
         "events/event", "scheduler/job", "scheduler/attempt", "scheduler/allocation", "scheduler/agent",
         "scheduler/gang", "scheduler/lease", "scheduler/matchround", "scheduler/segmentreference",
         "scheduler/segmentuse",
