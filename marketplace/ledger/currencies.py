@@ -1,0 +1,45 @@
+"""How many decimals a currency has: the one place where minor units become what people read (money.md, section 6)."""
+
+import re
+
+EXPONENT = 2
+NONE = frozenset(
+    (
+        "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF",
+        "XPF",
+    )
+)  # fmt: skip
+THREE = frozenset(("BHD", "JOD", "KWD", "OMR", "TND"))
+CURRENCY = re.compile(r"[A-Z]{3}")
+AMOUNT = re.compile(r"(-?)(\d+)(?:\.(\d+))?")
+
+
+def exponent_of(currency: str) -> int:
+    """Decimals of `currency`. Raises ValueError for what is no currency code."""
+    if not CURRENCY.fullmatch(currency):
+        raise ValueError(f"{currency!r} is no currency: three capital letters, such as USD")
+    return 0 if currency in NONE else 3 if currency in THREE else EXPONENT
+
+
+def to_major(minor: int, currency: str) -> str:
+    """`minor` units as a plain decimal: 1827 USD is 18.27, 1827 JPY is 1827, -5 KWD is -0.005."""
+    decimals = exponent_of(currency)
+    whole, part = divmod(abs(minor), 10**decimals)
+    sign = "-" if minor < 0 else ""
+    return f"{sign}{whole}.{part:0{decimals}d}" if decimals else f"{sign}{whole}"
+
+
+def to_minor(major: str, currency: str) -> int:
+    """A plain decimal in minor units, exactly.
+
+    Raises ValueError for what is no plain decimal, and for more decimals than the currency has.
+    """
+    found = AMOUNT.fullmatch(major)
+    if found is None:
+        raise ValueError(f"{major!r} is no amount: digits, and a point before decimals")
+    sign, whole, part = found.group(1), found.group(2), found.group(3) or ""
+    decimals = exponent_of(currency)
+    if len(part) > decimals:
+        raise ValueError(f"{major} has {len(part)} decimals, and {currency} has {decimals}")
+    amount = int(whole + part.ljust(decimals, "0"))
+    return -amount if sign else amount
