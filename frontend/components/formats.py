@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from marketplace.ledger.currencies import exponent_of
+
 MINUS = "\N{MINUS SIGN}"
 SYMBOLS = {"USD": "$", "CNY": "¥", "EUR": "€", "GBP": "£", "JPY": "¥"}
-EXPONENTS = {"JPY": 0, "KRW": 0}
 FINE_BELOW = Decimal("0.1")  # units of money: two decimals would be off by more than a twentieth
 CARBON_BOUNDS_G = (50, 100, 175, 250, 350, 450, 600)
 
@@ -29,7 +30,7 @@ def grouped(value: Figure, places: int = 0) -> str:
 
 def money(minor: int, currency: str = "USD") -> str:
     """An exact amount in minor units: `$78.87`, `−$4.10`, `¥1,240`."""
-    places = EXPONENTS.get(currency, 2)
+    places = exponent_of(currency)
     amount = Decimal(abs(minor)).scaleb(-places)
     sign = MINUS if minor < 0 else ""
     return f"{sign}{symbol(currency)}{grouped(amount, places)}"
@@ -47,7 +48,7 @@ def symbol(currency: str) -> str:
 
 def rate(rate_mm: int, currency: str = "USD") -> str:
     """A price per hour from thousandths of a minor unit, rounded half up: `$1.64`; under ten cents `$0.0150`."""
-    places = EXPONENTS.get(currency, 2)
+    places = exponent_of(currency)
     exact = (abs(Decimal(rate_mm)) / 1000).scaleb(-places)
     if not exact or exact >= FINE_BELOW or rate_mm % 1000 == 0:
         return money(int((Decimal(rate_mm) / 1000).quantize(Decimal(1), ROUND_HALF_UP)), currency)

@@ -10,11 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization
-from frontend.components.formats import EXPONENTS, zone_of
+from frontend.components.formats import zone_of
 from marketplace.booking.hours import HOURS_OF_DAY, hour_of_week
 from marketplace.catalog.models import HOURS_OF_WEEK, HardwareClass, Offer, Site, Term, Tier
 from marketplace.catalog.services import MOST_UNITS
 from marketplace.catalog.states import OFFER
+from marketplace.ledger.currencies import exponent_of
 
 MM_PER_MINOR = 1000
 DAYS = (
@@ -32,12 +33,12 @@ TERMS = ((Term.ON_DEMAND, _("On demand")), (Term.RESERVED, _("Reserved ahead")))
 
 def to_mm(amount: Decimal, currency: str) -> int:
     """An amount of money per hour in thousandths of a minor unit; finer digits are cut."""
-    return int(amount.scaleb(EXPONENTS.get(currency, 2)) * MM_PER_MINOR)
+    return int(amount.scaleb(exponent_of(currency)) * MM_PER_MINOR)
 
 
 def from_mm(rate_mm: int, currency: str) -> Decimal:
     """The amount of money of a rate."""
-    amount = (Decimal(rate_mm) / MM_PER_MINOR).scaleb(-EXPONENTS.get(currency, 2)).normalize()
+    amount = (Decimal(rate_mm) / MM_PER_MINOR).scaleb(-exponent_of(currency)).normalize()
     return amount if amount != amount.to_integral() else amount.quantize(Decimal("0.01"))
 
 

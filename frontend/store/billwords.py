@@ -7,7 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from frontend.components.formats import EXPONENTS, MINUS, cost, money, rate, symbol
+from frontend.components.formats import MINUS, cost, money, rate, symbol
+from marketplace.ledger.currencies import exponent_of
 from scheduler.models import Attempt
 from scheduler.states import is_paid
 
@@ -29,7 +30,7 @@ def bill_lines(price_lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
 
 def fine_rate(rate_mm: int, currency: str) -> str:
     """A rate of less than a whole unit of money with its tail, `$0.0240`; any other as usual, `$1.60`."""
-    places = EXPONENTS.get(currency, 2)
+    places = exponent_of(currency)
     amount = Decimal(abs(rate_mm)) / WHOLE_MM
     whole = amount.scaleb(-places)
     if whole >= 1 or amount == amount.to_integral():

@@ -12,8 +12,8 @@ from django import forms
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from frontend.components.formats import EXPONENTS
 from marketplace.catalog.models import HardwareClass, Place
+from marketplace.ledger.currencies import exponent_of
 from scheduler.jobfile.yaml_source import load_yaml
 
 SECONDS_PER_MINUTE = 60
@@ -92,7 +92,7 @@ def into_file(values: Mapping[str, Any], base: Mapping[str, Any], currency: str)
         "near": values["near"] if values["near"] != ANYWHERE else None,
         "latency_ms_max": values["latency_ms"],
         "renewable_min": None if values["renewable"] is None else float(Decimal(values["renewable"]) / PER_CENT),
-        "max_total": None if ceiling is None else int(ceiling.scaleb(EXPONENTS.get(currency, 2))),
+        "max_total": None if ceiling is None else int(ceiling.scaleb(exponent_of(currency))),
         "outputs": values["outputs"].split() or None,
         "network": "egress" if values["egress"] else None,
     }
@@ -158,7 +158,7 @@ def from_file(tree: Mapping[str, Any], currency: str) -> dict[str, Any]:
         "near": market.get("near", ANYWHERE),
         "latency_ms": market.get("latency_ms_max"),
         "renewable": _number(market.get("renewable_min"), 1, 100),
-        "max_total": _number(market.get("max_total"), 10 ** EXPONENTS.get(currency, 2)),
+        "max_total": _number(market.get("max_total"), 10 ** exponent_of(currency)),
         "egress": market.get("network") == "egress",
     }
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from joulemart.cli import figures
 
 from marketplace.ledger.currencies import NONE, THREE, exponent_of, to_major, to_minor
 
@@ -39,6 +40,10 @@ def test_there_and_back_is_the_same_amount(minor, currency):
 def test_what_cannot_be_told_exactly_is_refused(major, currency, why):
     with pytest.raises(ValueError, match=why):
         to_minor(major, currency)
+
+
+def test_the_command_knows_the_same_decimals_as_the_books():
+    assert (figures.WITHOUT_DECIMALS, figures.WITH_THREE) == (NONE, THREE)
 
 
 def test_most_currencies_have_two_decimals():

@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 SIGNS = {"USD": "$", "CNY": "¥", "EUR": "€", "GBP": "£", "HKD": "HK$", "SGD": "S$"}
-WITHOUT_DECIMALS = frozenset({"JPY", "KRW", "VND"})
+WITHOUT_DECIMALS = frozenset(
+    (
+        "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF",
+        "XPF",
+    )
+)  # fmt: skip
+WITH_THREE = frozenset(("BHD", "JOD", "KWD", "OMR", "TND"))
 MINUS = "−"
 UNKNOWN = "–"
 PLAIN_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
@@ -15,7 +21,7 @@ PLAIN_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 def decimals_of(currency: str) -> int:
     """Digits after the point of a currency's major unit."""
-    return 0 if currency in WITHOUT_DECIMALS else 2
+    return 0 if currency in WITHOUT_DECIMALS else 3 if currency in WITH_THREE else 2
 
 
 def money(minor: int | None, currency: str, *, plus: bool = False) -> str:
