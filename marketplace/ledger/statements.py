@@ -51,9 +51,7 @@ def statement_of(*, account: Account, start: datetime, end: datetime) -> Stateme
     for entry in entries.between(start, end).select_related("journal"):
         journal, amount = entry.journal, account.normal * entry.amount
         balance += amount
-        postings.append(
-            Posting(journal.posted_at, journal.public_id, journal.kind, journal.ref, amount, balance)
-        )  # fmt: skip
+        postings.append(Posting(journal.posted_at, journal.public_id, journal.kind, journal.ref, amount, balance))
     return Statement(account, opening, postings)
 
 
