@@ -19,11 +19,10 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from benchmarks.durable import bare_copy, own_database
+from benchmarks.database import own_database
+from benchmarks.durable import bare_copy
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 SEGMENT = "accelerator"
 REFUSED = """
     UPDATE scheduler_job SET unplaced = '{"code": "outbid", "rejected": {}, "relax": []}',
@@ -158,22 +157,11 @@ def main() -> int:
 
 
 def _on_a_database(offers: int, jobs: int) -> dict[str, Any]:
-    with own_database() as address:
-        os.environ["DATABASE_URL"] = address
-        import django  # noqa: PLC0415
-
-        django.setup()
-        from django.core.management import call_command  # noqa: PLC0415
-        from django.db import connections  # noqa: PLC0415
-
+    with own_database():
         from scheduler.core.warm import warm  # noqa: PLC0415
 
-        connections["default"].settings_dict["NAME"] = urlsplit(address).path[1:]
-        call_command("migrate", verbosity=0, interactive=False)
         warm()
-        found = constants(offers, jobs)
-        connections.close_all()
-    return found
+        return constants(offers, jobs)
 
 
 if __name__ == "__main__":

@@ -25,12 +25,9 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
-from psycopg import sql
+from benchmarks.database import own_database
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 SEGMENT = "accelerator"
 TABLES = ("booking_contract", "scheduler_allocation", "scheduler_attempt", "events_event")
 PATIENCE_S = 120
@@ -42,36 +39,14 @@ OVERSOLD = """
 DOUBLE = "SELECT count(*) - count(DISTINCT job_id) FROM scheduler_allocation WHERE live"
 
 
-@contextmanager
-def own_database() -> Iterator[str]:
-    """The address of a fresh database beside the one that DATABASE_URL names."""
-    from config.settings import DATABASES  # noqa: PLC0415  (reads DATABASE_URL, or the embedded server's socket)
-
-    name = f"joulemart_durable_{os.getpid()}"
-    given = os.environ["DATABASE_URL"] if "DATABASE_URL" in os.environ else _address(DATABASES["default"])
-    parts = urlsplit(given)
-    with psycopg.connect(given, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield urlunsplit(parts._replace(path=f"/{name}"))
-        finally:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def _address(database: dict[str, Any]) -> str:
-    return f"postgresql://{database['USER']}@{database['HOST'].replace('/', '%2F')}/{database['NAME']}"
-
-
 def measure(asked: argparse.Namespace, queue: str) -> dict[str, Any]:
     """Every batch size in turn on one market."""
-    from django.core.management import call_command  # noqa: PLC0415
     from django.db import connection  # noqa: PLC0415
 
     from benchmarks.rows import ask_kinds, make_buyers, make_market  # noqa: PLC0415
     from marketplace.common.clock import utc_now  # noqa: PLC0415
     from scheduler.snapshot import HORIZON_HOURS  # noqa: PLC0415
 
-    call_command("migrate", verbosity=0, interactive=False)
     now = utc_now().replace(microsecond=0)
     make_market(offers=asked.offers, now=now, seed=asked.seed)
     market = (ask_kinds(kinds=asked.kinds, seed=asked.seed), make_buyers(now))
@@ -261,16 +236,8 @@ def main() -> int:
     if asked.worker:
         work(asked.worker)
         return 0
-    with own_database() as address:
-        os.environ["DATABASE_URL"] = address
-        import django  # noqa: PLC0415
-
-        django.setup()
-        from django.db import connections  # noqa: PLC0415
-
-        connections["default"].settings_dict["NAME"] = urlsplit(address).path[1:]
+    with own_database():
         figures = measure(asked, f"durable-{os.getpid()}")
-        connections.close_all()
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
     return 3 if any(figures["checks"].values()) else 0
 

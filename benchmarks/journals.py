@@ -21,11 +21,9 @@ import sys
 import time
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-from benchmarks.durable import own_database
+from benchmarks.database import own_database
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 FORK = multiprocessing.get_context("fork")
 MUCH = 10**12  # minor units of each buyer
 
@@ -99,12 +97,10 @@ def run(asked: argparse.Namespace, accounts: list[tuple[Any, ...]], number: int)
 
 def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """Journals per second, run by run, and what the checks say of the books."""
-    from django.core.management import call_command  # noqa: PLC0415
     from django.db import connection, transaction  # noqa: PLC0415
 
     from config.invariants import books, running  # noqa: PLC0415
 
-    call_command("migrate", verbosity=0, interactive=False)
     accounts = fund(asked.buyers)
     runs = [run(asked, accounts, number) for number in range(asked.repeat + 1)][1:]
     with transaction.atomic():
@@ -133,16 +129,8 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main() -> int:
     asked = read_arguments(sys.argv[1:])
-    with own_database() as address:
-        os.environ["DATABASE_URL"] = address
-        import django  # noqa: PLC0415
-
-        django.setup()
-        from django.db import connections  # noqa: PLC0415
-
-        connections["default"].settings_dict["NAME"] = urlsplit(address).path[1:]
+    with own_database():
         figures = measure(asked)
-        connections.close_all()
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
     return 3 if figures["errors"] or any(figures["checks"].values()) else 0
 

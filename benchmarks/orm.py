@@ -4,38 +4,26 @@ It keeps to the same limits and ranks by the same cost as ours, in plain Python 
 served; every hour taken is read under a row lock, checked, and saved.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
-from benchmarks.durable import own_database
+from benchmarks.database import own_database
 from scheduler.core.scoring import rates_of
 from scheduler.core.types import HOUR_S, START_MARGIN_S, Ask, Rates, Snapshot
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 Placed = list[tuple[str, str, int]]  # ask, offer, first hour
 
 
 @contextmanager
 def placing(snapshot: Snapshot) -> Iterator[Callable[[], Placed]]:
     """What places the jobs of `snapshot`, on a database of its own that holds the market and goes afterwards."""
-    with own_database() as address:
-        import django  # noqa: PLC0415 - the settings read the address
-
-        django.setup()
-        from django.db import connections  # noqa: PLC0415
-
-        connections["default"].settings_dict["NAME"] = urlsplit(address).path[1:]
+    with own_database(migrated=False):
         from benchmarks import orm_models  # noqa: PLC0415
 
         orm_models.fill(snapshot)
-        try:
-            yield lambda: place_all(snapshot)
-        finally:
-            connections.close_all()
+        yield lambda: place_all(snapshot)
 
 
 def place_all(snapshot: Snapshot) -> Placed:

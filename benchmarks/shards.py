@@ -14,7 +14,6 @@ Exit status 3 when an hour is oversold, a job is allocated twice, anything is lo
 
 import argparse
 import json
-import os
 import platform
 import signal
 import statistics
@@ -22,12 +21,10 @@ import sys
 import time
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from benchmarks import crew
-from benchmarks.durable import own_database
+from benchmarks.database import own_database
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 PATIENCE_S = 180
 SHORT_S = 3_000  # such a run takes the hour that has begun or waits: all attackers want the same two hours
 ROUNDS = """
@@ -92,14 +89,12 @@ def _run(market: tuple[Any, Any], groups: Sequence[str], team: crew.Crew, jobs: 
 
 def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """What was asked for, on one market."""
-    from django.core.management import call_command  # noqa: PLC0415
     from django.db import connection  # noqa: PLC0415
 
     from benchmarks import contended, killed, stage  # noqa: PLC0415
     from benchmarks.rows import ask_kinds, make_buyers, make_market  # noqa: PLC0415
     from marketplace.common.clock import utc_now  # noqa: PLC0415
 
-    call_command("migrate", verbosity=0, interactive=False)
     now = utc_now().replace(microsecond=0)
     make_market(offers=asked.offers, now=now, seed=asked.seed)
     market = (ask_kinds(kinds=asked.kinds, seed=asked.seed), make_buyers(now))
@@ -155,16 +150,8 @@ def main() -> int:
     asked = read_arguments(sys.argv[1:])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no worker is left behind
     crew.split_the_market()
-    with own_database() as address:
-        os.environ["DATABASE_URL"] = address
-        import django  # noqa: PLC0415
-
-        django.setup()
-        from django.db import connections  # noqa: PLC0415
-
-        connections["default"].settings_dict["NAME"] = urlsplit(address).path[1:]
+    with own_database():
         figures = measure(asked)
-        connections.close_all()
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
     return 0 if figures["ok"] else 3
 
