@@ -19,7 +19,7 @@ from marketplace.booking.taking import Claims, take_many
 from marketplace.common.copying import FEW, keys_of, numbers, write_rows
 from marketplace.common.sending import Answer, ask, sent_ahead
 from marketplace.events.hints import publish_many
-from marketplace.events.services import Movers, Sent, send_moves
+from marketplace.events.services import Movers, Sent, move_many
 from scheduler.core.asks import NEVER
 from scheduler.core.types import HOUR_S, Placement, Plan, Preemption, Unplaced
 from scheduler.explaining import refusal_as_json
@@ -193,7 +193,7 @@ def _move(grants: Grants, queue: Queue, now: datetime) -> Sent:
     """The jobs are allocated, with their events; hints to the sites once it is committed."""
     buyer = queue.buyer[grants.place]
     provider = grants.of_offers([each.site.provider_id for each in grants.offers])
-    sent = send_moves(
+    sent = move_many(
         Movers(queue.pk[grants.place], queue.public_id[grants.place], queue.version[grants.place], buyer, provider),
         old="queued", to="allocated", model=Job, table=JOB, now=now,
         fields={"unplaced": None, "next_attempt_at": None},

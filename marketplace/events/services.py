@@ -101,31 +101,11 @@ def move_many(
     table: StateTable,
     now: datetime,
     fields: Mapping[str, Any] | None = None,
-) -> None:
-    """Move rows of `model` from state `old` to `to`, write the same `fields` beside it and leave an event for each.
-
-    Raises IllegalState when the table has no such move, StaleVersion when any row is not as it was seen. Nothing is
-    written in either case, nor anything else of a transaction that this is part of.
-    """
-    table.check(old, to)
-    if not movers.pk.size:
-        return
-    with transaction.atomic(savepoint=False):
-        send_moves(movers, old=old, to=to, model=model, table=table, now=now, fields=fields).check()
-
-
-def send_moves(
-    movers: Movers,
-    *,
-    old: str,
-    to: str,
-    model: type[models.Model],
-    table: StateTable,
-    now: datetime,
-    fields: Mapping[str, Any] | None = None,
 ) -> Sent:
-    """The same of one row or more, for who has other things to do before the answer: part of the caller's transaction,
-    which must `check` it before it ends.
+    """Move rows of `model`, at least one, from state `old` to `to`, with the same `fields` and an event for each.
+
+    Part of the caller's transaction, which must `check` what is given back before it ends: there StaleVersion is raised
+    when any row is not as it was seen. Raises IllegalState when the table has no such move; then nothing is written.
     """
     table.check(old, to)
     quote = connection.ops.quote_name

@@ -187,10 +187,25 @@ def test_many_move_only_where_the_table_allows_it_and_only_as_they_were_seen():
         move_many(movers, old="queued", to="running", model=Job, table=JOB, now=NOON)
     Job.objects.filter(pk=jobs[1].pk).update(version=7)
     with pytest.raises(StaleVersion), transaction.atomic():
-        move_many(movers, old="queued", to="allocated", model=Job, table=JOB, now=NOON)
+        move_many(movers, old="queued", to="allocated", model=Job, table=JOB, now=NOON).check()
 
     assert set(Job.objects.values_list("state", flat=True)) == {"queued"}
     assert not Event.objects.exists()
+
+
+def test_a_plan_with_a_job_that_is_not_as_it_was_seen_is_undone_whole(monkeypatch):
+    """Even where the look at the jobs ahead of it says that all stand."""
+    offer = make_cpu_offer(units=3)
+    jobs = [make_job(now=NOON, name=str(number)) for number in range(3)]
+    seen = queued(NOON)
+    Job.objects.filter(pk=jobs[1].pk).update(version=7)
+    monkeypatch.setattr("scheduler.commit._tried", lambda standing, queue: np.zeros(len(queue), dtype=np.int64))
+
+    with pytest.raises(StaleVersion, match="1 of 3"), transaction.atomic():
+        commit(*(placement(job, offer) for job in jobs), offers=[offer], queue=seen)
+
+    assert rows() == [0, 0, 0, 0]
+    assert promised(offer) == {}
 
 
 def test_the_database_refuses_to_oversell_even_a_plan_that_counted_wrongly(monkeypatch):
