@@ -11,7 +11,6 @@ NONE = frozenset(
 )  # fmt: skip
 THREE = frozenset(("BHD", "JOD", "KWD", "OMR", "TND"))
 CURRENCY = re.compile(r"[A-Z]{3}")
-AMOUNT = re.compile(r"(-?)(\d+)(?:\.(\d+))?")
 
 
 def exponent_of(currency: str) -> int:
@@ -27,19 +26,3 @@ def to_major(minor: int, currency: str) -> str:
     whole, part = divmod(abs(minor), 10**decimals)
     sign = "-" if minor < 0 else ""
     return f"{sign}{whole}.{part:0{decimals}d}" if decimals else f"{sign}{whole}"
-
-
-def to_minor(major: str, currency: str) -> int:
-    """A plain decimal in minor units, exactly.
-
-    Raises ValueError for what is no plain decimal, and for more decimals than the currency has.
-    """
-    found = AMOUNT.fullmatch(major)
-    if found is None:
-        raise ValueError(f"{major!r} is no amount: digits, and a point before decimals")
-    sign, whole, part = found.group(1), found.group(2), found.group(3) or ""
-    decimals = exponent_of(currency)
-    if len(part) > decimals:
-        raise ValueError(f"{major} has {len(part)} decimals, and {currency} has {decimals}")
-    amount = int(whole + part.ljust(decimals, "0"))
-    return -amount if sign else amount

@@ -52,6 +52,6 @@ JOURNALS = (
 def book_of(asset: str) -> str:
     """The book that an asset is counted in. Raises ValueError for what is none."""
     for book, form in ASSETS.items():
-        if re.match(form, asset):
+        if re.fullmatch(form, asset):
             return book
     raise ValueError(f"{asset!r} is no asset: a currency is three capital letters, compute units begin with CU:")

@@ -8,7 +8,7 @@ from accounts.models import Organization
 from marketplace.common import references
 from marketplace.common.ids import PublicIdField
 from marketplace.ledger import rules
-from marketplace.ledger.kinds import ACCOUNTS, BOOKS, CREDIT, DEBIT, JOURNALS
+from marketplace.ledger.kinds import ASSETS, BOOKS, JOURNALS
 from marketplace.ledger.querysets import AccountQuerySet, EntryQuerySet
 
 
@@ -33,8 +33,8 @@ class Account(models.Model):
                 fields=["owner", "kind", "asset", "livemode"], name="account_once", nulls_distinct=False
             ),
             models.UniqueConstraint(fields=["id", "asset", "livemode"], name="account_of_its_asset"),
-            models.CheckConstraint(condition=Q(kind__in=tuple(ACCOUNTS)), name="account_kind_known"),
-            models.CheckConstraint(condition=Q(normal__in=(DEBIT, CREDIT)), name="account_normal_known"),
+            models.CheckConstraint(condition=rules.as_its_kind(), name="account_is_as_its_kind"),
+            models.CheckConstraint(condition=Q(asset__regex="|".join(ASSETS.values())), name="account_asset_known"),
             models.CheckConstraint(condition=Q(balance__gte=0), name="account_never_negative"),
             models.CheckConstraint(condition=Q(kept=True) | Q(balance=0), name="account_summed_has_no_balance"),
         ]

@@ -7,18 +7,12 @@ from django.db import models
 from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
-from accounts.models import Organization
-
 if TYPE_CHECKING:
     from marketplace.ledger.models import Account, Entry  # noqa: F401
 
 
 class AccountQuerySet(models.QuerySet["Account"]):
     """Accounts."""
-
-    def of(self, owner: Organization | None) -> Self:
-        """Those of an organization; None is the operator."""
-        return self.filter(owner=owner)
 
     def with_sum(self) -> Self:
         """Each with `summed`: its balance by its entries, on the side on which it grows."""

@@ -5,8 +5,9 @@ of the journal, for one without entries, and of each entry, for one that came af
 """
 
 import pgtrigger
+from django.db.models import Q
 
-from marketplace.ledger.kinds import ASSETS, MONEY, UNITS
+from marketplace.ledger.kinds import ACCOUNTS, ASSETS, MONEY, UNITS
 
 REFUSE = "RAISE check_violation USING CONSTRAINT = '{name}', TABLE = TG_TABLE_NAME, MESSAGE = {message};"
 BALANCED = """
@@ -27,6 +28,15 @@ FORMS = " ".join(f"WHEN '{book}' THEN '{ASSETS[book]}'" for book in (MONEY, UNIT
 
 def _refuse(name: str, message: str) -> str:
     return REFUSE.format(name=name, message=message)
+
+
+def as_its_kind() -> Q:
+    """An account is owned, kept and of the side that its kind says: a balance that is not kept has no lower end."""
+    fits = Q()
+    for how in dict.fromkeys(ACCOUNTS.values()):
+        kinds = tuple(kind for kind, each in ACCOUNTS.items() if each == how)
+        fits |= Q(kind__in=kinds, normal=how.normal, kept=how.kept, owner__isnull=not how.owned)
+    return fits
 
 
 def balanced(name: str, key: str) -> pgtrigger.Trigger:

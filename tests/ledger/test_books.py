@@ -13,7 +13,7 @@ from hypothesis.extra.django import TestCase
 from marketplace.ledger.errors import InsufficientFunds, JournalConflict
 from marketplace.ledger.lines import Line, credit, debit
 from marketplace.ledger.models import Account, Entry, Journal
-from marketplace.ledger.services import account_of, balance_of, post, reverse
+from marketplace.ledger.services import NEVER_NEGATIVE, account_of, balance_of, post, reverse
 from tests.market import NOON, make_organization
 
 pytestmark = pytest.mark.django_db
@@ -150,10 +150,6 @@ def journal_by_sql(ref="r", book="money", livemode="false", xid="0"):
         return cursor.fetchone()[0]
 
 
-def refused(error, match):
-    return pytest.raises(error, match=match)
-
-
 class TestDirectSql:
     """Whoever writes past the program meets the same rules; the connection of the tests owns the tables."""
 
@@ -165,15 +161,15 @@ class TestDirectSql:
         return wallet, clearing()
 
     def test_a_journal_without_entries_or_with_one_does_not_commit(self, both):
-        with refused(IntegrityError, "fewer than two entries"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="fewer than two entries"), transaction.atomic():
             journal_by_sql()
             settle()
-        with refused(IntegrityError, "fewer than two entries"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="fewer than two entries"), transaction.atomic():
             sql(ENTRY, journal_by_sql(), both[0].pk, "USD", False, -5)
             settle()
 
     def test_an_unbalanced_journal_does_not_commit(self, both):
-        with refused(IntegrityError, "does not sum to zero"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="does not sum to zero"), transaction.atomic():
             journal = journal_by_sql()
             sql(ENTRY, journal, both[0].pk, "USD", False, -5)
             sql(ENTRY, journal, both[1].pk, "USD", False, 4)
@@ -184,11 +180,11 @@ class TestDirectSql:
         sql(ENTRY, journal, both[0].pk, "USD", False, -5)
         sql(ENTRY, journal, both[1].pk, "USD", False, 5)
         settle()
-        with refused(IntegrityError, "does not sum to zero"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="does not sum to zero"), transaction.atomic():
             sql(ENTRY, journal, account(buyer, "buyer_held").pk, "USD", False, -5)
 
     def test_assets_of_another_book_do_not_commit(self, both):
-        with refused(IntegrityError, "asset of another book"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="asset of another book"), transaction.atomic():
             journal = journal_by_sql(book="CU")
             sql(ENTRY, journal, both[0].pk, "USD", False, -5)
             sql(ENTRY, journal, both[1].pk, "USD", False, 5)
@@ -200,7 +196,7 @@ class TestDirectSql:
             (both[0], "EUR", False, "entry_of_its_account"), (both[0], "USD", True, "entry_of_its_account"),
             (live, "USD", True, "entry_of_its_journal"),
         ):  # fmt: skip
-            with refused(IntegrityError, name), transaction.atomic():
+            with pytest.raises(IntegrityError, match=name), transaction.atomic():
                 sql(ENTRY, journal_by_sql(), there.pk, asset, livemode, -5)
 
     def test_a_closed_journal_takes_no_entry_even_one_that_claims_to_be_open(self, both):
@@ -208,7 +204,7 @@ class TestDirectSql:
         sql("ALTER TABLE ledger_journal DISABLE TRIGGER USER")
         sql("UPDATE ledger_journal SET xid = xid - 1")  # as if another transaction had written it
         sql("ALTER TABLE ledger_journal ENABLE TRIGGER USER")
-        with refused(IntegrityError, "is closed"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="is closed"), transaction.atomic():
             sql(ENTRY, closed.pk, both[0].pk, "USD", False, -5)
 
     def test_the_database_itself_writes_which_transaction_a_journal_is_of(self, both):
@@ -237,18 +233,44 @@ class TestDirectSql:
             sql(change)
 
     def test_an_account_begins_at_nothing(self, buyer):
-        with refused(IntegrityError, "account_begins_at_nothing|only entries"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="only entries give"), transaction.atomic():
             sql(
                 "INSERT INTO ledger_account (public_id, kind, owner_id, asset, livemode, normal, kept, balance) "
                 "VALUES ('acc_sql', 'buyer_held', %s, 'USD', false, -1, true, 100)", buyer.pk,
             )  # fmt: skip
 
+    @pytest.mark.parametrize(
+        ("kind", "owned", "normal", "kept"),
+        [
+            ("buyer_available", True, -1, False), ("buyer_available", True, 1, True),
+            ("buyer_available", False, -1, True), ("stripe_clearing", False, 1, True),
+            ("stripe_clearing", True, 1, False), ("pocket", True, -1, True),
+        ],
+    )  # fmt: skip
+    def test_an_account_behaves_as_its_kind_says(self, buyer, kind, owned, normal, kept):
+        """Else a buyer's balance could be left unkept, and fall as low as anybody likes."""
+        with pytest.raises(IntegrityError, match="account_is_as_its_kind"), transaction.atomic():
+            sql(
+                "INSERT INTO ledger_account (public_id, kind, owner_id, asset, livemode, normal, kept, balance) "
+                "VALUES ('acc_sql', %s, %s, 'USD', false, %s, %s, 0)", kind, buyer.pk if owned else None, normal, kept,
+            )  # fmt: skip
+
+    @pytest.mark.parametrize("asset", ["usd", "USD\n", "", "CU:", "money"])
+    def test_an_account_is_of_a_currency_or_of_compute_units(self, buyer, asset):
+        with pytest.raises(IntegrityError, match="account_asset_known"), transaction.atomic():
+            sql(
+                "INSERT INTO ledger_account (public_id, kind, owner_id, asset, livemode, normal, kept, balance) "
+                "VALUES ('acc_sql', 'buyer_held', %s, %s, false, -1, true, 0)", buyer.pk, asset,
+            )  # fmt: skip
+        with pytest.raises(ValueError, match="no asset"):
+            account(buyer, asset=asset)
+
     def test_a_fact_is_written_once_and_undone_once(self, both):
-        with refused(IntegrityError, "journal_once_per_fact"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="journal_once_per_fact"), transaction.atomic():
             sql("INSERT INTO ledger_journal (public_id, book, kind, ref, livemode, posted_at, actor, xid) "
                 "SELECT 'jrn_again', book, kind, ref, livemode, posted_at, actor, xid FROM ledger_journal")  # fmt: skip
         reverse(journal=Journal.objects.get(kind="topup"), now=NOON, actor="test")
-        with refused(IntegrityError, "reverses"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="reverses"), transaction.atomic():
             sql("INSERT INTO ledger_journal (public_id, book, kind, ref, livemode, reverses_id, posted_at, actor, xid) "
                 "SELECT 'jrn_again', book, kind, 'other', livemode, reverses_id, posted_at, actor, xid "
                 "FROM ledger_journal WHERE reverses_id IS NOT NULL")  # fmt: skip
@@ -280,11 +302,28 @@ class TestConservation(TestCase):
         assert Journal.objects.count() + refusals == sum(source != target for source, target, _ in moves)
 
 
+@pytest.fixture
+def unguarded():
+    """Takes the CHECK on balances away, until the test and its rows are gone."""
+    taken = []
+
+    def take():
+        sql(f"ALTER TABLE ledger_account DROP CONSTRAINT {NEVER_NEGATIVE}")
+        taken.append(NEVER_NEGATIVE)
+
+    yield take
+    for name in taken:
+        sql(f"ALTER TABLE ledger_account ADD CONSTRAINT {name} CHECK (balance >= 0) NOT VALID")
+
+
 @pytest.mark.django_db(transaction=True)
-def test_eight_writers_never_overdraw_and_never_wait_for_each_other_in_a_circle():
+@pytest.mark.parametrize("guarded", [True, False], ids=["as it is", "the control without its CHECK"])
+def test_eight_writers_never_overdraw_and_never_wait_for_each_other_in_a_circle(guarded, unguarded):
     buyer = make_organization()
     wallet, held = account(buyer), account(buyer, "buyer_held")
     top_up(wallet, 100)
+    if not guarded:
+        unguarded()
 
     def spend(writer):
         done = 0
@@ -304,6 +343,7 @@ def test_eight_writers_never_overdraw_and_never_wait_for_each_other_in_a_circle(
     with ThreadPoolExecutor(8) as writers:
         done = sum(writers.map(spend, range(8)))
 
+    assert (balance_of(wallet) >= 0) is guarded
     assert balance_of(wallet) + balance_of(held) == 100
     assert Journal.objects.count() == done + 1
     assert all(each.balance == each.summed for each in Account.objects.with_sum().filter(kept=True))
