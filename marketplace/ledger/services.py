@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Organization
@@ -68,7 +69,7 @@ def post(
         with transaction.atomic(), ask(WRITE, [*head.values(), *body]) as answer:
             written = answer.fetchone()
     except IntegrityError as error:
-        if NEVER_NEGATIVE not in str(error):
+        if not isinstance(error.__cause__, psycopg.Error) or error.__cause__.diag.constraint_name != NEVER_NEGATIVE:
             raise
         raise _short_of(lines) from error
     if not written:
