@@ -16,7 +16,14 @@ from marketplace.common.querysets import PublicQuerySet
 from marketplace.common.sql import HoursAdd, HoursFit
 
 if TYPE_CHECKING:
-    from marketplace.booking.models import CapacityDay, Quote, Reservation, UsageRecord  # noqa: F401
+    from marketplace.booking.models import (  # noqa: F401
+        CapacityDay,
+        ChargeLine,
+        Quote,
+        Reservation,
+        ServiceCredit,
+        UsageRecord,
+    )
 
 INTS = ArrayField(models.IntegerField())
 
@@ -84,3 +91,23 @@ class ReservationQuerySet(PublicQuerySet["Reservation"]):
 class UsageQuerySet(models.QuerySet["UsageRecord"]):
     def of_attempts(self, public_ids: Iterable[str]) -> Self:
         return self.filter(attempt__in=list(public_ids))
+
+
+class ChargeLineQuerySet(PublicQuerySet["ChargeLine"]):
+    def of_buyers(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(contract__buyer__in=list(organizations))
+
+    def sold_by(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(contract__provider__in=list(organizations))
+
+    def of_attempts(self, public_ids: Iterable[str]) -> Self:
+        return self.filter(attempt__in=list(public_ids))
+
+    def due_to_mature(self, now: datetime) -> Self:
+        """Pending lines whose time has come."""
+        return self.filter(state="pending", matures_at__lte=now)
+
+
+class ServiceCreditQuerySet(PublicQuerySet["ServiceCredit"]):
+    def of_buyers(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(buyer__in=list(organizations))

@@ -9,5 +9,11 @@ class InsufficientFunds(DomainError):
     code = "insufficient_funds"
 
 
+class HoldClosed(DomainError):
+    """A hold has less left than was to be captured or released."""
+
+    code = "hold_closed"
+
+
 class JournalConflict(Exception):
     """The fact is in the books already, with other amounts: two parts of the program disagree about it."""

@@ -7,8 +7,10 @@ from django.db import models
 from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
+from marketplace.common.querysets import PublicQuerySet
+
 if TYPE_CHECKING:
-    from marketplace.ledger.models import Account, Entry  # noqa: F401
+    from marketplace.ledger.models import Account, Entry, Hold  # noqa: F401
 
 
 class AccountQuerySet(models.QuerySet["Account"]):
@@ -29,3 +31,19 @@ class EntryQuerySet(models.QuerySet["Entry"]):
     def between(self, start: datetime, end: datetime) -> Self:
         """Those posted in [start, end), in the order in which they were written."""
         return self.filter(journal__posted_at__gte=start, journal__posted_at__lt=end).order_by("pk")
+
+
+class HoldQuerySet(PublicQuerySet["Hold"]):
+    """Holds."""
+
+    def open(self) -> Self:
+        """Those with money left."""
+        return self.filter(state="open")
+
+    def of_subject(self, subject: str) -> Self:
+        """Those for what has the public id `subject`."""
+        return self.filter(subject=subject)
+
+    def with_rest(self, amount: int) -> Self:
+        """Those of which `amount` is left."""
+        return self.filter(amount__gte=F("captured") + F("released") + amount)
