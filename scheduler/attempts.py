@@ -10,6 +10,7 @@ from marketplace.events.services import move
 from scheduler.fairness import give_work_back
 from scheduler.hints import wake, wake_gang
 from scheduler.models import Allocation, Attempt, Job, Lease
+from scheduler.money import settle_end
 from scheduler.moving import call
 from scheduler.shards import Shard, Trip, group_of, start_of
 from scheduler.states import ATTEMPT, JOB, REPLANNED, RETRIED, SITE_FAILED
@@ -42,7 +43,7 @@ def move_attempt(attempt: Attempt, to: str, *, now: datetime, reason: str = "", 
 def end_attempt(
     *, attempt: Attempt, reason: str, now: datetime, message: str = "", exit_code: int | None = None
 ) -> Job:
-    """End `attempt` for `reason`, give its hours back and move its job on, all together."""
+    """End `attempt` for `reason`, give its hours back, move its job on and settle its money, all together."""
     job = attempt.job
     if reason == "succeeded":
         mark_running(attempt=attempt, now=now)
@@ -51,6 +52,7 @@ def end_attempt(
     _move_on(job, attempt, reason, now)
     withdraw(attempt.allocation, now)
     give_work_back(attempt=attempt, now=now)
+    settle_end(attempt=attempt, reason=reason, now=now)
     return job
 
 

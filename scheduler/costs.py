@@ -1,19 +1,16 @@
-"""What a job cost so far, from its metered use and the frozen contract of each attempt."""
+"""What a job used and cost so far, from its metered use, what it was charged, and the contract of what runs."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from marketplace.booking.hours import touched_hours
-from marketplace.booking.models import Contract, UsageRecord
-from marketplace.booking.pricing import charge_to_date
-from marketplace.common.clock import HOUR, hour_floor
+from marketplace.booking.charging import Span, charge_of, tax_of, use_in
+from marketplace.booking.models import ChargeLine, UsageRecord
 from marketplace.common.units import PPM
 from scheduler.models import Attempt
-from scheduler.states import is_paid
 
-MS, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
+MS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Meter:
 def meter_job(attempts: Iterable[Attempt], now: datetime) -> Meter:
     """Metered use of ended attempts; a running one adds its time and its promised cost so far."""
     tries = list(attempts)
-    records = defaultdict(list)
+    records, lines = defaultdict(list), lines_of(tries)
     for record in UsageRecord.objects.of_attempts(attempt.public_id for attempt in tries):
         records[record.attempt].append(record)
     believed = [record for attempt in tries for record in records[attempt.public_id] if not record.flagged]
@@ -58,8 +55,16 @@ def meter_job(attempts: Iterable[Attempt], now: datetime) -> Meter:
         carbon_ug=int(sum(each.carbon_ug for each in believed)),
         renewable_ppm=_share(believed, energy),
         quality=believed[-1].signal_quality if believed else "",
-        cost_minor=sum(cost_of(attempt, records[attempt.public_id], now) for attempt in tries),
+        cost_minor=sum(cost_of(attempt, lines[attempt.public_id], now) for attempt in tries),
     )
+
+
+def lines_of(attempts: Iterable[Attempt]) -> dict[str, list[ChargeLine]]:
+    """{attempt's public id: what it was charged}, in one query."""
+    lines = defaultdict(list)
+    for line in ChargeLine.objects.of_attempts(attempt.public_id for attempt in attempts):
+        lines[line.attempt].append(line)
+    return lines
 
 
 def _share(records: list[UsageRecord], energy: int) -> int | None:
@@ -74,32 +79,11 @@ def _so_far(attempt: Attempt, now: datetime) -> int:
     return max(0, (now - (attempt.started_at or now)) // MS)
 
 
-def cost_of(attempt: Attempt, records: list[UsageRecord], now: datetime) -> int:
-    """floor(total × used / promised) of the attempt's contract; nothing for ends that are not the buyer's to pay."""
-    spans = [(each.during.lower, each.during.upper) for each in records if not each.flagged]
-    if not paid(attempt, spans):
-        return 0
+def cost_of(attempt: Attempt, lines: Iterable[ChargeLine], now: datetime) -> int:
+    """What the attempt was charged, tax included; of one that runs what its contract says of the time so far."""
     if attempt.state == "running" and attempt.started_at:
-        spans = [(attempt.started_at, max(now, attempt.started_at))]
-    return charge(attempt.allocation.contract, spans)
-
-
-def paid(attempt: Attempt, spans: Iterable[tuple[datetime, datetime]]) -> bool:
-    """Whether use in `spans` is the buyer's to pay."""
-    ran = sum((end - start for start, end in spans), start=timedelta())
-    return is_paid(attempt.reason, tier=attempt.allocation.offer.tier, ran_s=ran // SECOND)
-
-
-def charge(contract: Contract, spans: Iterable[tuple[datetime, datetime]]) -> int:
-    """The charge for use in `spans`, in minor units; use is counted hour by hour at the contract's rates."""
-    used: dict[datetime, int] = defaultdict(int)
-    for start, end in spans:
-        for hour, _ in touched_hours(start, end):
-            used[hour] += (min(end, hour + HOUR) - max(start, hour)) // MS
-    first = hour_floor(contract.start)
-    hours = [first + n * HOUR for n in range(len(contract.rate_mm))]
-    late = sum(milliseconds for hour, milliseconds in used.items() if hour not in hours)
-    mine = [used[hour] // 1000 for hour in hours]
-    mine[-1] += late // 1000
-    weights = [rate + contract.electricity_mm for rate in contract.rate_mm]
-    return charge_to_date(contract.total_minor, weights, mine, contract.seconds)
+        contract, units = attempt.allocation.contract, attempt.allocation.units
+        span = Span(attempt.started_at, max(now, attempt.started_at), units)
+        charge = charge_of(contract, use_in(contract, [span]))
+        return charge + tax_of(contract, charge)
+    return sum(line.charge_minor + line.tax_minor for line in lines)

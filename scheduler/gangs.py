@@ -12,6 +12,7 @@ from accounts.models import Organization
 from marketplace.common.errors import FieldProblem, ValidationFailed
 from scheduler.attempts import end_attempt, move_job
 from scheduler.models import Attempt, Gang, Job
+from scheduler.money import settle_job
 from scheduler.preempting import GANG, give_notice, lock_live
 from scheduler.states import JOB
 
@@ -89,6 +90,7 @@ def _end(gang: Gang, now: datetime) -> bool:
         job.cancel_requested_at = now
     for job in waiting:
         move_job(job, "cancelled", now=now, reason="cancelled")
+        settle_job(job=job, now=now)
     for attempt in attempts:
         if attempt.state == "pending":
             end_attempt(attempt=attempt, reason="cancelled", now=now, message="another job of its gang ended")

@@ -89,7 +89,7 @@ def shelf_of(asked: Asked) -> Shelf:
     """The answers."""
     (_, segment, hours), now, known = asked.key, asked.now, asked.known
     with asked.mark:
-        mark = (hour_floor(now), settings.FEE_BP, settings.TAX_BP, *asked.mark.fetchall())
+        mark = (hour_floor(now), settings.ADDED_FEE_BP, settings.TAX_BP, *asked.mark.fetchall())
     if known is not None and known.mark == mark:
         reading = _again(known.reading, asked.changes)
     else:

@@ -46,10 +46,14 @@ def try_out(*, ask: StoredAsk, now: datetime, start_after: datetime | None, fini
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """Why no offer can ever take an ask (rejected, and relax in the API's units), if so; else where it looks first."""
+    """Why no offer can ever take an ask (rejected, and relax in the API's units), if so; else where it looks first.
+
+    `dearest_minor` is the most that it costs on an offer that fits, when nothing is promised.
+    """
 
     never: dict[str, Any] | None
     groups: Sequence[str]
+    dearest_minor: int
 
 
 def prospect_of(
@@ -63,7 +67,7 @@ def prospect_of(
     trial = try_out(ask=lasting, now=now, start_after=start_after, finish_by=finish_by)
     refused = trial.alone.refused
     never = refusal_as_told(refusal_as_json(refused)) if refused and refused.code == "never_fits" else None
-    return Prospect(never, order_of(trial.alone.survey))
+    return Prospect(never, order_of(trial.alone.survey), trial.alone.survey.dearest)
 
 
 def plan_of(*, file: JobFile, organization: Organization, now: datetime) -> dict[str, Any]:

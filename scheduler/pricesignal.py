@@ -98,7 +98,7 @@ def _with(hour: HourSignal, found: Suggestion, offer: Offer) -> HourSignal:
 
 def _own_rate(offer: Offer, all_in_mm: int) -> int | None:
     electricity = electricity_rate_mm(offer.electricity_mm_per_kwh, watts_with_overhead(offer))
-    return compute_rate_mm(all_in_mm, electricity, settings.FEE_BP, settings.TAX_BP)
+    return compute_rate_mm(all_in_mm, electricity, settings.ADDED_FEE_BP, settings.TAX_BP)
 
 
 def _refused(family: str, p_mid: int, now: datetime) -> list[Ask]:

@@ -73,6 +73,6 @@ def _firm_prices(segment: str) -> list[tuple[int, int, int]]:
     for offer in Offer.objects.live().with_shelf().filter(hardware__family=segment, tier="firm"):
         electricity = electricity_rate_mm(offer.electricity_mm_per_kwh, watts_with_overhead(offer))
         for rate in offer.rate_mm:
-            price = all_in_rate_mm(rate, electricity, settings.FEE_BP, settings.TAX_BP)
+            price = all_in_rate_mm(rate, electricity, settings.ADDED_FEE_BP, settings.TAX_BP)
             prices.append((offer.pk, price * 1000 // offer.hardware.pf_milli, offer.units))
     return prices

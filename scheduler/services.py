@@ -23,7 +23,8 @@ from scheduler.gangs import complete, join
 from scheduler.hints import wake
 from scheduler.jobfile import JobFile, parse_tree
 from scheduler.models import Gang, Job, JobInput, Upload
-from scheduler.planning import prospect_of
+from scheduler.money import CEILING, hold_anew, hold_ceiling, settle_job
+from scheduler.planning import Prospect, prospect_of
 from scheduler.requests import StoredAsk, ask_from_file, spec_from_file
 from scheduler.shards import start_of
 from scheduler.states import JOB
@@ -48,9 +49,8 @@ def submit_job(
     now: datetime,
     inputs: Sequence[tuple[str, Upload]] = (),
 ) -> Job:
-    """Queue a job and wake the matcher. Raises ValidationFailed, and NeverFits when no offer could ever take it.
-
-    Nothing is written then.
+    """Queue a job and wake the matcher. Raises ValidationFailed, NeverFits when no offer could ever take it, and
+    InsufficientFunds when the wallet cannot hold the most that it may cost. Nothing is written then.
     """
     ask = ask_from_file(file, currency=actor.organization.currency)
     _check_inputs(file, inputs)
@@ -59,15 +59,19 @@ def submit_job(
     prospect = prospect_of(ask=ask, now=now, start_after=file.ask.start_after, finish_by=file.ask.finish_by)
     if prospect.never is not None:
         raise NeverFits(rejected=prospect.never["rejected"], relax=prospect.never["relax"])
+    ceiling = file.ask.max_total_minor if file.ask.max_total_minor is not None else prospect.dearest_minor
+    ask = ask.relaxed({CEILING: ceiling})
     job = Job.objects.create(
         public_id=new_id("job"), buyer=actor.organization, created_by=actor.user, api_key=actor.api_key,
         name=file.name, file=dict(file.tree), spec=spec_from_file(file), ask=ask.as_json(), segment=ask.segment,
         units=ask.units, time_limit_s=ask.run_s, retries=file.ask.retries, start_after=file.ask.start_after,
-        finish_by=file.ask.finish_by, next_attempt_at=now, created_at=now, **start_of(prospect.groups),
+        finish_by=file.ask.finish_by, next_attempt_at=now, created_at=now, ceiling_minor=ceiling,
+        **start_of(prospect.groups),
         due_at=_due_at(actor.organization, ask.segment, start_after=file.ask.start_after, now=now), gang=gang,
     )  # fmt: skip
     if gang is not None:
         complete(gang, now)
+    hold_ceiling(job=job, now=now)
     JobInput.objects.bulk_create(JobInput(job=job, upload=upload, path=path) for path, upload in inputs)
     record("job.queued", object_id=job.public_id, seq=job.version, now=now, state="queued", buyer=job.buyer)
     wake(job.shard.name)
@@ -121,6 +125,7 @@ def cancel_job(*, job: Job, now: datetime) -> Job:
     job.cancel_requested_at = now
     if job.state == "queued":
         move_job(job, "cancelled", now=now, reason="cancelled")
+        settle_job(job=job, now=now)
     elif job.state == "allocated":
         attempt = job.attempts.select_related("allocation__offer__site__provider", "job__buyer").get(ended_at=None)
         attempt.job = job
@@ -138,16 +143,39 @@ def relax_job(*, job: Job, limits: Mapping[str, Any], now: datetime) -> Job:
     stored = StoredAsk.from_json(job.ask).relaxed(rest)
     stored = replace(stored, units=own.get("units", stored.units))
     window = {"start_after": own.get("start_after", job.start_after), "finish_by": own.get("finish_by", job.finish_by)}
-    way = start_of(prospect_of(ask=stored, now=now, **window).groups) if job.region_group and not job.gang_id else {}
+    prospect = prospect_of(ask=stored.relaxed({CEILING: None}), now=now, **window)
+    way = start_of(prospect.groups) if job.region_group and not job.gang_id else {}
+    ceiling = _new_ceiling(job, limits, prospect)
+    stored = stored.relaxed({CEILING: ceiling})
     changed = Job.objects.filter(pk=job.pk, version=job.version)
-    changed.update(ask=stored.as_json(), unplaced=None, next_attempt_at=now, version=job.version + 1, **own, **way)
+    changed.update(
+        ask=stored.as_json(),
+        unplaced=None,
+        next_attempt_at=now,
+        version=job.version + 1,
+        ceiling_minor=ceiling,
+        **own,
+        **way,
+    )
     job.refresh_from_db()
     record(
         "job.relaxed", object_id=job.public_id, seq=job.version, now=now, state=job.state,
         buyer=job.buyer, facts={"limits": dict(limits)},
     )  # fmt: skip
+    hold_anew(job=job, ceiling=ceiling, now=now)
     wake(job.shard.name)
     return job
+
+
+def _new_ceiling(job: Job, limits: Mapping[str, Any], prospect: Prospect) -> int:
+    """What the job may cost with these limits: what its buyer says, else the most that an offer that fits now costs."""
+    if limits.get(CEILING) is not None:
+        return int(limits[CEILING])
+    if CEILING in limits:
+        return prospect.dearest_minor
+    kept: int = job.ask["limits"].get(CEILING, 0)
+    stated = "max_total" in job.file.get("config", {}).get("joulemart", {})
+    return kept if stated else max(kept, prospect.dearest_minor)
 
 
 def _own_limits(limits: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,6 +215,7 @@ def expire_jobs(*, now: datetime) -> int:
             job = Job.objects.window_over(now).select_for_update(skip_locked=True, of=("self",)).filter(pk=key).first()
             if job is not None:
                 move_job(job, "expired", now=now, reason="")
+                settle_job(job=job, now=now)
                 ended += 1
     return ended
 

@@ -195,6 +195,8 @@ def _shelf_prices(offers: Sequence[Offer], first: datetime, hours: int) -> list[
         return []
     electricity = [electricity_rate_mm(each.electricity_mm_per_kwh, watts_with_overhead(each)) for each in offers]
     compute = np.array([offer.rate_mm for offer in offers], dtype=np.int64)
-    week = all_in_rate_mm(compute, np.array(electricity, dtype=np.int64)[:, None], settings.FEE_BP, settings.TAX_BP)
+    week = all_in_rate_mm(
+        compute, np.array(electricity, dtype=np.int64)[:, None], settings.ADDED_FEE_BP, settings.TAX_BP
+    )
     wanted = (hour_of_week(first) + np.arange(hours)) % HOURS_OF_WEEK
     return [tuple(prices) for prices in week[:, wanted].tolist()]

@@ -51,6 +51,8 @@ RETRIED: Final = frozenset({"preempted", "lease_lost", "node_failed", "agent_err
 SITE_FAILED: Final = frozenset({"lease_lost", "node_failed", "agent_error"})
 # Seconds of these ends are the provider's loss; but see `is_paid`.
 NOT_PAID: Final = frozenset({"lease_lost", "node_failed", "agent_error", "image_failed", "input_missing", "preempted"})
+# Firm work that the provider ended earns its buyer a credit.
+PROVIDERS_FAULT: Final = frozenset({"preempted", "lease_lost", "node_failed", "agent_error"})
 PAID_FROM_S: Final = 3600
 
 

@@ -4,10 +4,11 @@ import logging
 from datetime import datetime
 
 from celery import shared_task
-from django.db import connection
 
 from marketplace.booking.services import advance_reservations
 from marketplace.common.clock import utc_now
+from marketplace.common.locking import alone
+from scheduler import money
 from scheduler.cycle import MOST, run_round
 from scheduler.gangs import follow, follow_gangs
 from scheduler.hints import wake, wake_carefully
@@ -24,6 +25,7 @@ from scheduler.shards import Shard, all_shards
 
 log = logging.getLogger(__name__)
 SWEEP_LOCK = (7_412, 0)
+SURPLUS_LOCK = (7_412, 1)
 
 
 @shared_task(name="match_now", time_limit=30)
@@ -75,15 +77,20 @@ def follow_gang(public_id: str) -> None:
     follow(public_id=public_id, now=utc_now())
 
 
+@shared_task(name="release_surplus", time_limit=30)
+def release_surplus() -> None:
+    """Give back what jobs hold beyond the contracts that they were given."""
+    with alone(*SURPLUS_LOCK) as mine:
+        if mine:
+            money.release_surplus(now=utc_now())
+
+
 @shared_task(name="sweep", time_limit=30)
 def sweep() -> None:
     """Find what a lost hint missed: lapsed leases and promises, past windows, reasons, jobs whose turn has come."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", SWEEP_LOCK)
-        row = cursor.fetchone()
-    if not (row and row[0]):
-        return
-    try:
+    with alone(*SWEEP_LOCK) as mine:
+        if not mine:
+            return
         now = utc_now()
         end_expired_leases(now=now)
         end_overdue(now=now)
@@ -97,9 +104,6 @@ def sweep() -> None:
         follow_gangs(now=now)
         for shard in _with_jobs(now):
             run_round(segment=shard.name, now=utc_now())
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", SWEEP_LOCK)
 
 
 def _with_jobs(now: datetime) -> list[Shard]:

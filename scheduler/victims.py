@@ -36,7 +36,7 @@ def _victim(attempt: Attempt, preempted: int, now: datetime) -> Victim:
         id=allocation.public_id, offer=offer.public_id, twin=offer.twin.public_id if offer.twin else "",
         units=allocation.units, start_s=seconds(allocation.start), end_s=seconds(allocation.end),
         notice_s=offer.notice_s,
-        price=all_in_rate_mm(contract.rate_mm[0], contract.electricity_mm, contract.fee_bp, contract.tax_bp),
+        price=all_in_rate_mm(contract.rate_mm[0], contract.electricity_mm, contract.added_fee_bp, contract.tax_bp),
         started_s=seconds(attempt.started_at) if attempt.started_at else None,
         preempted=preempted, due=attempt.job.due_at <= now,
     )  # fmt: skip

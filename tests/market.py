@@ -11,6 +11,7 @@ from marketplace.energy.models import GridZone
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 NOON = MONDAY + timedelta(hours=12)
+MUCH = 10**9
 _number = count(1)
 
 
@@ -19,10 +20,24 @@ def at(day: datetime, hour: int, minute: int = 0) -> datetime:
     return day + timedelta(hours=hour, minutes=minute)
 
 
-def make_organization(name: str = "", **fields: Any) -> Organization:
-    return Organization.objects.create(
+def make_organization(name: str = "", *, funds: int = MUCH, **fields: Any) -> Organization:
+    """An organization with `funds` minor units in its wallet."""
+    organization = Organization.objects.create(
         name=name or f"Organization {next(_number)}", created_at=MONDAY, **{"country": "DE", **fields}
     )
+    if funds:
+        fund(organization, funds)
+    return organization
+
+
+def fund(organization: Organization, amount: int, *, asset: str = "", livemode: bool = False) -> None:
+    """Put `amount` minor units into the organization's wallet."""
+    from marketplace.ledger.wallets import top_up_offline
+
+    top_up_offline(
+        organization=organization, asset=asset or organization.currency, livemode=livemode, amount=amount,
+        ref=f"bank {next(_number)}", now=MONDAY, actor="test",
+    )  # fmt: skip
 
 
 def make_member(organization: Organization, *roles: Role) -> User:

@@ -1,7 +1,6 @@
 """Pages of jobs: the list, one job with everything that is known of it, and what can be done with it."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -23,12 +22,12 @@ from frontend.store.billwords import bill_lines, spent
 from frontend.store.jobexamples import SAMPLE, example
 from frontend.store.jobsubmit import submit_once
 from frontend.store.pager import listing
-from marketplace.booking.models import UsageRecord
+from marketplace.booking.models import ChargeLine
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import MalformedBody
 from marketplace.common.ids import new_id
 from scheduler import services
-from scheduler.costs import cost_of
+from scheduler.costs import cost_of, lines_of
 from scheduler.jobfile import parse
 from scheduler.jobview import job_as_json, job_summary
 from scheduler.logs import read_log
@@ -98,10 +97,7 @@ def _rows(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """Rows with the cost to date, in one query for all of them."""
     now = utc_now()
     attempts = {job.pk: list(job.attempts.all()) for job in jobs}
-    ids = [each.public_id for tries in attempts.values() for each in tries]
-    records: dict[str, list[UsageRecord]] = defaultdict(list)
-    for record in UsageRecord.objects.of_attempts(ids):
-        records[record.attempt].append(record)
+    lines = lines_of(each for tries in attempts.values() for each in tries)
     rows = []
     for job in jobs:
         tries = attempts[job.pk]
@@ -112,14 +108,14 @@ def _rows(jobs: Sequence[Job]) -> list[dict[str, Any]]:
             | {
                 "created": job.created_at,
                 "ran": duration((until - job.started_at).total_seconds()) if job.started_at else "",
-                "spent": spent(_cost(tries, records, now), summary["currency"], tries),
+                "spent": spent(_cost(tries, lines, now), summary["currency"], tries),
             }
         )
     return rows
 
 
-def _cost(tries: Sequence[Attempt], records: Mapping[str, list[UsageRecord]], now: datetime) -> int:
-    return sum(cost_of(each, records[each.public_id], now) for each in tries)
+def _cost(tries: Sequence[Attempt], lines: Mapping[str, list[ChargeLine]], now: datetime) -> int:
+    return sum(cost_of(each, lines[each.public_id], now) for each in tries)
 
 
 @require_safe

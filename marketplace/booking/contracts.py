@@ -28,7 +28,7 @@ def rates_for(offer: Offer, start: datetime, end: datetime) -> tuple[Rates, list
     rates = Rates(
         compute_mm=tuple((offer.rate_mm * weeks)[first : first + len(seconds)]),
         electricity_mm=electricity_rate_mm(offer.electricity_mm_per_kwh, watts_with_overhead(offer)),
-        fee_bp=settings.FEE_BP,
+        fee_bp=settings.ADDED_FEE_BP,
         tax_bp=settings.TAX_BP,
     )
     return rates, seconds
@@ -42,10 +42,12 @@ def price_of(offer: Offer, units: int, start: datetime, end: datetime) -> tuple[
 
 
 def terms_of(offer: Offer) -> dict[str, Any]:
-    """What else is promised: tier, notice, start-up time, network."""
+    """What else is promised: tier, notice, start-up time, network, and how money moves when something goes wrong."""
     return {
         "tier": offer.tier, "term": offer.term, "notice_s": offer.notice_s,
         "boot_s": offer.boot_s, "egress": offer.egress, "sample": offer.sample,
+        "fee_mode": settings.FEE_MODE, "idle_bp": offer.idle_bp, "free_cancel_s": offer.free_cancel_s,
+        "sla_credit_bp": settings.SLA_CREDIT_BP, "maturity_days": settings.MATURITY_DAYS,
     }  # fmt: skip
 
 
@@ -69,7 +71,7 @@ def freeze_terms(
     return Contract.objects.create(
         subject=subject, buyer=buyer, provider=offer.site.provider, offer=offer, units=units, start=start, end=end,
         currency=offer.currency, rate_mm=list(rates.compute_mm), seconds=seconds,
-        electricity_mm=rates.electricity_mm, fee_bp=rates.fee_bp, tax_bp=rates.tax_bp,
+        electricity_mm=rates.electricity_mm, fee_bp=settings.FEE_BP, tax_bp=rates.tax_bp,
         price_lines=[line.as_dict() for line in lines], total_minor=total_minor(lines),
         terms=terms_of(offer), created_at=now,
     )  # fmt: skip

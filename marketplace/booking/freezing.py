@@ -112,7 +112,7 @@ def amounts_of(promises: Promises, touched: Touched) -> Amounts:
     units = promises.units.astype(np.object_)
     electricity = electricity_of(promises.offers)[promises.offer] * touched.sums(touched.seconds)
     compute = touched.sums(touched.rate_mm * touched.seconds)
-    return amounts_minor(compute * units, electricity * units, settings.FEE_BP, settings.TAX_BP)
+    return amounts_minor(compute * units, electricity * units, settings.ADDED_FEE_BP, settings.TAX_BP)
 
 
 def lines_of(amounts: Amounts) -> list[str]:

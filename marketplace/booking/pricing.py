@@ -10,6 +10,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from marketplace.common.units import largest_remainder
+
 MM_PER_MINOR = 1000
 SECONDS_PER_HOUR = 3600
 BASIS = 10_000
@@ -87,12 +89,17 @@ def total_minor(lines: Sequence[PriceLine]) -> int:
     return sum(line.amount_minor for line in lines)
 
 
-def charge_to_date(total: int, weights: Sequence[int], used: Sequence[int], promised: Sequence[int]) -> int:
-    """floor(total × N_used / N_promised) with N = Σ weight[h] × seconds[h]; full use charges exactly the total.
+def shares_of(charge: int, fee_bp: int, *, fee_on_top: bool) -> tuple[int, int]:
+    """(fee, provider's part) of a charge before tax, by largest remainder, the fee first where remainders are equal."""
+    fee, provider = largest_remainder(charge, [fee_bp, BASIS if fee_on_top else BASIS - fee_bp])
+    return fee, provider
 
-    `weights` are mm per unit-hour of each hour touched, `used` and `promised` seconds of it. Use beyond the promise is
-    not billed.
-    """
-    whole = sum(weight * seconds for weight, seconds in zip(weights, promised, strict=True))
-    part = sum(weight * min(mine, seconds) for weight, mine, seconds in zip(weights, used, promised, strict=True))
+
+def part_of(total: int, part: int, whole: int) -> int:
+    """floor(total × part / whole), the one rounding of a charge; nothing of nothing."""
     return total * part // whole if whole else 0
+
+
+def seconds_bought(budget: int, total: int, promised_s: int) -> int:
+    """How many of `promised_s` seconds that cost `total` a budget pays for, all of them at most."""
+    return min(promised_s, part_of(promised_s, budget, total)) if total else promised_s

@@ -177,6 +177,8 @@ class Offer(models.Model):
     electricity_mm_per_kwh = models.PositiveIntegerField(default=0)
     notice_s = models.PositiveIntegerField(default=120)
     boot_s = models.PositiveIntegerField(default=60)
+    free_cancel_s = models.PositiveIntegerField(default=0)  # a reservation is cancelled for nothing until then
+    idle_bp = models.PositiveIntegerField(default=0)  # part of the rate that reserved hours cost unused
     egress = models.BooleanField(default=False)
     reliability_ppm = models.PositiveIntegerField(null=True)
     evidence = models.CharField(max_length=12, default="declared")
@@ -204,6 +206,7 @@ class Offer(models.Model):
             models.CheckConstraint(
                 condition=Q(reliability_ppm=None) | Q(reliability_ppm__lte=1_000_000), name="offer_reliability_in_ppm"
             ),
+            models.CheckConstraint(condition=Q(idle_bp__lte=10_000), name="offer_idle_part_of_the_rate"),
             models.UniqueConstraint(fields=["twin"], name="offer_twin_of_one"),
             models.CheckConstraint(
                 condition=Q(twin=None) | Q(tier=Tier.INTERRUPTIBLE), name="offer_twin_of_interruptible"

@@ -1,8 +1,10 @@
 """Money of a wallet is held for a subject, captured for use, and released, here and nowhere else.
 
-Locks: the hold first, then accounts in the order of their keys (`post`).
+Each step moves the hold's own row and gives the fact for the books; who takes steps posts their facts together, once,
+at the end of the transaction. Locks: holds first, then accounts in the order of their keys (`post_many`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,9 +15,9 @@ from accounts.models import Organization
 from marketplace.common.ids import new_id
 from marketplace.ledger.errors import HoldClosed
 from marketplace.ledger.kinds import MONEY
-from marketplace.ledger.lines import credit, debit
+from marketplace.ledger.lines import Fact, credit, debit
 from marketplace.ledger.models import Account, Hold, Journal
-from marketplace.ledger.services import account_of, post
+from marketplace.ledger.services import account_of, post_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +47,44 @@ def hold_money(
     purpose: str = "booking",
 ) -> Hold:
     """Keep `amount` > 0 minor units of the wallet for `subject`. Raises InsufficientFunds; then nothing is written."""
+    hold, fact = open_hold(
+        organization=organization, asset=asset, livemode=livemode, amount=amount, subject=subject, now=now,
+        purpose=purpose,
+    )  # fmt: skip
+    post_many(facts=[fact], now=now, actor=actor)
+    return hold
+
+
+def open_hold(
+    *,
+    organization: Organization,
+    asset: str,
+    livemode: bool,
+    amount: int,
+    subject: str,
+    now: datetime,
+    purpose: str = "booking",
+) -> tuple[Hold, Fact]:
+    """A new hold, and the fact to post with it."""
     hold = Hold.objects.create(
         public_id=new_id("hld"), organization=organization, asset=asset, livemode=livemode, purpose=purpose,
         subject=subject, amount=amount, created_at=now,
     )  # fmt: skip
-    lines = [debit(_mine(hold, "buyer_available"), amount), credit(_mine(hold, "buyer_held"), amount)]
-    post(kind="hold", ref=hold.public_id, lines=lines, now=now, actor=actor)
-    return hold
+    lines = debit(_mine(hold, "buyer_available"), amount), credit(_mine(hold, "buyer_held"), amount)
+    return hold, Fact("hold", hold.public_id, lines)
 
 
-@transaction.atomic
-def capture(*, hold: Hold, ref: str, provider: Organization, split: Split, now: datetime, actor: str) -> Journal | None:
-    """Give `split` of the hold to the provider, the market and the tax office; None for nothing.
+def capture(*, hold: Hold, ref: str, provider: Organization, split: Split) -> list[Fact]:
+    """Take `split` out of the hold for the provider, the market and the tax office; no fact for what is in the books.
 
-    A second call with the same `ref` gives the journal that is there. Raises HoldClosed when less is left; then nothing
-    is written.
+    Raises HoldClosed when less is left; then nothing is written.
     """
-    if not split.whole:
-        return None
-    Hold.objects.select_for_update().get(pk=hold.pk)  # whoever captures the same use waits here for the first
-    if written := Journal.objects.filter(book=MONEY, kind="capture", ref=ref).first():
-        return written
+    _lock(hold)  # whoever captures the same use waits here for the first
+    if not split.whole or Journal.objects.filter(book=MONEY, kind="capture", ref=ref).exists():
+        return []
     if Hold.objects.filter(pk=hold.pk).with_rest(split.whole).update(captured=F("captured") + split.whole) != 1:
         raise _closed(hold, split.whole)
-    hold.refresh_from_db()
+    hold.captured += split.whole
     lines = [debit(_mine(hold, "buyer_held"), split.whole)]
     for kind, owner, amount in (
         ("provider_pending", provider, split.provider),
@@ -78,26 +94,55 @@ def capture(*, hold: Hold, ref: str, provider: Organization, split: Split, now: 
         if amount:
             account = account_of(kind=kind, owner=owner, asset=hold.asset, livemode=hold.livemode)
             lines.append(credit(account, amount))
-    return post(kind="capture", ref=ref, lines=lines, now=now, actor=actor)
+    return [Fact("capture", ref, tuple(lines))]
 
 
-@transaction.atomic
-def release(*, hold: Hold, now: datetime, actor: str, amount: int | None = None) -> Journal | None:
-    """Give `amount`, or all that is left, back to the wallet; None when nothing is left.
+def release(*, hold: Hold, amount: int | None = None) -> list[Fact]:
+    """Give `amount`, or all that is left, back to the wallet; no fact when nothing is left.
 
     Raises HoldClosed when less is left; then nothing is written.
     """
-    row = Hold.objects.select_for_update().get(pk=hold.pk)
-    freed = row.rest if amount is None else amount
+    _lock(hold)
+    freed = hold.rest if amount is None else amount
     if not freed:
-        return None
-    if Hold.objects.filter(pk=row.pk).with_rest(freed).update(
-        released=F("released") + freed, releases=F("releases") + 1
-    ) != 1:  # fmt: skip
-        raise _closed(row, freed)
-    hold.refresh_from_db()
-    lines = [debit(_mine(hold, "buyer_held"), freed), credit(_mine(hold, "buyer_available"), freed)]
-    return post(kind="release", ref=f"{hold.public_id}:{hold.releases}", lines=lines, now=now, actor=actor)
+        return []
+    left = Hold.objects.filter(pk=hold.pk).with_rest(freed)
+    if left.update(released=F("released") + freed, releases=F("releases") + 1) != 1:
+        raise _closed(hold, freed)
+    hold.released += freed
+    hold.releases += 1
+    lines = debit(_mine(hold, "buyer_held"), freed), credit(_mine(hold, "buyer_available"), freed)
+    return [Fact("release", f"{hold.public_id}:{hold.releases}", lines)]
+
+
+def release_many(*, amounts: Mapping[int, int]) -> list[Fact]:
+    """Give `amounts` {hold's key: minor units > 0} back to their wallets; no hold that has less left by now.
+
+    Holds are locked in the order of their keys, and accounts are looked up once for all.
+    """
+    rows = list(Hold.objects.select_for_update(of=("self",)).filter(pk__in=amounts).order_by("pk"))
+    rows = [row for row in rows if row.rest >= amounts[row.pk]]
+    owners = {row.organization_id for row in rows}
+    mine = {
+        (each.owner_id, each.kind, each.asset, each.livemode): each
+        for each in Account.objects.filter(owner__in=owners, kind__in=("buyer_available", "buyer_held"))
+    }
+    facts = []
+    for row in rows:
+        row.released, row.releases = row.released + amounts[row.pk], row.releases + 1
+        held, available = (
+            mine[row.organization_id, kind, row.asset, row.livemode] for kind in ("buyer_held", "buyer_available")
+        )
+        lines = debit(held, amounts[row.pk]), credit(available, amounts[row.pk])
+        facts.append(Fact("release", f"{row.public_id}:{row.releases}", lines))
+    Hold.objects.bulk_update(rows, ["released", "releases"])
+    return facts
+
+
+def _lock(hold: Hold) -> None:
+    """Read the row again under its lock."""
+    row = Hold.objects.select_for_update().get(pk=hold.pk)
+    hold.captured, hold.released, hold.releases = row.captured, row.released, row.releases
 
 
 def _mine(hold: Hold, kind: str) -> Account:

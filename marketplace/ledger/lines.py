@@ -1,8 +1,8 @@
-"""The lines of a journal: debits and credits."""
+"""Facts for the books, and the lines of their journals: debits and credits."""
 
 from dataclasses import dataclass
 
-from marketplace.ledger.models import Account
+from marketplace.ledger.models import Account, Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +11,16 @@ class Line:
 
     account: Account
     amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A journal to be written: what kind of fact, by which name the world outside knows it, and its lines."""
+
+    kind: str
+    ref: str
+    lines: tuple[Line, ...]
+    reverses: Journal | None = None
 
 
 def debit(account: Account, amount: int) -> Line:

@@ -56,7 +56,8 @@ def _pflop_price(market: Market, spans: Windows, _: Ask) -> Ints:
     return _ceil(spans.total(market.series("price")) * 1000, spans.run * market.pf_milli[spans.picks])
 
 
-def _total(market: Market, spans: Windows, ask: Ask) -> Ints:
+def total_minor(market: Market, spans: Windows, ask: Ask) -> Ints:
+    """What each column costs in all, in minor units, rounded down."""
     return ask.units * spans.total(market.series("price")) // (MM_PER_MINOR * HOUR_S)
 
 
@@ -97,7 +98,7 @@ FILTERS: dict[str, Filter] = {
     "latency_ms__lte": Filter("latency", measure=_latency),
     "price__lte": Filter("price", measure=_price, scale=MM_PER_MINOR),
     "price_pflop__lte": Filter("price", measure=_pflop_price, scale=MM_PER_MINOR),
-    "total__lte": Filter("total", measure=_total),
+    "total__lte": Filter("total", measure=total_minor),
     "renewable_share__gte": Filter("renewable", measure=partial(_mean_share, "share_ppm")),
     "matched_share__gte": Filter("matched", measure=partial(_mean_share, "matched_ppm")),
     "carbon_free_share__gte": Filter("carbon_free", measure=partial(_mean_share, "carbon_free_ppm")),

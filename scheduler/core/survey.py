@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from scheduler.core import relaxing
-from scheduler.core.feasibility import Feasibility, judge
+from scheduler.core.feasibility import Feasibility, judge, total_minor
 from scheduler.core.market import Ints, Market, Windows, windows
 from scheduler.core.scoring import NEVER, Columns, Pricing, columns, rates_of
 from scheduler.core.tables import likeness_of
@@ -46,6 +46,12 @@ class Survey:
         """The key of every column that would do if nothing were promised, NEVER for the rest."""
         open_ = self.least_total >= self.columns.ask.units
         return open_key(self, np.where(open_, self.limits.failed, 1))
+
+    @property
+    def dearest(self) -> int:
+        """The highest total, in minor units, of a column that would do if nothing were promised; 0 for none."""
+        totals = total_minor(self.market, self.spans, self.columns.ask)
+        return int(np.where(self.key_when_empty < NEVER, totals, 0).max())
 
     @property
     def fits_empty(self) -> bool:

@@ -39,6 +39,7 @@ class Job(models.Model):
     units = models.PositiveIntegerField()
     time_limit_s = models.PositiveIntegerField()
     retries = models.PositiveSmallIntegerField(default=2)
+    ceiling_minor = models.BigIntegerField(null=True)  # the most it may cost, which is held of the wallet
     start_after = models.DateTimeField(null=True)
     finish_by = models.DateTimeField(null=True)
     state = models.CharField(max_length=10, default="queued")
@@ -61,6 +62,7 @@ class Job(models.Model):
         constraints = [
             JOB.constraint(),
             models.CheckConstraint(condition=Q(units__gte=1), name="job_has_units"),
+            models.CheckConstraint(condition=Q(ceiling_minor__gte=0), name="job_ceiling_not_negative"),
             models.CheckConstraint(condition=Q(time_limit_s__range=(60, 604_800)), name="job_time_limit_in_range"),
             models.CheckConstraint(
                 condition=Q(attempts_made__lte=F("retries") + 1), name="job_attempts_within_retries"

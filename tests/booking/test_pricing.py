@@ -1,11 +1,9 @@
-"""Price arithmetic: integers, floor for the buyer, full use charges exactly the quote."""
+"""Price arithmetic: integers, floor for the buyer, full use costs exactly the quote."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.booking.pricing import Rates, charge_to_date, price_lines, total_minor
-
-small = st.integers(min_value=1, max_value=9)
+from marketplace.booking.pricing import BASIS, Rates, part_of, price_lines, seconds_bought, shares_of, total_minor
 
 
 def test_the_lines_of_the_specification_sum_to_the_total():
@@ -20,31 +18,33 @@ def test_the_lines_of_the_specification_sum_to_the_total():
     assert total_minor(lines) == 7887
 
 
-@given(
-    total=st.integers(min_value=0, max_value=10**6),
-    hours=st.lists(st.tuples(small, small, small), min_size=1, max_size=6),
-)
-def test_full_use_charges_the_total_and_part_use_never_more(total, hours):
-    weights = [weight for weight, _, _ in hours]
-    promised = [seconds for _, seconds, _ in hours]
-    used = [min(part, seconds) for _, seconds, part in hours]
+@given(total=st.integers(0, 10**6), part=st.integers(0, 99), whole=st.integers(0, 99))
+def test_a_part_of_a_price_is_rounded_for_the_buyer_and_the_whole_is_the_price(total, part, whole):
+    charge = part_of(total, min(part, whole), whole)
 
-    assert charge_to_date(total, weights, promised, promised) == total
-    assert 0 <= charge_to_date(total, weights, used, promised) <= total
+    assert 0 <= charge <= total
+    assert part_of(total, whole, whole) == (total if whole else 0)
+    if whole:
+        assert charge * whole <= total * min(part, whole) < (charge + 1) * whole
 
 
-@given(total=st.integers(min_value=0, max_value=999), cuts=st.lists(small, min_size=1, max_size=9))
-def test_cutting_use_into_records_never_changes_the_bill(total, cuts):
-    promised = [sum(cuts) + 3]
-    so_far, charged = 0, 0
-    for cut in cuts:
-        so_far += cut
-        line = charge_to_date(total, [7], [so_far], promised) - charged
-        assert line >= 0
-        charged += line
+@given(charge=st.integers(0, 10**6), fee_bp=st.integers(0, 5000), fee_on_top=st.booleans())
+def test_market_and_provider_share_a_charge_whole(charge, fee_bp, fee_on_top):
+    fee, provider = shares_of(charge, fee_bp, fee_on_top=fee_on_top)
 
-    assert charged == charge_to_date(total, [7], [sum(cuts)], promised)
+    assert fee + provider == charge
+    weights = fee_bp + (BASIS if fee_on_top else BASIS - fee_bp)
+    assert abs(fee * weights - charge * fee_bp) <= weights
 
 
-def test_use_beyond_the_promise_is_not_billed():
-    assert charge_to_date(100, [5, 5], [9999, 3600], [3600, 3600]) == 100
+def test_shares_of_the_specification():
+    assert shares_of(1_827, 1_200, fee_on_top=False) == (219, 1_608)
+    assert shares_of(7_068, 400, fee_on_top=True) == (272, 6_796)
+    assert shares_of(1_967, 1_200, fee_on_top=False) == (236, 1_731)
+
+
+def test_a_budget_buys_whole_seconds_and_never_more_than_were_promised():
+    assert seconds_bought(1_000, 2_388, 10_800) == 4_522
+    assert seconds_bought(2_388, 2_388, 10_800) == seconds_bought(9_999, 2_388, 10_800) == 10_800
+    assert seconds_bought(0, 2_388, 10_800) == 0
+    assert seconds_bought(0, 0, 10_800) == 10_800, "what costs nothing is not bought"

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def buyer():
-    return make_organization()
+    return make_organization(funds=0)
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ class TestConservation(TestCase):
     @settings(max_examples=60, deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 4)), max_size=25))
     def test_random_moves_between_four_accounts_keep_the_sum(self, moves):
-        owner = make_organization()
+        owner = make_organization(funds=0)
         accounts = [account(owner, kind) for kind in ("buyer_available", "buyer_held", "provider_pending")] + [
             clearing()
         ]
@@ -319,7 +319,7 @@ def unguarded():
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("guarded", [True, False], ids=["as it is", "the control without its CHECK"])
 def test_eight_writers_never_overdraw_and_never_wait_for_each_other_in_a_circle(guarded, unguarded):
-    buyer = make_organization()
+    buyer = make_organization(funds=0)
     wallet, held = account(buyer), account(buyer, "buyer_held")
     top_up(wallet, 100)
     if not guarded:
@@ -351,7 +351,7 @@ def test_eight_writers_never_overdraw_and_never_wait_for_each_other_in_a_circle(
 
 @pytest.mark.django_db(transaction=True)
 def test_of_eight_who_post_the_same_fact_one_writes_it():
-    wallet = account(make_organization())
+    wallet = account(make_organization(funds=0))
     clearing()
 
     def tell(_):

@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def wallet():
     """Three days: 100.00 in, 23.88 held, 5.61 released, nothing on the last."""
-    buyer = make_organization()
+    buyer = make_organization(funds=0)
     clearing = account_of(kind="stripe_clearing", owner=None, asset="USD", livemode=False)
     available, held = (
         account_of(kind=kind, owner=buyer, asset="USD", livemode=False) for kind in ("buyer_available", "buyer_held")
@@ -71,7 +71,7 @@ def test_the_file_has_plain_decimals_and_no_cell_that_is_a_formula(wallet):
 
 
 def test_compute_units_are_told_as_whole_numbers():
-    buyer = make_organization()
+    buyer = make_organization(funds=0)
     saved = account_of(kind="buyer_available", owner=buyer, asset="CU:h100-sxm", livemode=True)
     source = account_of(kind="suspense", owner=None, asset="CU:h100-sxm", livemode=True)
     post(kind="suspense", ref="d_1", lines=[debit(source, 7), credit(saved, 7)], now=NOON, actor="test")

@@ -16,7 +16,7 @@ class Books:
     """The accounts of one buyer, one provider and the operator, named as in the specification."""
 
     def __init__(self):
-        buyer, provider = make_organization(), make_organization()
+        buyer, provider = make_organization(funds=0), make_organization(funds=0)
         owners = {"buyer": buyer, "provider": provider}
         self.accounts = {
             kind: account_of(

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from marketplace.booking.hours import touched_hours
 from marketplace.catalog.models import Offer
 from marketplace.energy.models import GridHour, GridZone
+from marketplace.ledger.holds import hold_money
 from scheduler.asks import seconds
 from scheduler.commit import commit_plan
 from scheduler.core.types import Placement, Plan
@@ -25,6 +26,7 @@ from scheduler.queue import Queue, read_queue
 from scheduler.snapshot import Shelf
 from tests.market import MONDAY, key_of, make_cpu, make_offer, make_organization, make_site
 
+CEILING = 10**7
 SPEC = {
     "run": "echo hello", "setup": None, "env": {}, "image": None, "network": "none", "outputs": [],
     "checkpoint": None, "resources": {"cpus": 1, "memory_gb": None, "disk_gb": None},
@@ -59,7 +61,13 @@ def make_job(*, now: datetime, name: str = "hello", units: int = 1, **fields: An
         "spec": SPEC, "ask": ask, "segment": "cpu", "units": units, "time_limit_s": 600,
         "due_at": now + timedelta(hours=6), "next_attempt_at": now, "created_at": now,
     }  # fmt: skip
-    return Job.objects.create(**(values | fields))
+    job = Job.objects.create(**({"ceiling_minor": CEILING} | values | fields))
+    if job.ceiling_minor:
+        hold_money(
+            organization=job.buyer, asset="USD", livemode=False, amount=job.ceiling_minor, subject=job.public_id,
+            now=now, actor="test",
+        )  # fmt: skip
+    return job
 
 
 def make_round(now: datetime) -> MatchRound:

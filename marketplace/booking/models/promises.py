@@ -16,6 +16,7 @@ from marketplace.common.ids import PublicIdField
 from marketplace.common.sql import HoursFit
 
 HOURS = 24
+ON_TOP = "on_top"
 
 
 def no_units() -> list[int]:
@@ -153,6 +154,16 @@ class Contract(models.Model):
     total_minor = models.BigIntegerField()
     terms = models.JSONField()
     created_at = models.DateTimeField()
+
+    @property
+    def added_fee_bp(self) -> int:
+        """What the fee adds to the price; nothing where it is a part of it."""
+        return self.fee_bp if self.terms.get("fee_mode", ON_TOP) == ON_TOP else 0
+
+    @property
+    def untaxed_minor(self) -> int:
+        """What full use costs before tax, in minor units."""
+        return sum(line["amount_minor"] for line in self.price_lines if line["code"] != "tax")
 
     class Meta:
         ordering = ["pk"]

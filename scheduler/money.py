@@ -1,0 +1,180 @@
+"""The money of a job: held when it is submitted, captured when an attempt ends, released when the job has ended.
+
+What is held is a ceiling that no offer may pass, so a round never touches the books. Locks: the job and its hours, then
+its hold, then accounts; facts are posted once, at the end of the transaction.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from marketplace.booking.charging import Span, charge_use
+from marketplace.booking.credits import credit_interruption
+from marketplace.booking.models import Settlement
+from marketplace.common.ids import new_id
+from marketplace.ledger.errors import InsufficientFunds
+from marketplace.ledger.holds import hold_money, open_hold, release, release_many
+from marketplace.ledger.lines import Fact
+from marketplace.ledger.models import Hold
+from marketplace.ledger.services import post_many
+from scheduler.models import Attempt, Job
+from scheduler.requests import StoredAsk
+from scheduler.states import JOB, PROVIDERS_FAULT, is_paid
+
+ACTOR = "market"
+CEILING = "total__lte"
+SECOND = timedelta(seconds=1)
+LATELY = timedelta(minutes=10)
+AT_ONCE = 500
+PROMISED = ("allocated", "starting", "running")
+BEYOND = """
+    FROM scheduler_allocation AS allocation
+    JOIN scheduler_job AS job ON job.id = allocation.job_id
+    JOIN booking_contract AS contract ON contract.id = allocation.contract_id
+    JOIN ledger_hold AS hold ON hold.subject = job.public_id AND hold.state = 'open'
+    WHERE allocation.live AND hold.amount - hold.released > contract.total_minor AND hold.captured = 0
+"""
+SURPLUS = f"""
+    SELECT job.id {BEYOND} AND allocation.round_id IN (
+        SELECT id FROM (SELECT id, now FROM scheduler_matchround ORDER BY id DESC LIMIT 500) AS last WHERE now >= %s
+    ) ORDER BY job.id
+"""  # noqa: S608  # words of this module
+SURPLUS_OF = f"""
+    SELECT hold.id, hold.amount - hold.released - contract.total_minor {BEYOND} AND job.id = ANY(%s::bigint[])
+"""  # words of this module
+
+
+def hold_of(job: Job) -> Hold | None:
+    """The job's money that is still held; None where all is settled or nothing costs anything."""
+    found: Hold | None = Hold.objects.of_subject(job.public_id).open().select_related("organization").first()
+    return found
+
+
+def hold_ceiling(*, job: Job, now: datetime, actor: str = ACTOR) -> None:
+    """Hold the most that a new job may cost. Raises InsufficientFunds; let it end the transaction."""
+    if job.ceiling_minor:
+        hold_money(
+            organization=job.buyer, asset=currency_of(job), livemode=settings.LIVEMODE, amount=job.ceiling_minor,
+            subject=job.public_id, now=now, actor=actor,
+        )  # fmt: skip
+
+
+def hold_anew(*, job: Job, ceiling: int, now: datetime, actor: str = ACTOR) -> None:
+    """Hold `ceiling` instead of what is held of a waiting job. Raises InsufficientFunds; then nothing is written."""
+    with transaction.atomic():
+        post(_held_anew(job, hold_of(job), ceiling, now), now, actor)
+
+
+def currency_of(job: Job) -> str:
+    """The currency that offers for the job must have."""
+    return str(job.ask["limits"]["currency"][0])
+
+
+def settle_end(*, attempt: Attempt, reason: str, now: datetime) -> None:
+    """What the end of an attempt does to its job's money, once the job has moved on."""
+    job = attempt.job
+    hold = hold_of(job)
+    if hold is None:
+        return
+    facts = _charged(attempt, hold, reason, now)
+    if job.state in JOB.final:
+        post([*facts, *_settled(job, hold, now)], now)
+    else:
+        _keep_enough(job, hold, facts, now)
+
+
+def settle_job(*, job: Job, now: datetime) -> None:
+    """Give all that is held of a job that ended without running back."""
+    hold = hold_of(job)
+    if hold is not None:
+        post(_settled(job, hold, now), now)
+
+
+def post(facts: Sequence[Fact], now: datetime, actor: str = ACTOR) -> None:
+    """Post the facts of one transaction, if there are any."""
+    if facts:
+        post_many(facts=facts, now=now, actor=actor)
+
+
+def _charged(attempt: Attempt, hold: Hold, reason: str, now: datetime) -> list[Fact]:
+    """The capture of what an attempt used, or the credit for what it was not given."""
+    contract, tier = attempt.allocation.contract, attempt.allocation.offer.tier
+    ran = [Span(attempt.started_at, now, attempt.allocation.units)] if attempt.started_at else []
+    ran_s = sum(((span.end - span.start) for span in ran), timedelta()) // SECOND
+    if ran and is_paid(reason, tier=tier, ran_s=ran_s):
+        return charge_use(contract=contract, hold=hold, attempt=attempt.public_id, until=now, now=now)[1]
+    if reason in PROVIDERS_FAULT and tier == "firm" and attempt.preempt_cause == "":
+        return credit_interruption(
+            contract=contract, subject=attempt.public_id, delivered=ran, livemode=hold.livemode, now=now
+        )
+    return []
+
+
+def _settled(job: Job, hold: Hold, now: datetime) -> list[Fact]:
+    """Release what is left and note how the job's money ended."""
+    facts = release(hold=hold)
+    rows = Hold.objects.of_subject(job.public_id)
+    Settlement.objects.create(
+        public_id=new_id("stl"), job=job.public_id, buyer=job.buyer, asset=hold.asset, livemode=hold.livemode,
+        charged_minor=sum(row.captured for row in rows), released_minor=sum(row.released for row in rows),
+        created_at=now,
+    )  # fmt: skip
+    return facts
+
+
+def _keep_enough(job: Job, hold: Hold, facts: Sequence[Fact], now: datetime) -> None:
+    """A job that waits again holds its ceiling again, or as much as is left, which is then what it may cost."""
+    ceiling = job.ceiling_minor or 0
+    try:
+        with transaction.atomic():
+            post([*facts, *_held_anew(job, hold, ceiling, now)], now)
+    except InsufficientFunds:
+        hold.refresh_from_db()
+        post(facts, now)
+        ceiling = hold.rest
+    limit_to(job, ceiling)
+
+
+def _held_anew(job: Job, hold: Hold | None, ceiling: int, now: datetime) -> list[Fact]:
+    if (hold.rest if hold else 0) == ceiling:
+        return []
+    facts = release(hold=hold) if hold else []
+    if ceiling:
+        _, fact = open_hold(
+            organization=job.buyer, asset=hold.asset if hold else currency_of(job), livemode=settings.LIVEMODE,
+            amount=ceiling, subject=job.public_id, now=now,
+        )  # fmt: skip
+        facts.append(fact)
+    return facts
+
+
+def release_surplus(*, now: datetime) -> int:
+    """Give back what jobs that were allocated lately hold beyond their contracts' totals; how many were looked at.
+
+    It may run late or not at all: the rest comes back when the job ends.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(SURPLUS, [now - LATELY])
+        found = cursor.fetchall()
+    for begin in range(0, len(found), AT_ONCE):
+        _release_surplus([job for (job,) in found[begin : begin + AT_ONCE]], now)
+    return len(found)
+
+
+@transaction.atomic
+def _release_surplus(jobs: Sequence[int], now: datetime) -> None:
+    """A job that is being moved just now is left as it is."""
+    rows = Job.objects.filter(pk__in=jobs, state__in=PROMISED).order_by("pk").select_for_update(skip_locked=True)
+    with connection.cursor() as cursor:
+        cursor.execute(SURPLUS_OF, [list(rows.values_list("pk", flat=True))])
+        amounts = dict(cursor.fetchall())
+    post(release_many(amounts=amounts) if amounts else [], now)
+
+
+def limit_to(job: Job, ceiling: int) -> None:
+    """No offer may cost the waiting job more than `ceiling`."""
+    if job.ask["limits"].get(CEILING) != ceiling:
+        job.ask = StoredAsk.from_json(job.ask).relaxed({CEILING: ceiling}).as_json()
+        Job.objects.filter(pk=job.pk).update(ask=job.ask)
