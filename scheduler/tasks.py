@@ -5,7 +5,7 @@ from datetime import datetime
 
 from celery import shared_task
 
-from marketplace.booking.services import advance_reservations
+from marketplace.booking.services import advance_reservations, settle_reservations
 from marketplace.common.clock import utc_now
 from marketplace.common.locking import alone
 from scheduler import money
@@ -97,6 +97,7 @@ def sweep() -> None:
         withdraw_unstarted(now=now)
         expire_jobs(now=now)
         advance_reservations(now=now)
+        settle_reservations(now=now)
         wake_unexplained(now=now)
         forget_past_prices(now=now)
         adopt(now=now)

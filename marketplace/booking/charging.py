@@ -102,17 +102,21 @@ def charge_idle(*, contract: Contract, hold: Hold, now: datetime) -> tuple[Charg
     """
     Hold.objects.select_for_update().get(pk=hold.pk)
     lines = list(ChargeLine.objects.filter(contract=contract, meter=UNIT_SECOND).order_by("seq"))
-    idle_bp = contract.terms.get("idle_bp", 0)
-    if not idle_bp or any(line.idle for line in lines):
+    if not contract.terms.get("idle_bp", 0) or any(line.idle for line in lines):
         return None, []
     spans = _spans(contract, {line.attempt: line.during.upper for line in lines})
-    used, promised = use_in(contract, [each for mine in spans.values() for each in mine]), promised_use(contract)
-    use = Use(
+    use = unused_after(contract, [each for mine in spans.values() for each in mine])
+    during = DateTimeTZRange(contract.start, contract.end)
+    return _write(contract, hold, lines, use, now, attempt="", during=during)
+
+
+def unused_after(contract: Contract, spans: Iterable[Span]) -> Use:
+    """Use in `spans`, and of all that was promised and left unused the part that the terms count as used."""
+    used, promised, idle_bp = use_in(contract, spans), promised_use(contract), contract.terms.get("idle_bp", 0)
+    return Use(
         used.weighted + (promised.weighted - used.weighted) * idle_bp // BASIS,
         used.unit_ticks + (promised.unit_ticks - used.unit_ticks) * idle_bp // BASIS,
     )
-    during = DateTimeTZRange(contract.start, contract.end)
-    return _write(contract, hold, lines, use, now, attempt="", during=during)
 
 
 def _spans(contract: Contract, until: dict[str, datetime]) -> dict[str, list[Span]]:

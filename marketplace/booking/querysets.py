@@ -14,6 +14,7 @@ from marketplace.booking.hours import HOURS_OF_DAY
 from marketplace.catalog.models import Offer
 from marketplace.common.querysets import PublicQuerySet
 from marketplace.common.sql import HoursAdd, HoursFit
+from marketplace.ledger.models import Hold
 
 if TYPE_CHECKING:
     from marketplace.booking.models import (  # noqa: F401
@@ -86,6 +87,11 @@ class ReservationQuerySet(PublicQuerySet["Reservation"]):
 
     def due_to_end(self, now: datetime) -> Self:
         return self.filter(state="active", end__lte=now)
+
+    def to_settle(self, ended_by: datetime) -> Self:
+        """Completed ones that ended by then and whose money is still held."""
+        held = Hold.objects.open().filter(subject__startswith="rsv_").values("subject")
+        return self.filter(public_id__in=held, state="completed", end__lte=ended_by)
 
 
 class UsageQuerySet(models.QuerySet["UsageRecord"]):

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Organization
+from marketplace.booking import settling
 from marketplace.booking.contracts import freeze_terms
 from marketplace.booking.errors import CapacityTaken, QuoteExpired
 from marketplace.booking.hours import HOURS_OF_DAY, hours_by_day
@@ -113,20 +114,51 @@ def hold_option(*, quote: Quote, option: int, now: datetime) -> Reservation:
 
 @transaction.atomic
 def confirm(*, reservation: Reservation, now: datetime) -> Reservation:
-    """Make a held reservation firm. Raises QuoteExpired once its time is over, IllegalState for any other state."""
+    """Make a held reservation firm and hold its whole price.
+
+    Raises QuoteExpired once its time is over, IllegalState for any other state, InsufficientFunds when the wallet
+    cannot pay: it stays held then, as long as its quote lasts, so that its buyer may top up.
+    """
     _lock(reservation)
     if reservation.state == "held" and reservation.expires_at and reservation.expires_at <= now:
         raise QuoteExpired(quote=reservation.quote.public_id if reservation.quote else reservation.public_id)
     _move(reservation, "confirmed", now=now)
+    settling.pay(reservation=reservation, now=now)
     return reservation
 
 
 @transaction.atomic
 def cancel(*, reservation: Reservation, now: datetime, reason: str = "buyer") -> Reservation:
-    """End a held or confirmed reservation and return its hours, together."""
+    """End a held or confirmed reservation and return its hours and its money, as the contract says, together."""
     _lock(reservation)
     _end(reservation, "cancelled", now=now, reason=reason)
+    free = now < settling.free_until(reservation.contract)
+    settling.settle(reservation=reservation, now=now, free=free)
     return reservation
+
+
+@transaction.atomic
+def fail(*, reservation: Reservation, now: datetime, reason: str) -> Reservation:
+    """The provider cannot keep a confirmed or running reservation: hours and money go back, and a credit is given."""
+    _lock(reservation)
+    _end(reservation, "failed", now=now, reason=reason)
+    settling.settle_failed(reservation=reservation, now=now)
+    return reservation
+
+
+def settle_reservations(*, now: datetime) -> int:
+    """Settle what has been completed, once no agent has a word left to say; the number settled."""
+    rows = Reservation.objects.to_settle(now - settling.LAST_WORDS)
+    return sum(_settle(key, now) for key in list(rows.values_list("pk", flat=True)))
+
+
+@transaction.atomic
+def _settle(key: int, now: datetime) -> bool:
+    row = Reservation.objects.select_for_update(skip_locked=True, of=("self",)).with_terms().filter(pk=key).first()
+    if row is None:
+        return False
+    settling.settle(reservation=row, now=now)
+    return True
 
 
 def advance_reservations(*, now: datetime) -> int:

@@ -55,6 +55,7 @@ class Hold(models.Model):
         indexes = [
             models.Index(fields=["organization", "-id"], name="hold_by_organization"),
             models.Index(fields=["subject"], name="hold_by_subject"),
+            models.Index(fields=["subject"], condition=Q(state=OPEN), name="hold_open_by_subject"),
         ]
         triggers = [
             references.stays("hold_stays"),
