@@ -14,7 +14,7 @@ from marketplace.booking.charging import Span, charge_use
 from marketplace.booking.credits import credit_interruption
 from marketplace.booking.models import Settlement
 from marketplace.common.ids import new_id
-from marketplace.ledger.errors import InsufficientFunds
+from marketplace.ledger.errors import InsufficientFunds, WalletFrozen
 from marketplace.ledger.holds import hold_money, open_hold, release, release_many
 from marketplace.ledger.lines import Fact
 from marketplace.ledger.models import Hold
@@ -130,7 +130,7 @@ def _keep_enough(job: Job, hold: Hold, facts: Sequence[Fact], now: datetime) -> 
     try:
         with transaction.atomic():
             post([*facts, *_held_anew(job, hold, ceiling, now)], now)
-    except InsufficientFunds:
+    except (InsufficientFunds, WalletFrozen):
         hold.refresh_from_db()
         post(facts, now)
         ceiling = hold.rest

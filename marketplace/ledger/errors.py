@@ -9,6 +9,30 @@ class InsufficientFunds(DomainError):
     code = "insufficient_funds"
 
 
+class AmountOutOfRange(DomainError):
+    """A top-up is smaller or larger than the market takes."""
+
+    code = "amount_out_of_range"
+
+
+class RefundExceedsPayment(DomainError):
+    """More is to go back to cards than came from them."""
+
+    code = "refund_exceeds_payment"
+
+
+class WalletFrozen(DomainError):
+    """A card's holder disputes a payment; until that is decided nothing new is promised."""
+
+    code = "wallet_frozen"
+
+
+class PayeeNotReady(DomainError):
+    """The processor does not pay this provider yet."""
+
+    code = "payee_not_ready"
+
+
 class HoldClosed(DomainError):
     """A hold has less left than was to be captured or released."""
 

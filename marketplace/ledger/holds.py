@@ -14,6 +14,7 @@ from django.db.models import F
 from accounts.models import Organization
 from marketplace.common.ids import new_id
 from marketplace.ledger.errors import HoldClosed
+from marketplace.ledger.freezing import freeze_freed, refuse_while_frozen
 from marketplace.ledger.kinds import MONEY
 from marketplace.ledger.lines import Fact, credit, debit
 from marketplace.ledger.models import Account, Hold, Journal
@@ -65,7 +66,8 @@ def open_hold(
     now: datetime,
     purpose: str = "booking",
 ) -> tuple[Hold, Fact]:
-    """A new hold, and the fact to post with it."""
+    """A new hold, and the fact to post with it. Raises WalletFrozen."""
+    refuse_while_frozen(organization=organization, asset=asset, livemode=livemode)
     hold = Hold.objects.create(
         public_id=new_id("hld"), organization=organization, asset=asset, livemode=livemode, purpose=purpose,
         subject=subject, amount=amount, created_at=now,
@@ -97,6 +99,17 @@ def capture(*, hold: Hold, ref: str, provider: Organization, split: Split) -> li
     return [Fact("capture", ref, tuple(lines))]
 
 
+def spend(*, hold: Hold, kind: str, ref: str, to: Account) -> list[Fact]:
+    """Take all that the hold has for a journal of `kind` to one account; no fact where nothing is left."""
+    _lock(hold)
+    amount = hold.rest
+    if not amount:
+        return []
+    Hold.objects.filter(pk=hold.pk).with_rest(amount).update(captured=F("captured") + amount)
+    hold.captured += amount
+    return [Fact(kind, ref, (debit(_mine(hold, "buyer_held"), amount), credit(to, amount)))]
+
+
 def release(*, hold: Hold, amount: int | None = None) -> list[Fact]:
     """Give `amount`, or all that is left, back to the wallet; no fact when nothing is left.
 
@@ -112,7 +125,8 @@ def release(*, hold: Hold, amount: int | None = None) -> list[Fact]:
     hold.released += freed
     hold.releases += 1
     lines = debit(_mine(hold, "buyer_held"), freed), credit(_mine(hold, "buyer_available"), freed)
-    return [Fact("release", f"{hold.public_id}:{hold.releases}", lines)]
+    freed_of = {"organization": hold.organization, "asset": hold.asset, "livemode": hold.livemode}
+    return [Fact("release", f"{hold.public_id}:{hold.releases}", lines), *freeze_freed(**freed_of, freed=freed)]
 
 
 def release_many(*, amounts: Mapping[int, int]) -> list[Fact]:
@@ -120,7 +134,8 @@ def release_many(*, amounts: Mapping[int, int]) -> list[Fact]:
 
     Holds are locked in the order of their keys, and accounts are looked up once for all.
     """
-    rows = list(Hold.objects.select_for_update(of=("self",)).filter(pk__in=amounts).order_by("pk"))
+    found = Hold.objects.select_for_update(of=("self",)).select_related("organization")
+    rows = list(found.filter(pk__in=amounts).order_by("pk"))
     rows = [row for row in rows if row.rest >= amounts[row.pk]]
     owners = {row.organization_id for row in rows}
     mine = {
@@ -135,6 +150,9 @@ def release_many(*, amounts: Mapping[int, int]) -> list[Fact]:
         )
         lines = debit(held, amounts[row.pk]), credit(available, amounts[row.pk])
         facts.append(Fact("release", f"{row.public_id}:{row.releases}", lines))
+        facts += freeze_freed(
+            organization=row.organization, asset=row.asset, livemode=row.livemode, freed=amounts[row.pk]
+        )
     Hold.objects.bulk_update(rows, ["released", "releases"])
     return facts
 

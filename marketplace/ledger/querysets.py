@@ -1,5 +1,6 @@
 """Named questions to the books."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
@@ -7,10 +8,20 @@ from django.db import models
 from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
+from accounts.models import Organization
 from marketplace.common.querysets import PublicQuerySet
 
 if TYPE_CHECKING:
-    from marketplace.ledger.models import Account, Entry, Hold  # noqa: F401
+    from marketplace.ledger.models import (  # noqa: F401
+        Account,
+        CardDispute,
+        Entry,
+        Hold,
+        Payee,
+        Payment,
+        Payout,
+        Refund,
+    )
 
 
 class AccountQuerySet(models.QuerySet["Account"]):
@@ -47,3 +58,39 @@ class HoldQuerySet(PublicQuerySet["Hold"]):
     def with_rest(self, amount: int) -> Self:
         """Those of which `amount` is left."""
         return self.filter(amount__gte=F("captured") + F("released") + amount)
+
+
+class PaymentQuerySet(PublicQuerySet["Payment"]):
+    """Payments."""
+
+    def of(self, organizations: Iterable[Organization]) -> Self:
+        """Those of these organizations."""
+        return self.filter(organization__in=list(organizations))
+
+    def refundable(self) -> Self:
+        """Those of which something can go back, the newest first."""
+        return self.filter(state="succeeded", captured__gt=F("refunded")).order_by("-pk")
+
+
+class RefundQuerySet(PublicQuerySet["Refund"]):
+    """Refunds."""
+
+
+class CardDisputeQuerySet(PublicQuerySet["CardDispute"]):
+    """Disputes of card payments."""
+
+    def open(self) -> Self:
+        """Those in which money was taken and nobody has decided."""
+        return self.filter(state="open")
+
+
+class PayeeQuerySet(PublicQuerySet["Payee"]):
+    """Payees."""
+
+
+class PayoutQuerySet(PublicQuerySet["Payout"]):
+    """Payouts."""
+
+    def of(self, organizations: Iterable[Organization]) -> Self:
+        """Those to these organizations."""
+        return self.filter(provider__in=list(organizations))

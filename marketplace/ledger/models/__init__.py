@@ -2,5 +2,17 @@
 
 from marketplace.ledger.models.books import Account, Entry, Journal
 from marketplace.ledger.models.holds import Hold
+from marketplace.ledger.models.payments import (
+    CardDispute,
+    GatewayCall,
+    GatewayStop,
+    Payment,
+    Refund,
+    WebhookReceipt,
+)
+from marketplace.ledger.models.payouts import Payee, PayLine, Payout
 
-__all__ = ["Account", "Entry", "Hold", "Journal"]
+__all__ = [
+    "Account", "CardDispute", "Entry", "GatewayCall", "GatewayStop", "Hold", "Journal", "PayLine", "Payee", "Payment",
+    "Payout", "Refund", "WebhookReceipt",
+]  # fmt: skip
