@@ -10,6 +10,7 @@ from environs import validate
 
 from config import desk
 from config.env import data_dir, database, env, redis_url, region_groups, secret_key
+from config.payments import payments
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = data_dir()
@@ -214,6 +215,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_connect_timeout": 5,
 }
+
+# Who takes the money.
+_payments = payments(DATA_DIR)
+PAYMENT_GATEWAY = _payments.gateway
+STRIPE_API_KEY, STRIPE_API_BASE = _payments.api_key, _payments.api_base
+STRIPE_WEBHOOK_SECRETS, STRIPE_ACCOUNT_ID = _payments.webhook_secrets, _payments.account
+STRIPE_LIVEMODE = _payments.livemode
+SANDBOX_FAULTS, SANDBOX_WEBHOOK_SECRET = _payments.faults, _payments.sandbox_secret
 
 # The market's own numbers.
 CURRENCY = env.str("CURRENCY", "USD")
