@@ -28,7 +28,7 @@ def test_the_setting_is_read_as_it_is_written():
      "dup=.1,dup=.1", "lost=.1", "=1", "timeout=1e-3", "dup=٣"],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused(text):
-    with pytest.raises(ValueError, match="no fault|twice"):
+    with pytest.raises(ValueError, match=r"no fault|twice"):
         read_faults(text)
 
 
