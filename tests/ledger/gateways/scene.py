@@ -1,18 +1,21 @@
 """A processor as the tests see it: the gateway that is called, the people at its pages, time, and its webhooks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from django.conf import settings
 from django.db import transaction
 
 from marketplace.ledger.gateways.base import PaymentGateway
-from marketplace.ledger.gateways.faults import Dice, Faults
+from marketplace.ledger.gateways.faults import NONE, Dice, Faults
 from marketplace.ledger.gateways.sandbox import ACCOUNT, SandboxGateway
 from marketplace.ledger.gateways.sandbox_engine import checkout, connect, disputes, due, payouts, refunds
 from marketplace.ledger.gateways.sandbox_engine.deliveries import deliver_due
 from marketplace.ledger.gateways.sandbox_models import SandboxDispute, SandboxPayee, SandboxPayment, SandboxPayout
 from marketplace.ledger.gateways.signatures import Recipient
+from marketplace.ledger.gateways.stripe_gateway import StripeGateway
+from tests.fake_stripe.door import KEY, Door, open_door
 from tests.market import NOON
 
 SECRET = "whsec_of_the_tests"
@@ -35,6 +38,8 @@ def a_key() -> str:
 
 class Scene:
     """The engine is the processor behind both gateways: what people and time do there is done to it."""
+
+    door: Door
 
     def __init__(self, gateway: PaymentGateway, clock: Clock, dice: Dice) -> None:
         self.gateway, self.clock, self.dice = gateway, clock, dice
@@ -147,10 +152,23 @@ class Scene:
         return [(each.kind, each.source, each.amount, each.fee, each.net) for each in today]
 
 
-def sandbox_scene(faults: Faults = Faults()) -> Scene:  # noqa: B008 - frozen
-    settings.SANDBOX_WEBHOOK_SECRET = SECRET
+def sandbox_scene(faults: Faults = NONE) -> Scene:
+    """The sandbox, called as it is."""
     clock, dice = Clock(), Dice(faults)
     return Scene(SandboxGateway(dice=dice, secret=SECRET, clock=clock), clock, dice)
+
+
+@contextmanager
+def stripe_scene(faults: Faults = NONE) -> Iterator[Scene]:
+    """Stripe's own library, over HTTP, before the same engine; `scene.door` is what it talks to."""
+    clock, dice = Clock(), Dice(faults)
+    with open_door(clock=clock, dice=dice) as door:
+        gateway = StripeGateway(
+            key=KEY, base=door.url, recipient=recipient(account="acct_platform"), clock=clock, patience=(2.0, 0.4)
+        )
+        scene = Scene(gateway, clock, dice)
+        scene.door = door
+        yield scene
 
 
 def recipient(**changes) -> Recipient:

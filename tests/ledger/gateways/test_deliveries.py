@@ -13,12 +13,9 @@ from marketplace.ledger.gateways.sandbox_engine.deliveries import MOST_TRIES, NO
 from marketplace.ledger.gateways.sandbox_models import SandboxDelivery
 from tests.ledger.gateways.scene import sandbox_scene
 
-pytestmark = pytest.mark.django_db
-
 
 @pytest.fixture
-def scene(settings):
-    settings.SANDBOX_WEBHOOK_SECRET = "whsec_of_the_tests"
+def scene(db):
     return sandbox_scene()
 
 
@@ -110,8 +107,8 @@ def test_it_is_no_more_sent_inside_a_transaction_than_any_call(scene):
     assert sent == []
 
 
-@pytest.mark.django_db(transaction=True)
-def test_two_senders_at_once_never_send_the_same(scene):
+def test_two_senders_at_once_never_send_the_same(committed):
+    scene = sandbox_scene()
     for _ in range(10):
         scene.paid()
     together, sent = Barrier(2, timeout=20), []

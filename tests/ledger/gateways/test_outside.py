@@ -41,7 +41,7 @@ def test_every_call_inside_a_transaction_is_refused_and_does_nothing(scene):
     assert SandboxSession.objects.count() == 0
 
 
-def test_a_transaction_begun_by_hand_is_one_as_well(transactional_db):
+def test_a_transaction_begun_by_hand_is_one_as_well(committed):
     transaction.set_autocommit(False)
     try:
         with pytest.raises(CallInsideTransaction):

@@ -127,7 +127,8 @@ def event(row: models.SandboxEvent) -> Shape:
 def plain(shape: Shape, expand: Iterable[str] = ()) -> Shape:
     """`shape` as a request sees it that asks to expand these paths and nothing else."""
     paths = [path.split(".") for path in expand]
-    fields = EXPANDABLE.get(shape.get("object", ""), ())
+    kind = shape.get("object")
+    fields = EXPANDABLE.get(kind, ()) if isinstance(kind, str) else ()
     return {name: _plain_field(value, name in fields, name, paths) for name, value in shape.items()}
 
 
