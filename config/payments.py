@@ -40,10 +40,11 @@ def payments(data_dir: Path) -> Payments:
     )
     if found.gateway == STRIPE or found.api_key:
         _check_stripe(found)
-    if found.gateway == SANDBOX and env.bool("PRODUCTION", False) and not env.bool("ALLOW_TEST_MONEY", False):
+    is_test = found.gateway == SANDBOX or not found.livemode
+    if is_test and env.bool("PRODUCTION", False) and not env.bool("ALLOW_TEST_MONEY", False):
         raise BadSetting(
-            "PRODUCTION=1 with PAYMENT_GATEWAY=sandbox would sell for test money. "
-            "Mend: PAYMENT_GATEWAY=stripe, or ALLOW_TEST_MONEY=1 when that is wanted."
+            f"PRODUCTION=1 with PAYMENT_GATEWAY={found.gateway} and without STRIPE_LIVEMODE=1 would sell for test money. "
+            "Mend: PAYMENT_GATEWAY=stripe with a live key, or ALLOW_TEST_MONEY=1 when that is wanted."
         )
     return found
 

@@ -42,7 +42,7 @@ def read_webhook(*, raw: bytes, headers: Mapping[str, str], now: datetime, recip
     try:
         body = json.loads(raw)
         found = event_of(body)
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise SignatureInvalid("the body is no event") from error
     if body.get("livemode") is not recipient.livemode:
         raise SignatureInvalid("the event is of the other mode")

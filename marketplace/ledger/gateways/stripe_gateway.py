@@ -1,5 +1,6 @@
 """Stripe: the only import of its library. One call is one HTTP request; trying again is the outbox's part."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
@@ -33,14 +34,28 @@ WITH_MONEY = ["latest_charge.balance_transaction"]
 WITH_REFUND = ["balance_transaction", "failure_balance_transaction"]
 
 
-class OutsideTransactions(stripe.RequestsClient):
-    """Every request to Stripe goes through here, also the next page of a list."""
+class Transport(stripe.RequestsClient):
+    """Every request to Stripe goes through here, also for the next page of a list: outside transactions, and an answer
+    that is none of Stripe's, such as a proxy's, counts as no answer.
+    """
 
     def request(  # type: ignore[override]  # the library's own subclass differs from its parent as well
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         assert_outside_transaction()
-        return super().request(method, url, headers, post_data)
+        content, status, answered = super().request(method, url, headers, post_data)
+        if not _makes_sense(content, status):
+            raise GatewayUnknown(f"{status} with a body that is no answer of Stripe's")
+        return content, status, answered
+
+
+def _makes_sense(content: bytes, status: int) -> bool:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    told = body.get("object" if status < 400 else "error") if isinstance(body, dict) else None
+    return isinstance(told, str if status < 400 else dict)
 
 
 class StripeGateway:
@@ -55,7 +70,7 @@ class StripeGateway:
         self.livemode = recipient.livemode
         self._recipient, self._clock = recipient, clock
         self._api = stripe.StripeClient(
-            key, base_addresses={"api": base}, max_network_retries=0, http_client=OutsideTransactions(timeout=patience)
+            key, base_addresses={"api": base}, max_network_retries=0, http_client=Transport(timeout=patience)
         ).v1
 
     def movable(self, *, op: str, asset: str, amount: int) -> int:
@@ -247,9 +262,7 @@ def told() -> Iterator[None]:
     except stripe.APIConnectionError as error:
         raise GatewayUnknown(str(error)) from error
     except stripe.StripeError as error:
-        body = error.json_body if isinstance(error.json_body, dict) else {}
-        about = body.get("error")
-        about = about if isinstance(about, dict) else {}
+        about = error.json_body["error"] if isinstance(error.json_body, dict) else {}
         raise words.error_of(
             status=error.http_status, code=about.get("code") or "", decline_code=about.get("decline_code") or "",
             message=str(error), wait=_wait(error),

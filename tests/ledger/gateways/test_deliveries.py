@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from marketplace.ledger.gateways.sandbox_engine import deliveries
 from marketplace.ledger.gateways.sandbox_engine.deliveries import MOST_TRIES, NO_ANSWER, deliver_due
+from marketplace.ledger.gateways.sandbox_engine.due import run_due
 from marketplace.ledger.gateways.sandbox_models import SandboxDelivery
 from tests.ledger.gateways.scene import sandbox_scene
 
@@ -69,6 +70,16 @@ def test_a_signature_is_of_the_moment_of_sending_not_of_the_event(scene):
         "payment_intent.succeeded",
         "checkout.session.completed",
     ]
+
+
+def test_one_call_lets_time_pass_and_tells_it(scene):
+    slow = scene.paid(outcome="slow")
+    send, sent = answering(200)
+    before = run_due(now=scene.clock.now, send=send)
+    after = run_due(now=scene.clock.now + timedelta(minutes=1), send=send)
+
+    assert (before, after, len(sent)) == (2, 3, 5)
+    assert scene.gateway.fetch_payment(slow.intent).state == "succeeded"
 
 
 def test_where_nobody_answers_the_rest_waits_as_well(scene):

@@ -1,14 +1,24 @@
-"""What happens at the sandbox by time alone: slow money comes, some of it is disputed, refunds fail, pages expire."""
+"""What happens at the sandbox by time alone: slow money comes, some of it is disputed, refunds fail, pages expire, and
+webhooks are sent.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import models, transaction
 
-from marketplace.ledger.gateways.faults import Dice
+from marketplace.ledger.gateways.faults import Dice, dice_of
 from marketplace.ledger.gateways.sandbox_engine import checkout, disputes, payments, refunds
+from marketplace.ledger.gateways.sandbox_engine.deliveries import Send, deliver_due
 from marketplace.ledger.gateways.sandbox_models import SandboxPayment, SandboxRefund, SandboxSession
+
+
+def run_due(*, now: datetime, send: Send | None = None) -> int:
+    """What a periodic task calls: do all that is due, then tell it; how many webhooks were taken."""
+    settle_due(now=now, dice=dice_of(settings.SANDBOX_FAULTS))
+    return deliver_due(now=now, send=send)
 
 
 def settle_due(*, now: datetime, dice: Dice) -> int:
