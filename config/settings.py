@@ -10,6 +10,7 @@ from environs import validate
 
 from config import desk
 from config.env import data_dir, database, env, redis_url, region_groups, secret_key
+from config.payments import payments
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = data_dir()
@@ -215,6 +216,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 5,
 }
 
+# Who takes the money.
+_payments = payments(DATA_DIR)
+PAYMENT_GATEWAY = _payments.gateway
+STRIPE_API_KEY, STRIPE_API_BASE = _payments.api_key, _payments.api_base
+STRIPE_WEBHOOK_SECRETS, STRIPE_ACCOUNT_ID = _payments.webhook_secrets, _payments.account
+STRIPE_LIVEMODE = _payments.livemode
+SANDBOX_FAULTS, SANDBOX_WEBHOOK_SECRET = _payments.faults, _payments.sandbox_secret
+
 # The market's own numbers.
 CURRENCY = env.str("CURRENCY", "USD")
 FEE_BP = env.int("FEE_BP", 400, validate=validate.Range(0, 5000))
@@ -246,5 +255,5 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
-    "loggers": {"django.server": {"level": "WARNING"}, "celery": {"level": "WARNING"}},
+    "loggers": {name: {"level": "WARNING"} for name in ("django.server", "celery", "stripe", "httpx")},
 }

@@ -55,3 +55,20 @@ def test_only_who_decides_loads_the_compiler():
     web = subprocess.run([sys.executable, "-c", loads], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert web.returncode == 0, web.stderr
+
+
+def test_one_file_alone_speaks_with_stripe():
+    speakers = {
+        str(path.relative_to(ROOT))
+        for path in product_files()
+        for _, name in imported(path)
+        if name.split(".")[0] == "stripe"
+    }
+    assert speakers == {"marketplace/ledger/gateways/stripe_gateway.py"}
+
+
+def test_a_web_process_loads_no_library_of_a_processor_that_is_not_asked():
+    loads = "import sys, config.wsgi, config.urls; sys.exit('stripe' in sys.modules)"
+    web = subprocess.run([sys.executable, "-c", loads], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert web.returncode == 0, web.stderr

@@ -15,7 +15,10 @@ class GatewayError(Exception):
 
 
 class GatewayDeclined(GatewayError):
-    """It refused for good; `reason` is its word for why, such as `card_declined`."""
+    """It refused for good, and would refuse the same key again; `reason` is its word for why, such as `card_declined`.
+
+    A transfer for which the balance is too low (`balance_insufficient`) may be asked for later, with another key.
+    """
 
     def __init__(self, message: str, *, reason: str = "") -> None:
         super().__init__(message)
@@ -52,7 +55,8 @@ class BalanceTransaction:
 
     `kind` is one of charge, refund, refund_failure, transfer, transfer_reversal, dispute, dispute_reversal, fee,
     payout, adjustment. `source` is the id of what it belongs to: the PaymentIntent of a charge, the refund, the
-    transfer, the dispute, the payout.
+    transfer, the reversal (not its transfer), the dispute, the payout. A payout that comes back is another one of kind
+    payout, with a positive amount.
     """
 
     id: str
@@ -76,6 +80,9 @@ class TopupPage:
 @dataclass(frozen=True, slots=True)
 class PaymentFacts:
     """A payment as it stands now. `state`: open, processing, succeeded, failed, cancelled.
+
+    A payment on a page has no `intent` ("") before the buyer first tries to pay, and stays open when a card is refused:
+    the buyer may take another until the page expires, which cancels it.
 
     `session` is the checkout page it was made on; `key` that of our outbox row. `captured` and `refunded` are in minor
     units. `reason` says why it failed. `transactions` are those of the charge, with its fee.
@@ -147,6 +154,16 @@ class DisputeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PayoutFacts:
+    """Money on its way to the operator's bank. `state`: pending, paid, failed."""
+
+    id: str
+    asset: str
+    amount: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookEvent:
     """A verified message that an object changed: fetch it, for only its present state counts.
 
@@ -164,8 +181,19 @@ class WebhookEvent:
 class PaymentGateway(Protocol):
     """A payment processor. `key` is `jm_<uuid>` of the outbox row; all raise GatewayError."""
 
-    name: str
-    livemode: bool
+    @property
+    def name(self) -> str:
+        """sandbox or stripe."""
+
+    @property
+    def livemode(self) -> bool:
+        """Whether money really moves."""
+
+    def movable(self, *, op: str, asset: str, amount: int) -> int:
+        """The largest part of `amount` that `op` can move: some currencies of a processor have coarser steps than ours.
+
+        Whoever asks for more gets GatewayInvalid.
+        """
 
     def create_topup(
         self, *, key: str, asset: str, amount: int, customer: str, save_method: bool, success_url: str, cancel_url: str
@@ -205,8 +233,16 @@ class PaymentGateway(Protocol):
     def fetch_dispute(self, dispute: str) -> DisputeFacts:
         """The dispute now."""
 
+    def fetch_payout(self, payout: str) -> PayoutFacts:
+        """The payout now."""
+
     def find_by_key(self, *, op: str, key: str, params: Mapping[str, object]) -> str | None:
-        """The id of what `op` (a method of this class) made for `key`, or None: looked for by metadata."""
+        """The id of what `op` (a method of this class, called with `params`) made for `key`, or None.
+
+        It is looked for by the key in its metadata: a checkout session of the last two days or one that was paid, a
+        payment, a refund, a payee, a transfer, or for `reverse_transfer` the reversal (fetch its transfer). A payment
+        method that was declined off-session is found too: fetch it to see.
+        """
 
     def balance_transactions(self, day: date) -> Iterator[BalanceTransaction]:
         """Every move of the balance on the UTC day, oldest first."""
