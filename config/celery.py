@@ -29,6 +29,12 @@ app.conf.update(
     beat_schedule={
         "sweep": {"task": "sweep", "schedule": float(settings.SWEEP_SECONDS), "options": {"expires": 10}},
         "release-surplus": {"task": "release_surplus", "schedule": 15.0, "options": {"expires": 10}},
+        "send-gateway-calls": {"task": "send_gateway_calls", "schedule": 5.0, "options": {"expires": 10}},
+        "apply-webhooks": {"task": "apply_webhooks", "schedule": 5.0, "options": {"expires": 10}},
+        "fetch-missed-webhooks": {"task": "fetch_missed_webhooks", "schedule": 300.0, "options": {"expires": 120}},
+        "run-sandbox": {"task": "run_sandbox", "schedule": 5.0, "options": {"expires": 10}},
+        "make-payouts": {"task": "make_payouts", "schedule": 900.0, "options": {"expires": 300}},
+        "reconcile-payments": {"task": "reconcile_payments", "schedule": 21_600.0, "options": {"expires": 300}},
         "match-carefully": {"task": "match_carefully", "schedule": 600.0, "options": {"expires": 300}},
         "refresh-grid": {"task": "refresh_grid", "schedule": 600.0, "options": {"expires": 300}},
         "extend-capacity": {"task": "extend_capacity", "schedule": 3600.0, "options": {"expires": 300}},

@@ -25,6 +25,11 @@ class Payments:
     faults: Faults
     sandbox_secret: str
 
+    @property
+    def moves_money(self) -> bool:
+        """Whether the market trades in live money; in test money otherwise."""
+        return self.gateway == STRIPE and self.livemode
+
 
 def payments(data_dir: Path) -> Payments:
     """The settings of payments. Raises BadSetting for a combination that would mix up test money and live money."""
@@ -43,8 +48,8 @@ def payments(data_dir: Path) -> Payments:
     is_test = found.gateway == SANDBOX or not found.livemode
     if is_test and env.bool("PRODUCTION", False) and not env.bool("ALLOW_TEST_MONEY", False):
         raise BadSetting(
-            f"PRODUCTION=1 with PAYMENT_GATEWAY={found.gateway} and without STRIPE_LIVEMODE=1 would sell for test money. "
-            "Mend: PAYMENT_GATEWAY=stripe with a live key, or ALLOW_TEST_MONEY=1 when that is wanted."
+            f"PRODUCTION=1 with PAYMENT_GATEWAY={found.gateway} and without STRIPE_LIVEMODE=1 would sell for test "
+            "money. Mend: PAYMENT_GATEWAY=stripe with a live key, or ALLOW_TEST_MONEY=1 when that is wanted."
         )
     return found
 

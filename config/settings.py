@@ -223,6 +223,7 @@ STRIPE_API_KEY, STRIPE_API_BASE = _payments.api_key, _payments.api_base
 STRIPE_WEBHOOK_SECRETS, STRIPE_ACCOUNT_ID = _payments.webhook_secrets, _payments.account
 STRIPE_LIVEMODE = _payments.livemode
 SANDBOX_FAULTS, SANDBOX_WEBHOOK_SECRET = _payments.faults, _payments.sandbox_secret
+LIVEMODE = _payments.moves_money
 
 # The market's own numbers.
 CURRENCY = env.str("CURRENCY", "USD")
@@ -230,8 +231,9 @@ FEE_BP = env.int("FEE_BP", 400, validate=validate.Range(0, 5000))
 FEE_MODE = env.str("FEE_MODE", "on_top", validate=validate.OneOf(["on_top", "inside"]))
 ADDED_FEE_BP = FEE_BP if FEE_MODE == "on_top" else 0  # what a price is raised by; inside, the fee is a part of it
 SLA_CREDIT_BP = env.int("SLA_CREDIT_BP", 1000, validate=validate.Range(0, 10_000))
-LIVEMODE = env.bool("STRIPE_LIVEMODE", False)  # whether the market trades in live money or in test money
 MATURITY_DAYS = env.int("MATURITY_DAYS", 7, validate=validate.Range(0, 90))
+LEAST_PAYOUT_MINOR = env.int("LEAST_PAYOUT_MINOR", 1_000, validate=validate.Range(1, 10**9))
+NEW_BUYER_CAP_MINOR = env.int("NEW_BUYER_CAP_MINOR", 50_000, validate=validate.Range(0, 10**12))  # 0: none
 TAX_BP = env.int("TAX_BP", 0, validate=validate.Range(0, 5000))
 HOLD_FOR = timedelta(minutes=env.int("HOLD_MINUTES", 10, validate=validate.Range(1, 60)))
 LEASE_SECONDS = env.int("LEASE_SECONDS", 40, validate=validate.Range(4, 600))

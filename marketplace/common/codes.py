@@ -28,7 +28,7 @@ CODES: dict[str, Code] = {
     "scope_missing": Code(403, _("The API key lacks a scope")),
     "role_missing": Code(403, _("Your role does not allow this")),
     "budget_exceeded": Code(403, _("The budget does not allow this")),
-    "spend_limit_reached": Code(403, _("The key's spending limit is reached")),
+    "spend_limit_reached": Code(403, _("A spending limit is reached")),
     "second_approver_needed": Code(403, _("A second person must approve")),
     "not_found": Code(404, _("Not found")),
     "method_not_allowed": Code(405, _("The method is not allowed here")),

@@ -21,6 +21,12 @@ class RefundExceedsPayment(DomainError):
     code = "refund_exceeds_payment"
 
 
+class SpendLimitReached(DomainError):
+    """More than a limit allows would be spent or paid in."""
+
+    code = "spend_limit_reached"
+
+
 class WalletFrozen(DomainError):
     """A card's holder disputes a payment; until that is decided nothing new is promised."""
 
@@ -31,6 +37,12 @@ class PayeeNotReady(DomainError):
     """The processor does not pay this provider yet."""
 
     code = "payee_not_ready"
+
+
+class WebhookSignatureInvalid(DomainError):
+    """A message that nobody trusted signed, or not now, or not for us."""
+
+    code = "webhook_signature_invalid"
 
 
 class HoldClosed(DomainError):

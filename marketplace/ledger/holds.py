@@ -125,8 +125,8 @@ def release(*, hold: Hold, amount: int | None = None) -> list[Fact]:
     hold.released += freed
     hold.releases += 1
     lines = debit(_mine(hold, "buyer_held"), freed), credit(_mine(hold, "buyer_available"), freed)
-    freed_of = {"organization": hold.organization, "asset": hold.asset, "livemode": hold.livemode}
-    return [Fact("release", f"{hold.public_id}:{hold.releases}", lines), *freeze_freed(**freed_of, freed=freed)]
+    frozen = freeze_freed(organization=hold.organization, asset=hold.asset, livemode=hold.livemode, freed=freed)
+    return [Fact("release", f"{hold.public_id}:{hold.releases}", lines), *frozen]
 
 
 def release_many(*, amounts: Mapping[int, int]) -> list[Fact]:

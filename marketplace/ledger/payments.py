@@ -5,7 +5,7 @@ the books take each fact once. Locks: the payment, its refund, its hold, then ac
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -14,17 +14,19 @@ from django.db.models import F, Q, Sum
 from accounts.models import Organization
 from marketplace.common.errors import FieldProblem, ValidationFailed
 from marketplace.common.ids import new_id
-from marketplace.events.services import move, record
-from marketplace.ledger.errors import AmountOutOfRange, RefundExceedsPayment
+from marketplace.events.services import move
+from marketplace.ledger.errors import AmountOutOfRange, RefundExceedsPayment, SpendLimitReached
+from marketplace.ledger.gateways import current_gateway
 from marketplace.ledger.gateways.base import BalanceTransaction, PaymentFacts, RefundFacts, TopupPage
 from marketplace.ledger.holds import open_hold, release, spend
 from marketplace.ledger.lines import Fact, credit, debit
-from marketplace.ledger.models import Account, GatewayCall, Hold, Payment, Refund
+from marketplace.ledger.models import Account, GatewayCall, Payment, Refund
 from marketplace.ledger.services import account_of, post_many
 from marketplace.ledger.states import PAYMENT, REFUND
 
 ACTOR = "payments"
 LEAST, MOST = 500, 1_000_000  # minor units of a top-up
+NEW_FOR = timedelta(days=30)
 
 
 @transaction.atomic
@@ -32,7 +34,7 @@ def start_topup(
     *, organization: Organization, asset: str, livemode: bool, amount: int, success_url: str, cancel_url: str,
     now: datetime, save_method: bool = False,
 ) -> tuple[Payment, GatewayCall]:  # fmt: skip
-    """A payment and the call that opens its page. Raises AmountOutOfRange; then nothing is written."""
+    """A payment and the call that opens its page. Raises AmountOutOfRange, SpendLimitReached, and writes nothing."""
     payment = _payment(organization, asset, livemode, amount, now)
     call = GatewayCall.objects.create(
         gateway=payment.gateway, op="create_topup", subject=payment.public_id, next_try_at=now, created_at=now,
@@ -66,10 +68,34 @@ def _payment(
             f"a top-up is from {LEAST} to {MOST} minor units, not {amount}", hint=str(min(max(amount, LEAST), MOST)),
             least=LEAST, most=MOST, amount=amount,
         )  # fmt: skip
+    _check_step(asset, amount)
+    _check_new_buyer(organization, asset, livemode, amount, now)
     return Payment.objects.create(
         public_id=new_id("pay"), organization=organization, asset=asset, livemode=livemode,
         gateway=settings.PAYMENT_GATEWAY, amount=amount, automatic=automatic, created_at=now,
     )  # fmt: skip
+
+
+def _check_step(asset: str, amount: int) -> None:
+    """Raises AmountOutOfRange where the processor's steps of a currency are coarser than its minor units."""
+    movable = current_gateway().movable(op="create_topup", asset=asset, amount=amount)
+    if movable != amount:
+        raise AmountOutOfRange(f"{amount} of {asset} cannot be paid by card", hint=str(movable), amount=amount)
+
+
+def _check_new_buyer(organization: Organization, asset: str, livemode: bool, amount: int, now: datetime) -> None:
+    """Raises SpendLimitReached when a new organization would have paid more by card in its first days than it may."""
+    cap = settings.NEW_BUYER_CAP_MINOR
+    if not cap or organization.created_at <= now - NEW_FOR:
+        return
+    mine = Payment.objects.filter(organization=organization, asset=asset, livemode=livemode)
+    paid = mine.exclude(state__in=("failed", "cancelled")).filter(created_at__gt=now - NEW_FOR)
+    left = max(0, cap - int(paid.aggregate(sum=Sum("amount"))["sum"] or 0))
+    if amount > left:
+        raise SpendLimitReached(
+            f"a new organization tops up {cap} minor units in its first {NEW_FOR.days} days; {left} are left",
+            hint=str(left), limit=cap, left=left,
+        )  # fmt: skip
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """The ledger's rows: the books, what is held of a wallet, and what is owed and sent to the world outside."""
 
+from marketplace.ledger.gateways import sandbox_models
 from marketplace.ledger.models.books import Account, Entry, Journal
 from marketplace.ledger.models.holds import Hold
 from marketplace.ledger.models.payments import (
@@ -14,5 +15,5 @@ from marketplace.ledger.models.payouts import Payee, PayLine, Payout
 
 __all__ = [
     "Account", "CardDispute", "Entry", "GatewayCall", "GatewayStop", "Hold", "Journal", "PayLine", "Payee", "Payment",
-    "Payout", "Refund", "WebhookReceipt",
+    "Payout", "Refund", "WebhookReceipt", "sandbox_models",
 ]  # fmt: skip

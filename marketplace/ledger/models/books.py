@@ -110,6 +110,3 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.journal_id} {self.amount} {self.asset}"
-
-
-from marketplace.ledger.gateways import sandbox_models as sandbox_models  # noqa: E402, PLC0414 - for Django to find them
