@@ -33,6 +33,7 @@ app.conf.update(
         "apply-webhooks": {"task": "apply_webhooks", "schedule": 5.0, "options": {"expires": 10}},
         "fetch-missed-webhooks": {"task": "fetch_missed_webhooks", "schedule": 300.0, "options": {"expires": 120}},
         "run-sandbox": {"task": "run_sandbox", "schedule": 5.0, "options": {"expires": 10}},
+        "mature-charges": {"task": "mature_charges", "schedule": 300.0, "options": {"expires": 120}},
         "make-payouts": {"task": "make_payouts", "schedule": 900.0, "options": {"expires": 300}},
         "reconcile-payments": {"task": "reconcile_payments", "schedule": 21_600.0, "options": {"expires": 300}},
         "match-carefully": {"task": "match_carefully", "schedule": 600.0, "options": {"expires": 300}},

@@ -12,6 +12,7 @@ from django.db import transaction
 from accounts.models import ApiKey, Membership, Organization, Role, User
 from accounts.services import issue_key
 from marketplace.catalog.models import Site
+from marketplace.ledger.wallets import top_up_offline
 
 BUYING = [
     "org:read",
@@ -22,6 +23,8 @@ BUYING = [
     "reservations:read",
     "reservations:write",
     "usage:read",
+    "wallet:read",
+    "wallet:write",
 ]
 SELLING = [*BUYING, "offers:write"]
 ACCOUNTS = {
@@ -29,6 +32,7 @@ ACCOUNTS = {
     "provider": ("This Machine Compute", (Role.PROVIDER, Role.BUYER), SELLING),
     "operator": ("Sample Exchange", (Role.OPERATOR, Role.BUYER, Role.PROVIDER), SELLING),
 }
+POCKET_MINOR = 2_000_000
 AGENTS = ("agent-1", "agent-2")
 
 
@@ -49,7 +53,17 @@ def load_accounts(*, now: datetime) -> dict[str, Organization]:
                 organization=organization, user=user, role=role, defaults={"created_at": now}
             )
         organizations[name] = organization
+        _fund(organization, now)
     return organizations
+
+
+def _fund(organization: Organization, now: datetime) -> None:
+    """Test money to try the market with, once."""
+    if not settings.LIVEMODE:
+        top_up_offline(
+            organization=organization, asset=organization.currency, livemode=False, amount=POCKET_MINOR,
+            ref=f"sample {organization.public_id}", now=now, actor="sample",
+        )  # fmt: skip
 
 
 def email_of(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from marketplace.booking.maturing import AT_ONCE, mature_lines
 from marketplace.booking.services import ensure_capacity
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import utc_now
@@ -15,3 +16,10 @@ def extend_capacity() -> None:
     today = utc_now().date()
     for offer in Offer.objects.exclude(state="retired"):
         ensure_capacity(offer=offer, first=today, days=DAYS_AHEAD)
+
+
+@shared_task(name="mature_charges", time_limit=30)
+def mature_charges() -> None:
+    """What providers earned a while ago becomes payable."""
+    while mature_lines(now=utc_now()) == AT_ONCE:
+        pass
