@@ -14,7 +14,7 @@ from marketplace.booking.charging import Span, charge_use
 from marketplace.booking.credits import credit_interruption
 from marketplace.booking.models import Settlement
 from marketplace.common.ids import new_id
-from marketplace.ledger.errors import InsufficientFunds, WalletFrozen
+from marketplace.ledger.errors import BudgetExceeded, InsufficientFunds, WalletFrozen
 from marketplace.ledger.holds import hold_money, open_hold, release, release_many
 from marketplace.ledger.lines import Fact
 from marketplace.ledger.models import Hold
@@ -53,11 +53,11 @@ def hold_of(job: Job) -> Hold | None:
 
 
 def hold_ceiling(*, job: Job, now: datetime, actor: str = ACTOR) -> None:
-    """Hold the most that a new job may cost. Raises InsufficientFunds; let it end the transaction."""
+    """Hold the most that a new job may cost. Raises InsufficientFunds, BudgetExceeded, WalletFrozen."""
     if job.ceiling_minor:
         hold_money(
             organization=job.buyer, asset=currency_of(job), livemode=settings.LIVEMODE, amount=job.ceiling_minor,
-            subject=job.public_id, now=now, actor=actor,
+            subject=job.public_id, now=now, actor=actor, api_key=job.api_key,
         )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def _keep_enough(job: Job, hold: Hold, facts: Sequence[Fact], now: datetime) -> 
     try:
         with transaction.atomic():
             post([*facts, *_held_anew(job, hold, ceiling, now)], now)
-    except (InsufficientFunds, WalletFrozen):
+    except (BudgetExceeded, InsufficientFunds, WalletFrozen):
         hold.refresh_from_db()
         post(facts, now)
         ceiling = hold.rest
@@ -144,7 +144,7 @@ def _held_anew(job: Job, hold: Hold | None, ceiling: int, now: datetime) -> list
     if ceiling:
         _, fact = open_hold(
             organization=job.buyer, asset=hold.asset if hold else currency_of(job), livemode=settings.LIVEMODE,
-            amount=ceiling, subject=job.public_id, now=now,
+            amount=ceiling, subject=job.public_id, now=now, api_key=job.api_key,
         )  # fmt: skip
         facts.append(fact)
     return facts

@@ -1,4 +1,4 @@
-"""M6, M7, M9, M12, M13: holds, charges and credits, worked out again from metered use and frozen contracts."""
+"""M6, M7, M9, M12, M13, M14: holds, budgets, charges and credits, worked out again from metered use and frozen contracts."""
 # ruff: noqa: S608  # the queries are put together from words of this module, nothing typed by anybody
 
 from config.invariants.check import Check
@@ -158,4 +158,27 @@ M13 = Check(
         "WHERE id = (SELECT min(id) FROM booking_settlement)",
     ),
 )
-CHECKS = (M6, M7, M9, M12, M13)
+M14 = Check(
+    id="M14",
+    promise="what counts in a budget is what its holds hold and were charged, within its limit",
+    rows="SELECT count(*) FROM ledger_budgetperiod",
+    queries=(
+        """
+        SELECT b.public_id || ' ' || p.start, 'at most ' || p.limit_minor, p.held || ' + ' || p.spent
+        FROM ledger_budgetperiod p JOIN ledger_budget b ON b.id = p.budget_id
+        WHERE p.held + p.spent > p.limit_minor OR least(p.held, p.spent) < 0 ORDER BY p.id
+        """,
+        """
+        SELECT b.public_id || ' ' || p.start,
+               coalesce(sum(h.amount - h.captured - h.released), 0) || ' and ' || coalesce(sum(h.captured), 0),
+               p.held || ' and ' || p.spent
+        FROM ledger_budgetperiod p JOIN ledger_budget b ON b.id = p.budget_id
+        LEFT JOIN ledger_budgetuse u ON u.period_id = p.id LEFT JOIN ledger_hold h ON h.id = u.hold_id
+        GROUP BY p.id, b.public_id
+        HAVING (p.held, p.spent) <> (coalesce(sum(h.amount - h.captured - h.released), 0), coalesce(sum(h.captured), 0))
+        ORDER BY p.id
+        """,
+    ),
+    corrupt=("UPDATE ledger_budgetperiod SET held = held + 1 WHERE id = (SELECT min(id) FROM ledger_budgetperiod)",),
+)
+CHECKS = (M6, M7, M9, M12, M13, M14)

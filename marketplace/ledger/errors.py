@@ -27,6 +27,12 @@ class SpendLimitReached(DomainError):
     code = "spend_limit_reached"
 
 
+class BudgetExceeded(DomainError):
+    """A cap of the organization or the key has less left than is asked for."""
+
+    code = "budget_exceeded"
+
+
 class WalletFrozen(DomainError):
     """A card's holder disputes a payment; until that is decided nothing new is promised."""
 

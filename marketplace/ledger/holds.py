@@ -11,14 +11,17 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from accounts.models import Organization
+from accounts.models import ApiKey, Organization
 from marketplace.common.ids import new_id
+from marketplace.ledger import budgets
 from marketplace.ledger.errors import HoldClosed
 from marketplace.ledger.freezing import freeze_freed, refuse_while_frozen
 from marketplace.ledger.kinds import MONEY
 from marketplace.ledger.lines import Fact, credit, debit
 from marketplace.ledger.models import Account, Hold, Journal
 from marketplace.ledger.services import account_of, post_many
+
+BOOKING = "booking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,16 @@ def hold_money(
     subject: str,
     now: datetime,
     actor: str,
-    purpose: str = "booking",
+    purpose: str = BOOKING,
+    api_key: ApiKey | None = None,
 ) -> Hold:
-    """Keep `amount` > 0 minor units of the wallet for `subject`. Raises InsufficientFunds; then nothing is written."""
+    """Keep `amount` > 0 minor units of the wallet for `subject`, asked for through `api_key` if through one.
+
+    Raises InsufficientFunds, BudgetExceeded, WalletFrozen; then nothing is written.
+    """
     hold, fact = open_hold(
         organization=organization, asset=asset, livemode=livemode, amount=amount, subject=subject, now=now,
-        purpose=purpose,
+        purpose=purpose, api_key=api_key,
     )  # fmt: skip
     post_many(facts=[fact], now=now, actor=actor)
     return hold
@@ -64,14 +71,17 @@ def open_hold(
     amount: int,
     subject: str,
     now: datetime,
-    purpose: str = "booking",
+    purpose: str = BOOKING,
+    api_key: ApiKey | None = None,
 ) -> tuple[Hold, Fact]:
-    """A new hold, and the fact to post with it. Raises WalletFrozen."""
+    """A new hold, and the fact to post with it. Raises BudgetExceeded, WalletFrozen; let it end the transaction."""
     refuse_while_frozen(organization=organization, asset=asset, livemode=livemode)
     hold = Hold.objects.create(
         public_id=new_id("hld"), organization=organization, asset=asset, livemode=livemode, purpose=purpose,
         subject=subject, amount=amount, created_at=now,
     )  # fmt: skip
+    if purpose == BOOKING:
+        budgets.take(hold=hold, api_key=api_key, now=now)
     lines = debit(_mine(hold, "buyer_available"), amount), credit(_mine(hold, "buyer_held"), amount)
     return hold, Fact("hold", hold.public_id, lines)
 
@@ -87,6 +97,7 @@ def capture(*, hold: Hold, ref: str, provider: Organization, split: Split) -> li
     if Hold.objects.filter(pk=hold.pk).with_rest(split.whole).update(captured=F("captured") + split.whole) != 1:
         raise _closed(hold, split.whole)
     hold.captured += split.whole
+    budgets.count(moved={hold.pk: (split.whole, 0)})
     lines = [debit(_mine(hold, "buyer_held"), split.whole)]
     for kind, owner, amount in (
         ("provider_pending", provider, split.provider),
@@ -124,6 +135,7 @@ def release(*, hold: Hold, amount: int | None = None) -> list[Fact]:
         raise _closed(hold, freed)
     hold.released += freed
     hold.releases += 1
+    budgets.count(moved={hold.pk: (0, freed)})
     lines = debit(_mine(hold, "buyer_held"), freed), credit(_mine(hold, "buyer_available"), freed)
     frozen = freeze_freed(organization=hold.organization, asset=hold.asset, livemode=hold.livemode, freed=freed)
     return [Fact("release", f"{hold.public_id}:{hold.releases}", lines), *frozen]
@@ -154,6 +166,7 @@ def release_many(*, amounts: Mapping[int, int]) -> list[Fact]:
             organization=row.organization, asset=row.asset, livemode=row.livemode, freed=amounts[row.pk]
         )
     Hold.objects.bulk_update(rows, ["released", "releases"])
+    budgets.count(moved={row.pk: (0, amounts[row.pk]) for row in rows})
     return facts
 
 

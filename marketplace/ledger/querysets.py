@@ -5,15 +5,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
 
-from accounts.models import Organization
+from accounts.models import ApiKey, Organization
 from marketplace.common.querysets import PublicQuerySet
 
 if TYPE_CHECKING:
     from marketplace.ledger.models import (  # noqa: F401
         Account,
+        Budget,
         CardDispute,
         Entry,
         Hold,
@@ -94,3 +95,16 @@ class PayoutQuerySet(PublicQuerySet["Payout"]):
     def of(self, organizations: Iterable[Organization]) -> Self:
         """Those to these organizations."""
         return self.filter(provider__in=list(organizations))
+
+
+class BudgetQuerySet(PublicQuerySet["Budget"]):
+    """Spending caps."""
+
+    def of(self, organizations: Iterable[Organization]) -> Self:
+        """Those of these organizations that hold now."""
+        return self.filter(organization__in=list(organizations), ended_at=None)
+
+    def that_cap(self, organization: Organization, api_key: ApiKey | None, *, asset: str, livemode: bool) -> Self:
+        """Those that cap what the organization promises, through this key if through one."""
+        whose = Q(api_key=None) | (Q(api_key=api_key) if api_key else Q(pk=None))
+        return self.of([organization]).filter(whose, asset=asset, livemode=livemode)

@@ -13,6 +13,7 @@ from accounts.models import Organization
 from marketplace.booking.services import hold_units
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import HOUR, hour_floor
+from marketplace.ledger.budgets import set_budget
 from marketplace.ledger.holds import hold_money
 from marketplace.ledger.lines import credit, debit
 from marketplace.ledger.models import Account
@@ -50,6 +51,7 @@ class Market:
         self.offer.save(update_fields=["rate_mm"])
         self.agent = TestAgent(self.offer, now=self.now)
         self.buyer: Organization = make_organization()
+        set_budget(organization=self.buyer, api_key=None, asset="USD", livemode=False, limit_minor=10**9, now=self.now)
         self.done = self.finished_job()
         self.running = self.submit()
         self.match()

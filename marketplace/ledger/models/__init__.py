@@ -2,6 +2,7 @@
 
 from marketplace.ledger.gateways import sandbox_models
 from marketplace.ledger.models.books import Account, Entry, Journal
+from marketplace.ledger.models.budgets import Budget, BudgetPeriod, BudgetUse
 from marketplace.ledger.models.holds import Hold
 from marketplace.ledger.models.payments import (
     CardDispute,
@@ -14,6 +15,6 @@ from marketplace.ledger.models.payments import (
 from marketplace.ledger.models.payouts import Payee, PayLine, Payout
 
 __all__ = [
-    "Account", "CardDispute", "Entry", "GatewayCall", "GatewayStop", "Hold", "Journal", "PayLine", "Payee", "Payment",
-    "Payout", "Refund", "WebhookReceipt", "sandbox_models",
+    "Account", "Budget", "BudgetPeriod", "BudgetUse", "CardDispute", "Entry", "GatewayCall", "GatewayStop", "Hold",
+    "Journal", "PayLine", "Payee", "Payment", "Payout", "Refund", "WebhookReceipt", "sandbox_models",
 ]  # fmt: skip
