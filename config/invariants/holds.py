@@ -1,4 +1,4 @@
-"""M6, M7, M9, M12, M13, M14: holds, budgets, charges and credits, worked out again from metered use and frozen contracts."""
+"""M6, M7, M9, M12, M13, M14: holds, budgets, charges, credits, worked out again from use and frozen contracts."""
 # ruff: noqa: S608  # the queries are put together from words of this module, nothing typed by anybody
 
 from config.invariants.check import Check
