@@ -166,7 +166,11 @@ def release_surplus(*, now: datetime) -> int:
 @transaction.atomic
 def _release_surplus(jobs: Sequence[int], now: datetime) -> None:
     """A job that is being moved just now is left as it is."""
-    rows = Job.objects.filter(pk__in=jobs, state__in=PROMISED).order_by("pk").select_for_update(skip_locked=True)
+    rows = (
+        Job.objects.filter(pk__in=jobs, state__in=PROMISED)
+        .order_by("pk")
+        .select_for_update(skip_locked=True, of=("self",))
+    )
     with connection.cursor() as cursor:
         cursor.execute(SURPLUS_OF, [list(rows.values_list("pk", flat=True))])
         amounts = dict(cursor.fetchall())

@@ -10,6 +10,7 @@ from marketplace.common.clock import utc_now
 from marketplace.common.locking import alone
 from scheduler import money
 from scheduler.cycle import MOST, run_round
+from scheduler.frozen import stop_disputed
 from scheduler.gangs import follow, follow_gangs
 from scheduler.hints import wake, wake_carefully
 from scheduler.instant import place_now
@@ -98,6 +99,7 @@ def sweep() -> None:
         expire_jobs(now=now)
         advance_reservations(now=now)
         settle_reservations(now=now)
+        stop_disputed(now=now)
         wake_unexplained(now=now)
         forget_past_prices(now=now)
         adopt(now=now)

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from marketplace.booking import api
+from marketplace.booking.api import disputes, reservations
 
 urlpatterns = [
-    path("reservations/<str:reservation>", api.ReservationView.as_view(), name="api-reservation"),
-    path("reservations/<str:reservation>/confirm", api.ConfirmView.as_view(), name="api-reservation-confirm"),
-    path("reservations/<str:reservation>/cancel", api.CancelView.as_view(), name="api-reservation-cancel"),
+    path("disputes", disputes.DisputesView.as_view(), name="api-disputes"),
+    path("reservations/<str:reservation>", reservations.ReservationView.as_view(), name="api-reservation"),
+    path("reservations/<str:reservation>/confirm", reservations.ConfirmView.as_view(), name="api-reservation-confirm"),
+    path("reservations/<str:reservation>/cancel", reservations.CancelView.as_view(), name="api-reservation-cancel"),
 ]

@@ -82,7 +82,7 @@ def charge_use(
 
     Never more than the hold has left: the rest is the provider's risk. The facts are for the caller to post.
     """
-    Hold.objects.select_for_update().get(pk=hold.pk)
+    Hold.objects.select_for_update(of=("self",)).get(pk=hold.pk)
     lines = list(ChargeLine.objects.filter(contract=contract, meter=UNIT_SECOND).order_by("seq"))
     counted = {line.attempt: line.during.upper for line in lines if not line.idle}
     began = counted.get(attempt)
@@ -100,7 +100,7 @@ def charge_idle(*, contract: Contract, hold: Hold, now: datetime) -> tuple[Charg
 
     Use that comes after it would not be counted: what ran inside must have ended.
     """
-    Hold.objects.select_for_update().get(pk=hold.pk)
+    Hold.objects.select_for_update(of=("self",)).get(pk=hold.pk)
     lines = list(ChargeLine.objects.filter(contract=contract, meter=UNIT_SECOND).order_by("seq"))
     if not contract.terms.get("idle_bp", 0) or any(line.idle for line in lines):
         return None, []

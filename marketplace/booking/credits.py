@@ -27,7 +27,7 @@ def credit_interruption(
 
     `subject` is what ended; `delivered` the time it ran. No fact where it comes to nothing or was given before.
     """
-    lines = list(ChargeLine.objects.filter(contract=contract).select_for_update().order_by("pk"))
+    lines = list(ChargeLine.objects.filter(contract=contract).select_for_update(of=("self",)).order_by("pk"))
     charged = sum(line.charge_minor for line in lines)
     missed = max(0, contract.untaxed_minor - max(charged, charge_of(contract, use_in(contract, delivered))))
     part_bp = contract.terms.get("sla_credit_bp", 0)

@@ -24,3 +24,9 @@ class QuoteExpired(DomainError):
 
     def __init__(self, *, quote: str) -> None:
         super().__init__(f"quote {quote} has expired", hint="ask for a new quote", quote=quote)
+
+
+class DisputeWindowClosed(DomainError):
+    """The provider has been credited with the charge."""
+
+    code = "dispute_window_closed"

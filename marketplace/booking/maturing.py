@@ -18,7 +18,7 @@ def mature_lines(*, now: datetime, most: int = AT_ONCE) -> int:
     due = ChargeLine.objects.due_to_mature(now).order_by("pk").select_related("contract__provider")
     lines = list(due.select_for_update(skip_locked=True, of=("self",))[:most])
     facts = [_fact(line) for line in lines if line.pending_left]
-    ChargeLine.objects.filter(pk__in=[line.pk for line in lines]).update(state="matured", pending_left=0)
+    ChargeLine.objects.filter(pk__in=[line.pk for line in lines]).update(matured_at=now, pending_left=0)
     if facts:
         post_many(facts=facts, now=now, actor=ACTOR)
     return len(lines)

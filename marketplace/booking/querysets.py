@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Quote,
         Reservation,
         ServiceCredit,
+        UsageDispute,
         UsageRecord,
     )
 
@@ -110,10 +111,19 @@ class ChargeLineQuerySet(PublicQuerySet["ChargeLine"]):
         return self.filter(attempt__in=list(public_ids))
 
     def due_to_mature(self, now: datetime) -> Self:
-        """Pending lines whose time has come."""
-        return self.filter(state="pending", matures_at__lte=now)
+        """Lines whose time has come and that nobody disputes."""
+        return self.filter(matured_at=None, frozen=False, matures_at__lte=now)
 
 
 class ServiceCreditQuerySet(PublicQuerySet["ServiceCredit"]):
     def of_buyers(self, organizations: Iterable[Organization]) -> Self:
         return self.filter(buyer__in=list(organizations))
+
+
+class UsageDisputeQuerySet(PublicQuerySet["UsageDispute"]):
+    def of_buyers(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(buyer__in=list(organizations))
+
+    def to_decide(self) -> Self:
+        """Open ones, the oldest first."""
+        return self.filter(state="open").order_by("pk")

@@ -1,4 +1,4 @@
-"""The legal moves of a reservation."""
+"""The legal moves of reservations and of disputes of use."""
 
 from marketplace.common.states import StateTable
 
@@ -14,3 +14,4 @@ RESERVATION = StateTable(
         "failed": (),
     },
 )
+USAGE_DISPUTE = StateTable(kind="usage_dispute", moves={"open": ("upheld", "refused"), "upheld": (), "refused": ()})

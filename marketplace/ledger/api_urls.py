@@ -2,15 +2,15 @@
 
 from django.urls import path
 
-from marketplace.ledger import api, budget_api
+from marketplace.ledger.api import budgets, wallet
 
 urlpatterns = [
-    path("wallet", api.WalletView.as_view(), name="api-wallet"),
-    path("wallet/topups", api.TopupsView.as_view(), name="api-topups"),
-    path("wallet/topups/<str:topup>", api.TopupView.as_view(), name="api-topup"),
-    path("wallet/refunds", api.RefundsView.as_view(), name="api-refunds"),
-    path("budgets", budget_api.BudgetsView.as_view(), name="api-budgets"),
-    path("budgets/<str:budget>", budget_api.BudgetView.as_view(), name="api-budget"),
-    path("payouts", api.PayoutsView.as_view(), name="api-payouts"),
-    path("payments/webhooks/<slug:gateway>", api.WebhookView.as_view(), name="api-payment-webhook"),
+    path("wallet", wallet.WalletView.as_view(), name="api-wallet"),
+    path("wallet/topups", wallet.TopupsView.as_view(), name="api-topups"),
+    path("wallet/topups/<str:topup>", wallet.TopupView.as_view(), name="api-topup"),
+    path("wallet/refunds", wallet.RefundsView.as_view(), name="api-refunds"),
+    path("budgets", budgets.BudgetsView.as_view(), name="api-budgets"),
+    path("budgets/<str:budget>", budgets.BudgetView.as_view(), name="api-budget"),
+    path("payouts", wallet.PayoutsView.as_view(), name="api-payouts"),
+    path("payments/webhooks/<slug:gateway>", wallet.WebhookView.as_view(), name="api-payment-webhook"),
 ]

@@ -61,7 +61,9 @@ def change_limit(*, budget: Budget, limit_minor: int, version: int, now: datetim
     ) != 1:  # fmt: skip
         raise StaleVersion(f"{budget.public_id} was changed meanwhile", id=budget.public_id)
     budget.refresh_from_db()
-    period = BudgetPeriod.objects.select_for_update().filter(budget=budget, start=_start(budget, now)).first()
+    period = (
+        BudgetPeriod.objects.select_for_update(of=("self",)).filter(budget=budget, start=_start(budget, now)).first()
+    )
     if period is not None:
         if period.held + period.spent > limit_minor:
             raise _exceeded(budget, period, 0)

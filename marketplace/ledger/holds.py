@@ -172,7 +172,7 @@ def release_many(*, amounts: Mapping[int, int]) -> list[Fact]:
 
 def _lock(hold: Hold) -> None:
     """Read the row again under its lock."""
-    row = Hold.objects.select_for_update().get(pk=hold.pk)
+    row = Hold.objects.select_for_update(of=("self",)).get(pk=hold.pk)
     hold.captured, hold.released, hold.releases = row.captured, row.released, row.releases
 
 

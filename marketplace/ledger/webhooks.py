@@ -67,7 +67,7 @@ def apply_due(*, now: datetime, most: int = MOST) -> int:
 def _claim(now: datetime, most: int) -> list[WebhookReceipt]:
     """Take due messages that no other worker has, for a while."""
     due = WebhookReceipt.objects.filter(applied_at=None, next_try_at__lte=now).order_by("next_try_at", "pk")
-    rows = list(due.select_for_update(skip_locked=True)[:most])
+    rows = list(due.select_for_update(skip_locked=True, of=("self",))[:most])
     WebhookReceipt.objects.filter(pk__in=[row.pk for row in rows]).update(tries=F("tries") + 1, next_try_at=now + LEASE)
     return rows
 

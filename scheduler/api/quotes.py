@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from accounts.idempotency import idempotent
 from accounts.tenancy import current_organization, organizations_of
-from marketplace.booking import api as booking
+from marketplace.booking.api import reservations as booking
 from marketplace.booking.errors import CapacityTaken
 from marketplace.booking.models import Quote
 from marketplace.booking.reservationview import quote_as_json

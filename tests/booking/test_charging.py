@@ -20,9 +20,9 @@ pytestmark = pytest.mark.django_db
 ANOTHER = """
     INSERT INTO booking_chargeline (
         public_id, contract_id, meter, seq, attempt, idle, during, quantity, charge_minor, fee_minor, provider_minor,
-        tax_minor, livemode, state, pending_left, matures_at, created_at)
+        tax_minor, livemode, frozen, pending_left, matures_at, created_at)
     SELECT 'chl_x', contract_id, meter, {seq}, attempt, idle, during, quantity, {charge}, fee_minor, provider_minor,
-        tax_minor, livemode, state, 0, matures_at, created_at
+        tax_minor, livemode, frozen, 0, matures_at, created_at
     FROM booking_chargeline
 """
 
@@ -190,7 +190,7 @@ def test_charges_grow_with_use_and_end_at_the_quote(rates, units, bp, cuts):
         "UPDATE booking_chargeline SET charge_minor = charge_minor + 1, provider_minor = provider_minor + 1",
         "UPDATE booking_chargeline SET fee_minor = 0",
         "UPDATE booking_chargeline SET pending_left = pending_left + 1",
-        "UPDATE booking_chargeline SET state = 'matured'",
+        "UPDATE booking_chargeline SET matured_at = now()",
         "UPDATE booking_chargeline SET seq = 2",
         "DELETE FROM booking_chargeline",
         ANOTHER.format(seq="seq", charge="charge_minor"),

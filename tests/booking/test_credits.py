@@ -72,7 +72,7 @@ def test_the_part_for_time_that_was_not_delivered_is_the_providers(charged):
 
 
 def test_what_was_paid_out_already_is_owed_by_the_provider(charged):
-    ChargeLine.objects.update(pending_left=0, state="matured")
+    ChargeLine.objects.update(pending_left=0, matured_at=NOON)
 
     credit_on_charges(charged, 100)
 

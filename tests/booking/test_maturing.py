@@ -67,7 +67,7 @@ def test_what_a_credit_took_does_not_mature():
 def test_a_frozen_line_waits():
     deal = deal_of()
     earned(deal)
-    ChargeLine.objects.update(state="frozen")
+    ChargeLine.objects.update(frozen=True)
 
     assert mature_lines(now=NOON + WEEK) == 0
 

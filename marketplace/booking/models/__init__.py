@@ -1,9 +1,11 @@
 """Promises, the use that is metered under them, and what is charged for it."""
 
 from marketplace.booking.models.charges import ChargeLine, ServiceCredit, Settlement
+from marketplace.booking.models.disputes import UsageDispute
 from marketplace.booking.models.promises import CapacityDay, Contract, Quote, Reservation, UsageRecord, no_units
 
 __all__ = [
-    "CapacityDay", "ChargeLine", "Contract", "Quote", "Reservation", "ServiceCredit", "Settlement", "UsageRecord",
+    "CapacityDay", "ChargeLine", "Contract", "Quote", "Reservation", "ServiceCredit", "Settlement", "UsageDispute",
+    "UsageRecord",
     "no_units",
 ]  # fmt: skip

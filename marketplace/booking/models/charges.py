@@ -13,7 +13,6 @@ from marketplace.common.ids import PublicIdField
 
 UNIT_SECOND = "unit_second"
 METERS = (UNIT_SECOND,)
-LINE_STATES = ("pending", "frozen", "matured")
 CREDIT_KINDS = ("interruption", "usage_dispute", "green", "goodwill")
 
 
@@ -37,9 +36,10 @@ class ChargeLine(models.Model):
     provider_minor = models.BigIntegerField()
     tax_minor = models.BigIntegerField()
     livemode = models.BooleanField()
-    state = models.CharField(max_length=8, default="pending")
     pending_left = models.BigIntegerField()
     matures_at = models.DateTimeField()
+    matured_at = models.DateTimeField(null=True)
+    frozen = models.BooleanField(default=False)  # while its buyer disputes it
     created_at = models.DateTimeField()
 
     objects = ChargeLineQuerySet.as_manager()
@@ -49,7 +49,6 @@ class ChargeLine(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["contract", "meter", "seq"], name="charge_line_once"),
             models.CheckConstraint(condition=Q(meter__in=METERS), name="charge_line_meter_known"),
-            models.CheckConstraint(condition=Q(state__in=LINE_STATES), name="charge_line_state_known"),
             models.CheckConstraint(
                 condition=Q(charge_minor=F("fee_minor") + F("provider_minor")), name="charge_line_is_shared_whole"
             ),
@@ -62,13 +61,15 @@ class ChargeLine(models.Model):
                 name="charge_line_rest_is_of_it",
             ),
             models.CheckConstraint(
-                condition=~Q(state="matured") | Q(pending_left=0), name="charge_line_matured_has_no_rest"
+                condition=Q(matured_at=None) | Q(pending_left=0, frozen=False), name="charge_line_matured_is_done"
             ),
             models.CheckConstraint(condition=Q(idle=True) ^ ~Q(attempt=""), name="charge_line_idle_has_no_attempt"),
         ]
         indexes = [
             models.Index(fields=["attempt"], name="charge_line_by_attempt"),
-            models.Index(fields=["matures_at"], condition=Q(state="pending"), name="charge_line_to_mature"),
+            models.Index(
+                fields=["matures_at"], condition=Q(matured_at=None, frozen=False), name="charge_line_to_mature"
+            ),
         ]
         triggers = [
             references.stays("charge_line_stays"),
@@ -82,7 +83,8 @@ class ChargeLine(models.Model):
             pgtrigger.Protect(
                 name="charge_line_rest_only_falls", operation=pgtrigger.Update,
                 condition=pgtrigger.Condition(
-                    "NEW.pending_left > OLD.pending_left OR (OLD.state = 'matured' AND NEW.state <> 'matured')"
+                    "NEW.pending_left > OLD.pending_left "
+                    "OR (OLD.matured_at IS NOT NULL AND NEW.matured_at IS DISTINCT FROM OLD.matured_at)"
                 ),
             ),
         ]  # fmt: skip
