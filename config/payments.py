@@ -43,7 +43,7 @@ def payments(data_dir: Path) -> Payments:
     is_test = found.gateway == SANDBOX or not found.livemode
     if is_test and env.bool("PRODUCTION", False) and not env.bool("ALLOW_TEST_MONEY", False):
         raise BadSetting(
-            f"PRODUCTION=1 with PAYMENT_GATEWAY={found.gateway} and without STRIPE_LIVEMODE=1 would sell for test money. "
+            f"PRODUCTION=1 with PAYMENT_GATEWAY={found.gateway}, STRIPE_LIVEMODE={found.livemode} takes test money. "
             "Mend: PAYMENT_GATEWAY=stripe with a live key, or ALLOW_TEST_MONEY=1 when that is wanted."
         )
     return found
