@@ -34,7 +34,7 @@ def payments(data_dir: Path) -> Payments:
         webhook_secrets=tuple(filter(None, env.list("STRIPE_WEBHOOK_SECRETS", []))),
         account=env.str("STRIPE_ACCOUNT_ID", ""),
         livemode=env.bool("STRIPE_LIVEMODE", False),
-        api_base=env.str("STRIPE_API_BASE", STRIPE_API).rstrip("/"),
+        api_base=env.str("STRIPE_API_BASE", "").rstrip("/") or STRIPE_API,
         faults=_faults(),
         sandbox_secret=env.str("SANDBOX_WEBHOOK_SECRET", "") or kept_secret(data_dir / "secrets" / "sandbox_webhook"),
     )
