@@ -39,7 +39,7 @@ def payments(data_dir: Path) -> Payments:
         webhook_secrets=tuple(filter(None, env.list("STRIPE_WEBHOOK_SECRETS", []))),
         account=env.str("STRIPE_ACCOUNT_ID", ""),
         livemode=env.bool("STRIPE_LIVEMODE", False),
-        api_base=env.str("STRIPE_API_BASE", STRIPE_API).rstrip("/"),
+        api_base=env.str("STRIPE_API_BASE", "").rstrip("/") or STRIPE_API,
         faults=_faults(),
         sandbox_secret=env.str("SANDBOX_WEBHOOK_SECRET", "") or kept_secret(data_dir / "secrets" / "sandbox_webhook"),
     )
@@ -48,8 +48,8 @@ def payments(data_dir: Path) -> Payments:
     is_test = found.gateway == SANDBOX or not found.livemode
     if is_test and env.bool("PRODUCTION", False) and not env.bool("ALLOW_TEST_MONEY", False):
         raise BadSetting(
-            f"PRODUCTION=1 with PAYMENT_GATEWAY={found.gateway} and without STRIPE_LIVEMODE=1 would sell for test "
-            "money. Mend: PAYMENT_GATEWAY=stripe with a live key, or ALLOW_TEST_MONEY=1 when that is wanted."
+            f"PRODUCTION=1 with PAYMENT_GATEWAY={found.gateway}, STRIPE_LIVEMODE={found.livemode} takes test money. "
+            "Mend: PAYMENT_GATEWAY=stripe with a live key, or ALLOW_TEST_MONEY=1 when that is wanted."
         )
     return found
 

@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.admin import LookOnly
+from marketplace.ledger.gateways import admin as sandbox_admin  # noqa: F401 - registers its pages
 from marketplace.ledger.models import Account, Entry, Journal
 
 

@@ -19,6 +19,7 @@ from marketplace.ledger.services import account_of, post
 from scheduler.cycle import run_round
 from scheduler.leases import claim_leases
 from scheduler.models import Agent, Job, MatchRound
+from tests.ledger.gateways.scene import a_key, sandbox_scene
 from tests.market import (
     NOON,
     make_hardware,
@@ -78,18 +79,23 @@ def fill(now=NOON):
 
 
 def money_comes_in(now):
-    """A journal and its two accounts."""
+    """A journal and its two accounts; at the sandbox a payment, a part of it refunded and the rest disputed."""
     buyer = make_organization()
     clearing = account_of(kind="stripe_clearing", owner=None, asset="USD", livemode=False)
     wallet = account_of(kind="buyer_available", owner=buyer, asset="USD", livemode=False)
     post(kind="topup", ref=buyer.public_id, lines=[debit(clearing, 5), credit(wallet, 5)], now=now, actor="test")
+    scene = sandbox_scene()
+    paid = scene.paid()
+    scene.gateway.create_refund(key=a_key(), intent=paid.intent, amount=1)
+    scene.dispute(paid.intent)
 
 
 def test_every_model_of_the_market_has_its_page():
     assert {
         "catalog/offer", "catalog/site", "catalog/hardwareclass", "catalog/place", "catalog/latency",
         "booking/capacityday", "booking/quote", "booking/reservation", "booking/contract", "booking/usagerecord",
-        "ledger/account", "ledger/journal", "ledger/entry",
+        "ledger/account", "ledger/journal", "ledger/entry", "ledger/sandboxpayment", "ledger/sandboxrefund",
+        "ledger/sandboxdispute", "ledger/sandboxdelivery",
         "events/event", "scheduler/job", "scheduler/attempt", "scheduler/allocation", "scheduler/agent",
         "scheduler/gang", "scheduler/lease", "scheduler/matchround", "scheduler/segmentreference",
         "scheduler/segmentuse",

@@ -22,7 +22,7 @@ from tests.fake_stripe.forms import read_form
 from tests.fake_stripe.routes import Ask, found
 
 KEY = "sk_test_of_the_tests"
-HANG_S = 0.8  # longer than the adapter of the tests waits
+HANG_S = 3.0  # longer than the patience of whoever waits for it
 
 
 class Door(ThreadingHTTPServer):

@@ -1,4 +1,4 @@
-"""Top-ups, refunds and disputes: the wallet follows what the processor says when it is asked, and each fact once."""
+"""Top-ups and refunds: the wallet follows what the processor says when it is asked, and each fact counts once."""
 
 from datetime import timedelta
 
@@ -6,23 +6,18 @@ import pytest
 from django.utils import timezone
 
 from marketplace.ledger import outbox, payments, webhooks
-from marketplace.ledger.errors import AmountOutOfRange, RefundExceedsPayment, SpendLimitReached, WalletFrozen
-from marketplace.ledger.gateways import current_gateway
+from marketplace.ledger.errors import AmountOutOfRange, RefundExceedsPayment, SpendLimitReached
 from marketplace.ledger.gateways.base import GatewayBusy, GatewayMisconfigured, GatewayUnknown
 from marketplace.ledger.gateways.sandbox import SandboxGateway
 from marketplace.ledger.gateways.sandbox_models import SandboxPayment, SandboxRefund
-from marketplace.ledger.holds import hold_money
 from marketplace.ledger.models import (
-    CardDispute,
     GatewayCall,
     GatewayStop,
-    Hold,
     Journal,
     Payment,
     Refund,
     WebhookReceipt,
 )
-from marketplace.ledger.reconciling import reconcile
 from tests.ledger.cashier import MONEY, Cashier
 
 pytestmark = pytest.mark.django_db
@@ -205,74 +200,6 @@ def test_a_refund_that_the_processor_refuses_is_in_the_wallet_again(cashier):
     assert GatewayCall.objects.get(op="create_refund").state == "failed"
 
 
-def test_a_dispute_freezes_what_is_there_and_what_comes_back_later(cashier):
-    payment = cashier.topped_up(10_000)
-    hold = hold_money(organization=cashier.buyer, amount=4_000, subject="job_1", now=cashier.now, actor="test", **MONEY)
-
-    cashier.dispute(payment)
-    cashier.hear()
-    assert cashier.wallet() == (0, 4_000, 6_000)
-
-    from marketplace.ledger.holds import release
-    from marketplace.ledger.services import post_many
-
-    post_many(facts=release(hold=hold), now=cashier.now, actor="test")
-
-    assert cashier.wallet() == (0, 0, 10_000)
-    assert cashier.books("disputed_funds", "dispute_fees", "stripe_clearing") == [10_000, 1_500, -1_820]
-
-
-def test_nothing_new_is_promised_while_a_payment_is_disputed(cashier):
-    payment = cashier.topped_up(10_000)
-    cashier.topped_up(5_000)
-    cashier.dispute(payment)
-    cashier.hear()
-    assert cashier.wallet() == (5_000, 0, 10_000)
-
-    with pytest.raises(WalletFrozen):
-        hold_money(organization=cashier.buyer, amount=1, subject="job_1", now=cashier.now, actor="test", **MONEY)
-    with pytest.raises(WalletFrozen):
-        cashier.refund(100)
-
-    assert not Hold.objects.exists()
-
-
-def test_a_dispute_that_is_won_gives_the_wallet_back(cashier):
-    dispute = cashier.dispute(cashier.topped_up(10_000))
-    cashier.hear()
-
-    cashier.decide(dispute, won=True)
-    cashier.hear()
-
-    assert cashier.wallet() == (10_000, 0, 0)
-    assert cashier.books("disputed_funds", "stripe_clearing", "dispute_fees") == [0, 10_000 - 320 - 1_500, 1_500]
-    assert CardDispute.objects.get().state == "won"
-
-
-def test_a_dispute_that_is_lost_takes_what_was_frozen_and_the_rest_is_the_markets_loss(cashier):
-    payment = cashier.topped_up(10_000)
-    hold_money(organization=cashier.buyer, amount=1_827, subject="job_1", now=cashier.now, actor="test", **MONEY)
-    dispute = cashier.dispute(payment)
-    cashier.hear()
-
-    cashier.decide(dispute, won=False)
-    cashier.hear()
-
-    assert cashier.wallet() == (0, 1_827, 0)
-    assert cashier.books("dispute_loss", "disputed_funds", "buyer_frozen") == [1_827, 0, 0]
-
-
-def test_an_inquiry_moves_nothing_until_it_becomes_a_dispute(cashier):
-    dispute = cashier.dispute(cashier.topped_up(10_000), inquiry=True)
-    cashier.hear()
-    assert cashier.wallet() == (10_000, 0, 0)
-
-    cashier.escalate(dispute)
-    cashier.hear()
-
-    assert cashier.wallet() == (0, 0, 10_000)
-
-
 def test_a_call_that_times_out_after_its_effect_is_made_again_with_the_same_key(cashier, monkeypatch):
     cashier.topped_up(10_000)
     create = SandboxGateway.create_refund
@@ -372,44 +299,3 @@ def test_a_saved_card_is_charged_without_its_holder(cashier):
     cashier.hear()
 
     assert cashier.wallet() == (15_000, 0, 0)
-
-
-def test_a_day_at_the_processor_adds_up_to_the_books(cashier):
-    cashier.topped_up(10_000)
-    cashier.refund(4_000)
-    cashier.send()
-    cashier.dispute(cashier.topped_up(1_000))
-    cashier.hear()
-
-    result = reconcile(gateway=current_gateway(), day=cashier.now.date())
-
-    assert result.differences == []
-    assert result.transactions == 4
-    assert result.theirs == result.ours == {"USD": 10_000 - 320 - 4_000 + 1_000 - 59 - 1_000 - 1_500}
-
-
-def test_what_only_the_processor_knows_is_named_until_somebody_books_it(cashier):
-    payment = cashier.start()
-    cashier.pay(payment)
-
-    result = reconcile(gateway=current_gateway(), day=cashier.now.date())
-
-    assert not result.clean
-    assert {(each.kind, each.theirs, each.ours) for each in result.differences} == {
-        ("topup", 10_000, 0), ("stripe_fee", -320, 0),
-    }  # fmt: skip
-    cashier.hear()
-    assert reconcile(gateway=current_gateway(), day=cashier.now.date()).clean
-
-
-def test_what_only_we_know_is_a_difference_too(cashier):
-    from marketplace.ledger.lines import credit, debit
-    from marketplace.ledger.services import account_of, post
-
-    clearing = account_of(kind="stripe_clearing", owner=None, **MONEY)
-    wallet = account_of(kind="buyer_available", owner=cashier.buyer, **MONEY)
-    post(kind="topup", ref="pi_made_up", lines=[debit(clearing, 5), credit(wallet, 5)], now=cashier.now, actor="test")
-
-    result = reconcile(gateway=current_gateway(), day=cashier.now.date())
-
-    assert [(each.reference, each.theirs, each.ours) for each in result.differences] == [("pi_made_up", 0, 5)]

@@ -52,8 +52,8 @@ def test_one_key_asked_by_many_at_once_has_one_effect_and_one_answer(scene):
 
 def test_a_balance_is_transferred_once_however_many_ask(scene):
     scene.paid(10_000)
-    payee = scene.enabled_payee()
-    given = at_once(*[lambda: scene.transfer(payee, 9_680)] * CALLERS)
+    payees = [scene.enabled_payee() for _ in range(CALLERS)]  # one alone would make them wait for each other
+    given = at_once(*[lambda payee=payee: scene.transfer(payee, 9_680) for payee in payees])
     errors = [each for each in given if isinstance(each, Exception)]
 
     assert SandboxTransfer.objects.count() == 1

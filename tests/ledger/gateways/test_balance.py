@@ -68,6 +68,35 @@ def test_what_was_refunded_is_not_disputed_and_what_is_disputed_is_not_refunded(
     assert refused.value.reason == "charge_disputed"
 
 
+@pytest.mark.parametrize(("how", "won"), [({"inquiry": True}, None), ({"inquiry": True}, False), ({}, True)])
+def test_an_inquiry_and_a_dispute_that_was_won_leave_the_payment_to_be_refunded(scene, how, won):
+    paid = scene.paid(10_000)
+    name = scene.dispute(paid.intent, **how)
+    if won is not None:
+        scene.decide(name, won=won)
+
+    assert scene.gateway.create_refund(key=a_key(), intent=paid.intent, amount=10_000).state == "succeeded"
+
+
+def test_what_was_lost_is_not_sent_back_once_more(scene):
+    paid = scene.paid(10_000)
+    scene.decide(scene.dispute(paid.intent), won=False)
+    moves = scene.moves()
+    with pytest.raises(GatewayDeclined):
+        scene.gateway.create_refund(key=a_key(), intent=paid.intent, amount=1)
+
+    assert scene.moves() == moves
+
+
+def test_an_inquiry_that_becomes_a_dispute_takes_only_what_was_not_refunded(scene):
+    paid = scene.paid(10_000)
+    name = scene.dispute(paid.intent, inquiry=True)
+    scene.gateway.create_refund(key=a_key(), intent=paid.intent, amount=4_000)
+    scene.escalate(name)
+
+    assert [each.amount for each in scene.gateway.fetch_dispute(name).transactions] == [-6_000]
+
+
 def test_a_payout_leaves_the_balance_and_comes_back_when_the_bank_refuses(scene):
     scene.paid(10_000)
     good, bad = scene.pay_out(5_000), scene.pay_out(4_680)

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
+from threading import Barrier, Event
 
 import httpx
 import pytest
@@ -139,3 +139,33 @@ def test_two_senders_at_once_never_send_the_same(committed):
         taken = [each.result() for each in [pool.submit(work) for _ in range(2)]]
 
     assert (sum(taken), len(sent), len(set(sent))) == (30, 30, 30)
+
+
+def test_what_another_sender_is_claiming_holds_nobody_up(committed):
+    scene = sandbox_scene()
+    scene.paid()
+    claimed, looked = Event(), Event()
+
+    def claim():
+        try:
+            with transaction.atomic():
+                SandboxDelivery.objects.order_by("pk").select_for_update(of=("self",)).first()
+                claimed.set()
+                looked.wait(timeout=20)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(claim)
+        assert claimed.wait(timeout=20)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        try:
+            taken = deliver_due(now=scene.clock.now, send=answering(200)[0])
+        finally:
+            looked.set()
+            with connection.cursor() as cursor:
+                cursor.execute("RESET lock_timeout")
+        other.result()
+
+    assert taken == 2

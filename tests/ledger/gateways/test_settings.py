@@ -56,6 +56,12 @@ def test_stripe_is_used_with_a_whole_set_of_settings(read):
     assert read(STRIPE_API_BASE="http://127.0.0.1:9/").api_base == "http://127.0.0.1:9"
 
 
+def test_what_is_set_to_nothing_is_as_if_unset(read):
+    names = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_ACCOUNT_ID", "STRIPE_API_BASE", "SANDBOX_FAULTS")
+
+    assert read(**dict.fromkeys(names, "")) == read()
+
+
 def test_a_live_key_goes_to_stripe_itself(read):
     assert read(**WHOLE | {"STRIPE_API_KEY": LIVE, "STRIPE_LIVEMODE": "1"}).livemode is True
 

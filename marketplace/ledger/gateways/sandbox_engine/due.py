@@ -54,5 +54,5 @@ def _go_on(payment: SandboxPayment, now: datetime, dice: Dice) -> None:
         return
     payment.due_at = None
     payment.save()
-    if payment.captured > payment.refunded:
+    if payment.captured > payment.refunded and not payment.disputes.exists():
         disputes.open_dispute(payment=payment, now=now, dice=dice)

@@ -5,7 +5,7 @@ from datetime import datetime
 from marketplace.ledger.gateways.faults import Dice
 from marketplace.ledger.gateways.sandbox_engine import shapes
 from marketplace.ledger.gateways.sandbox_engine.balance import move
-from marketplace.ledger.gateways.sandbox_engine.disputes import UNDECIDED
+from marketplace.ledger.gateways.sandbox_engine.disputes import LOST, OPEN
 from marketplace.ledger.gateways.sandbox_engine.events import tell
 from marketplace.ledger.gateways.sandbox_engine.payments import SLOW, Metadata
 from marketplace.ledger.gateways.sandbox_engine.refusals import Refused, no_such
@@ -34,7 +34,7 @@ def _check(payment: SandboxPayment, amount: int) -> None:
     left = payment.captured - payment.refunded
     if payment.captured and not left:
         raise Refused("The charge has been refunded already.", code="charge_already_refunded")
-    if payment.disputes.filter(status__in=UNDECIDED).exists():
+    if payment.disputes.filter(status__in=(OPEN, LOST)).exists():
         raise Refused("The charge is disputed.", code="charge_disputed")
     if not 0 < amount <= left:
         raise Refused(f"{amount} is not between 1 and the {left} that are left.", code="amount_too_large")
