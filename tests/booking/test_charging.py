@@ -94,6 +94,18 @@ def test_tax_is_held_and_captured_beside_the_charge():
     assert balances()["tax_payable"] == 365
 
 
+def test_tax_is_rounded_once_however_use_is_cut():
+    deal = Deal(tax_bp=2_000)
+    for number in range(20):
+        deal.use(11, begin_s=11 * number)
+        deal.charge(until_s=11 * (number + 1))
+
+    lines = ChargeLine.objects.all()
+    charge = sum(line.charge_minor for line in lines)
+    assert sum(line.tax_minor for line in lines) == charge * 2_000 // 10_000 == 9
+    assert sum(line.charge_minor * 2_000 // 10_000 for line in lines) < 9, "line by line it would be less"
+
+
 def test_promised_time_that_was_left_unused_costs_its_part_of_the_rate():
     deal = Deal(idle_bp=2_500)
     deal.use(8_263)
