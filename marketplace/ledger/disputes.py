@@ -29,6 +29,8 @@ def apply_dispute(*, facts: DisputeFacts, now: datetime) -> None:
         return
     dispute = _row(payment, facts, now)
     posted = _moved(dispute, facts)
+    if dispute.state in CARD_DISPUTE.open and facts.state in {"open", "lost"}:  # a loss may be the first that is heard
+        posted += freeze(dispute=dispute, amount=balance_of(_account(dispute, "buyer_available")))
     if facts.state in CARD_DISPUTE.moves[dispute.state]:
         posted += _decided(dispute, facts.state)
         closed = now if facts.state in CARD_DISPUTE.final else None
@@ -36,8 +38,6 @@ def apply_dispute(*, facts: DisputeFacts, now: datetime) -> None:
             dispute, facts.state, table=CARD_DISPUTE, now=now, buyer=payment.organization, fields={"closed_at": closed},
             facts={"amount_minor": dispute.amount, "currency": payment.asset},
         )  # fmt: skip
-    if dispute.state == "open":
-        posted += freeze(dispute=dispute, amount=balance_of(_account(dispute, "buyer_available")))
     if posted:
         post_many(facts=posted, now=now, actor=ACTOR)
 

@@ -74,6 +74,28 @@ def test_a_dispute_that_is_lost_takes_what_was_frozen_and_the_rest_is_the_market
     assert cashier.books("dispute_loss", "disputed_funds", "buyer_frozen") == [1_827, 0, 0]
 
 
+def test_a_loss_takes_what_is_there_even_where_it_is_the_first_that_is_heard(cashier):
+    dispute = cashier.dispute(cashier.topped_up(10_000))
+
+    cashier.decide(dispute, won=False)
+    cashier.hear()
+
+    assert cashier.wallet() == (0, 0, 0)
+    assert cashier.books("dispute_loss", "disputed_funds") == [0, 0]
+
+
+def test_a_loss_that_is_told_again_takes_nothing_more(cashier):
+    dispute = cashier.dispute(cashier.topped_up(10_000))
+    cashier.decide(dispute, won=False)
+    cashier.hear()
+    cashier.topped_up(5_000)
+    WebhookReceipt.objects.update(applied_at=None, next_try_at=cashier.now)
+
+    cashier.apply()
+
+    assert cashier.wallet() == (5_000, 0, 0)
+
+
 def test_an_inquiry_moves_nothing_until_it_becomes_a_dispute(cashier):
     dispute = cashier.dispute(cashier.topped_up(10_000), inquiry=True)
     cashier.hear()

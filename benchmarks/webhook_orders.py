@@ -1,0 +1,62 @@
+"""Thousands of orders in which a processor's messages may arrive, doubled, late or lost: the books must not tell them
+apart. Prints one JSON document.
+
+. the environment of `make services`, then
+.venv/bin/python -m benchmarks.webhook_orders --orders 5000
+
+Each order is a flow of its own, with a buyer and a provider of its own, in a database of its own beside the one that
+DATABASE_URL names; between any two steps of the flow any messages arrive. Afterwards the books are added up by the
+checks of `verify_invariants`. Exit status 1 when an order leaves other books, or a check finds anything.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from benchmarks.database import own_database
+
+
+def try_orders(flow: str, orders: int) -> dict[str, Any]:
+    """Run a flow in order, then in so many orders that dice choose."""
+    from tests.ledger.flows import run_flow  # noqa: PLC0415 - Django comes first
+
+    began, different = time.perf_counter(), []
+    expected = run_flow(flow, None)
+    for seed in range(orders):
+        if run_flow(flow, Random(seed)) != expected:  # noqa: S311
+            different.append(seed)
+    return {
+        "flow": flow, "orders": orders, "different": len(different), "first": different[:3],
+        "seconds": round(time.perf_counter() - began),
+    }  # fmt: skip
+
+
+def main() -> int:
+    """Try every flow; 1 when the books of one depend on the order."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--orders", type=int, default=5000)
+    asked = parser.parse_args()
+    with own_database(migrated=True):
+        from django.db import connection  # noqa: PLC0415
+
+        from config.invariants.books import CHECKS as BOOKS  # noqa: PLC0415
+        from config.invariants.running import verify  # noqa: PLC0415
+        from tests.ledger.flows import FLOWS  # noqa: PLC0415
+
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit = off")  # what is tried here is order, not loss
+        flows = [try_orders(flow, asked.orders) for flow in FLOWS]
+        _, findings = verify(BOOKS, late=timedelta(seconds=60))
+    off = {each.id: each.anomalies_total for each in findings if each.anomalies_total}
+    answer = {"flows": flows, "checks": len(findings), "off": off, "python": platform.python_version()}
+    sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+    return 1 if off or any(each["different"] for each in flows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
