@@ -11,6 +11,8 @@ from celery.signals import task_postrun, task_prerun, worker_init, worker_ready
 from django.conf import settings
 from django.db import close_old_connections, connections
 
+from config.env import one_line_for_a_bad_setting
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 TRUSTED_S = 1.0
@@ -38,6 +40,15 @@ app.conf.update(
         },
     },
 )
+
+
+@worker_init.connect
+def look_at_the_role(**_: Any) -> None:
+    """As the servers do: in production no worker starts that may change the books."""
+    from config.roles import refuse_owner  # noqa: PLC0415 - the apps come first
+
+    with one_line_for_a_bad_setting():
+        refuse_owner()
 
 
 @worker_init.connect
