@@ -30,6 +30,7 @@ app.conf.update(
     worker_hijack_root_logger=False,
     beat_schedule={
         "sweep": {"task": "sweep", "schedule": float(settings.SWEEP_SECONDS), "options": {"expires": 10}},
+        "check-promises": {"task": "check_promises", "schedule": 60.0, "options": {"expires": 50}},
         "match-carefully": {"task": "match_carefully", "schedule": 600.0, "options": {"expires": 300}},
         "refresh-grid": {"task": "refresh_grid", "schedule": 600.0, "options": {"expires": 300}},
         "extend-capacity": {"task": "extend_capacity", "schedule": 3600.0, "options": {"expires": 300}},

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 Rights = frozenset[str]
 READ, WRITES = "SELECT", ("INSERT", "UPDATE", "DELETE")
 ALL = (READ, *WRITES, "TRUNCATE", "REFERENCES", "TRIGGER")
-ROLES_LOCK = 7_300_412  # any number of ours: one process at a time gives rights
+ROLES_LOCK = 7_300_413  # any number of ours: one process at a time gives rights
 BOOKS = "ledger_journal"
 
 # Tables, sequences and definers' functions of ours: what belongs to others (extensions) is not ours to give.
