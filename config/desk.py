@@ -24,10 +24,11 @@ def promises(request: HttpRequest) -> tuple[str, str] | None:
     if not request.user.is_authenticated:
         return None
     run = InvariantRun.objects.defer("findings").newest()
+    if run is not None and run.outcome == InvariantRun.BROKEN:
+        return gettext("Promise broken"), "danger"
     if run is None or run.outcome == InvariantRun.UNKNOWN or run.is_late(utc_now()):
         return gettext("Promises not checked"), "warning"
-    broken = run.outcome == InvariantRun.BROKEN
-    return (gettext("Promise broken"), "danger") if broken else (gettext("Promises hold"), "success")
+    return gettext("Promises hold"), "success"
 
 
 UNFOLD: dict[str, Any] = {

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.admin import LookOnly
 from marketplace.common.clock import utc_now
@@ -25,7 +26,7 @@ class EventAdmin(LookOnly):
 
 @admin.register(InvariantRun)
 class InvariantRunAdmin(LookOnly):
-    list_display = ("finished_at", "outcome", "ms", "note", "public_id")
+    list_display = ("finished_at", "said", "ms", "note", "public_id")
     list_filter = ("outcome", "finished_at")
     search_fields = ("public_id__exact",)
     fields = ("public_id",)  # the page has a form of its own: marketplace.events.runview
@@ -35,6 +36,16 @@ class InvariantRunAdmin(LookOnly):
         """Without what was found, which the list does not show."""
         rows: QuerySet[InvariantRun] = super().get_queryset(request)
         return rows.defer("findings")
+
+    @admin.display(description=gettext_lazy("Outcome"), ordering="outcome")
+    def said(self, row: InvariantRun) -> str:
+        """The outcome in words."""
+        words = {
+            InvariantRun.KEPT: _("every promise holds"),
+            InvariantRun.BROKEN: _("a promise is broken"),
+            InvariantRun.UNKNOWN: _("not everything could be checked"),
+        }
+        return words[row.outcome]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The newest run in full, above the list of all."""
