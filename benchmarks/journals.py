@@ -6,11 +6,13 @@
 Makes a database of its own beside the one DATABASE_URL names, and drops it. Each writer is a process with a connection
 of its own and calls `marketplace.ledger.services.post` again and again: a hold of a buyer drawn from `--buyers`, then
 its capture in three parts (provider, fee, tax) from the hold. Every journal is a transaction with COMMIT and fsync.
+The writers are the role of the application, or with `--as-owner` the owner of the tables.
 Afterwards the books are added up by the checks of `verify_invariants`. Exit status 3 when one of them finds anything,
 or a writer met an error.
 """
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
@@ -19,7 +21,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmarks.database import own_database
@@ -95,6 +97,25 @@ def run(asked: argparse.Namespace, accounts: list[tuple[Any, ...]], number: int)
     return sum(written for written, _ in answers) / asked.seconds, [error for _, error in answers if error]
 
 
+@contextlib.contextmanager
+def the_application() -> Iterator[None]:
+    """Within, connections are the application's, with the rights it has in the product."""
+    from django.db import connection  # noqa: PLC0415
+
+    from config.launcher.folders import APPLICATION  # noqa: PLC0415
+    from config.roles import give_rights, make_role  # noqa: PLC0415
+
+    make_role(APPLICATION)
+    give_rights(APPLICATION)
+    connection.close()
+    owner, connection.settings_dict = connection.settings_dict, connection.settings_dict | {"USER": APPLICATION}
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict = owner
+
+
 def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """Journals per second, run by run, and what the checks say of the books."""
     from django.db import connection, transaction  # noqa: PLC0415
@@ -102,13 +123,15 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     from config.invariants import books, running  # noqa: PLC0415
 
     accounts = fund(asked.buyers)
-    runs = [run(asked, accounts, number) for number in range(asked.repeat + 1)][1:]
+    with contextlib.nullcontext() if asked.as_owner else the_application():
+        runs = [run(asked, accounts, number) for number in range(asked.repeat + 1)][1:]
     with transaction.atomic():
         findings = [running.run(check, late=running.LEAST_PATIENCE) for check in books.CHECKS]
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         server = cursor.fetchone()[0]  # type: ignore[index]
     return {
+        "role": "owner" if asked.as_owner else "application",
         "writers": asked.writers, "buyers": asked.buyers, "seconds_of_a_run": asked.seconds,
         "journals_per_second": round(statistics.median(rate for rate, _ in runs)),
         "all_journals_per_second": [round(rate) for rate, _ in runs],
@@ -123,6 +146,7 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     ask.add_argument("--writers", type=int, default=8)
     ask.add_argument("--buyers", type=int, default=64)
     ask.add_argument("--seconds", type=float, default=5.0, help="of each run")
+    ask.add_argument("--as-owner", action="store_true")
     ask.add_argument("--repeat", type=int, default=5)
     return ask.parse_args(arguments)
 

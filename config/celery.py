@@ -11,6 +11,8 @@ from celery.signals import task_postrun, task_prerun, worker_init, worker_ready
 from django.conf import settings
 from django.db import close_old_connections, connections
 
+from config.env import one_line_for_a_bad_setting
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 TRUSTED_S = 1.0
@@ -36,6 +38,7 @@ app.conf.update(
         "mature-charges": {"task": "mature_charges", "schedule": 300.0, "options": {"expires": 120}},
         "make-payouts": {"task": "make_payouts", "schedule": 900.0, "options": {"expires": 300}},
         "reconcile-payments": {"task": "reconcile_payments", "schedule": 21_600.0, "options": {"expires": 300}},
+        "check-promises": {"task": "check_promises", "schedule": 60.0, "options": {"expires": 50}},
         "match-carefully": {"task": "match_carefully", "schedule": 600.0, "options": {"expires": 300}},
         "refresh-grid": {"task": "refresh_grid", "schedule": 600.0, "options": {"expires": 300}},
         "extend-capacity": {"task": "extend_capacity", "schedule": 3600.0, "options": {"expires": 300}},
@@ -46,6 +49,15 @@ app.conf.update(
         },
     },
 )
+
+
+@worker_init.connect
+def look_at_the_role(**_: Any) -> None:
+    """As the servers do: in production no worker starts that may change the books."""
+    from config.roles import refuse_owner  # noqa: PLC0415 - the apps come first
+
+    with one_line_for_a_bad_setting():
+        refuse_owner()
 
 
 @worker_init.connect

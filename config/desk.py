@@ -4,7 +4,10 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from marketplace.common.clock import utc_now
 
 NAME = _("Joulemart operator desk")
 
@@ -14,9 +17,24 @@ def mark(_request: HttpRequest) -> str:
     return static("img/favicon.svg")
 
 
+def promises(request: HttpRequest) -> tuple[str, str] | None:
+    """The sign at the head of every page: whether what must never break held when it was last checked."""
+    from marketplace.events.models import InvariantRun  # noqa: PLC0415 - the settings import this module
+
+    if not request.user.is_authenticated:
+        return None
+    run = InvariantRun.objects.defer("findings").newest()
+    if run is not None and run.outcome == InvariantRun.BROKEN:
+        return gettext("Promise broken"), "danger"
+    if run is None or run.outcome == InvariantRun.UNKNOWN or run.is_late(utc_now()):
+        return gettext("Promises not checked"), "warning"
+    return gettext("Promises hold"), "success"
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": NAME,
     "SITE_HEADER": NAME,
+    "ENVIRONMENT": "config.desk.promises",
     "SITE_ICON": mark,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": mark}],
     "STYLES": [lambda _request: static("css/tokens.css"), lambda _request: static("css/desk.css")],

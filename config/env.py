@@ -64,15 +64,30 @@ def kept_secret(path: Path) -> str:
 
 
 def database(data_dir: Path) -> dict[str, Any]:
-    """Django's database settings: DATABASE_URL, else the embedded PostgreSQL of `data_dir`.
+    """Django's database settings of the application: DATABASE_URL, else the embedded PostgreSQL of `data_dir`.
 
     Unless the address has `options` of its own, nothing is compiled for a query: that takes longer than any of ours.
     Statements are prepared only where they ask for it (`marketplace.common.sending`).
     """
-    url: str = env.str("DATABASE_URL", "") or DataFolder(data_dir).database_url
+    return _parsed("DATABASE_URL", env.str("DATABASE_URL", "") or DataFolder(data_dir).database_url)
+
+
+def database_of_owner(data_dir: Path) -> dict[str, Any]:
+    """The same database as the owner of its tables reaches it: DATABASE_OWNER_URL, else as `database` without it."""
+    given, application = env.str("DATABASE_OWNER_URL", ""), env.str("DATABASE_URL", "")
+    found = _parsed("DATABASE_OWNER_URL", given or application or DataFolder(data_dir).owner_url)
+    if given and (not application or found["NAME"] != database(data_dir)["NAME"]):
+        raise BadSetting(
+            'Environment variable "DATABASE_OWNER_URL" names another database than DATABASE_URL. '
+            "Mend: set both, with the same host and name; only the role differs."
+        )
+    return found
+
+
+def _parsed(variable: str, url: str) -> dict[str, Any]:
     if urlsplit(url).scheme not in {"postgres", "postgresql"}:
         raise BadSetting(
-            'Environment variable "DATABASE_URL" must name a PostgreSQL database. '
+            f'Environment variable "{variable}" must name a PostgreSQL database. '
             "Mend: postgresql://USER:PASSWORD@HOST:5432/NAME, or unset it for the embedded one."
         )
     parsed: dict[str, Any] = dict(dj_database_url.parse(url))

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from environs import validate
 
 from config import desk
-from config.env import data_dir, database, env, redis_url, region_groups, secret_key
+from config.env import data_dir, database, database_of_owner, env, redis_url, region_groups, secret_key
 from config.payments import payments
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -18,6 +18,7 @@ PORT = env.int("PORT", 8000, validate=validate.Range(1, 65534))
 WEB_URL = env.str("WEB_URL", f"http://127.0.0.1:{PORT}")
 STREAM_URL = env.str("STREAM_URL", f"http://127.0.0.1:{PORT + 1}")
 
+IN_PRODUCTION = WEB_URL.startswith("https://")
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = secret_key(DATA_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]", "testserver"])
@@ -103,6 +104,7 @@ TEMPLATES = [
 
 # A connection outlives its request or task: a fresh one costs 8 ms, and as much again until its catalog is warm.
 DATABASES = {"default": database(DATA_DIR) | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+DATABASE_OF_OWNER = database_of_owner(DATA_DIR)  # for migrations alone, see config.roles
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = redis_url(DATA_DIR)
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
@@ -149,7 +151,7 @@ STORAGES = {
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = WEB_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IN_PRODUCTION
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": ["/api/docs", "/admin"],

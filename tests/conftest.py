@@ -38,8 +38,8 @@ def maintenance_connection() -> psycopg.Connection[Any]:
 
 
 def what_makes_the_schema() -> str:
-    """A digest of all migrations of this project and of the locked packages that bring their own."""
-    digest = hashlib.sha256((ROOT / "requirements.txt").read_bytes())
+    """A digest of all migrations of this project, of what follows them, and of the packages that bring their own."""
+    digest = hashlib.sha256((ROOT / "requirements.txt").read_bytes() + (ROOT / "config" / "roles.py").read_bytes())
     for app in apps.get_app_configs():
         folder = Path(app.path)
         if folder.is_relative_to(ROOT) and ".venv" not in folder.parts:

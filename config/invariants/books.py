@@ -1,5 +1,7 @@
 """M1, M2, M4, M5, M8: the books, added up again from their entries."""
 
+from django.utils.translation import gettext_noop as _
+
 from config.invariants.check import Check
 
 JOURNALS = "SELECT count(*) FROM ledger_journal"
@@ -8,7 +10,7 @@ ACCOUNTS = "SELECT count(*) FROM ledger_account"
 
 M1 = Check(
     id="M1",
-    promise="a journal has two entries or more, sums to zero for each asset, and stays in its book",
+    promise=_("a journal has two entries or more, sums to zero for each asset, and stays in its book"),
     rows=JOURNALS,
     queries=(
         """
@@ -31,7 +33,7 @@ M1 = Check(
 )
 M2 = Check(
     id="M2",
-    promise="a journal that undoes another moves all of it back, and no other does so too",
+    promise=_("a journal that undoes another moves all of it back, and no other does so too"),
     rows=JOURNALS,
     queries=(
         """
@@ -57,7 +59,7 @@ M2 = Check(
 )
 M4 = Check(
     id="M4",
-    promise="an entry has the asset and the mode of its account and the mode of its journal",
+    promise=_("an entry has the asset and the mode of its account and the mode of its journal"),
     rows=ENTRIES,
     queries=(
         """
@@ -75,7 +77,7 @@ M4 = Check(
 )
 M5 = Check(
     id="M5",
-    promise="no account whose balance is kept is below zero",
+    promise=_("no account whose balance is kept is below zero"),
     rows=ACCOUNTS,
     queries=(
         """
@@ -91,7 +93,7 @@ M5 = Check(
 )
 M8 = Check(
     id="M8",
-    promise="the balance on the row of an account is the sum of its entries, or nothing where none is kept",
+    promise=_("the balance on the row of an account is the sum of its entries, or nothing where none is kept"),
     rows=ACCOUNTS,
     queries=(
         """

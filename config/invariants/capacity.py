@@ -1,10 +1,12 @@
 """C1, C2, C5: what is promised, what exists, and what runs."""
 
+from django.utils.translation import gettext_noop as _
+
 from config.invariants.check import Check
 
 C1 = Check(
     id="C1",
-    promise="0 <= promised <= total, each offer and hour",
+    promise=_("0 <= promised <= total, each offer and hour"),
     rows="SELECT count(*) FROM booking_capacityday",
     queries=(
         """
@@ -97,7 +99,9 @@ RUNS = """
 
 C2 = Check(
     id="C2",
-    promise="promised[h] is the sum of live promises on h from the running hour on; real runs never exceed what exists",
+    promise=_(
+        "promised[h] is the sum of live promises on h from the running hour on; real runs never exceed what exists"
+    ),
     rows="""
         SELECT (SELECT count(*) FROM booking_capacityday) + (SELECT count(*) FROM booking_reservation)
              + (SELECT count(*) FROM scheduler_allocation)
@@ -112,7 +116,7 @@ C2 = Check(
 
 C5 = Check(
     id="C5",
-    promise="a held reservation expires, and is swept within two sweeps of it",
+    promise=_("a held reservation expires, and is swept within two sweeps of it"),
     rows="SELECT count(*) FROM booking_reservation WHERE state = 'held'",
     queries=(
         """
@@ -133,7 +137,7 @@ C5 = Check(
 
 C7 = Check(
     id="C7",
-    promise="an interruptible offer has what its firm twin has not promised, each hour",
+    promise=_("an interruptible offer has what its firm twin has not promised, each hour"),
     rows="""
         SELECT count(*) FROM booking_capacityday c JOIN catalog_offer o ON o.id = c.offer_id
         WHERE o.twin_id IS NOT NULL

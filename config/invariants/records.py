@@ -1,6 +1,8 @@
 """E1, R1, A1, A3: the journal, references checked in sets, one effect per key, secrets as hashes only."""
 # ruff: noqa: S608  # the queries are put together from words of this module, nothing typed by anybody
 
+from django.utils.translation import gettext_noop as _
+
 from config.invariants.check import Check
 
 # (table, the state a row is born in). An attempt and a sample offer are born without an event.
@@ -30,7 +32,7 @@ def _last_event(table: str, born: str | None) -> str:
 
 E1 = Check(
     id="E1",
-    promise="the state and version of every row that has states are those its last event told",
+    promise=_("the state and version of every row that has states are those its last event told"),
     rows="SELECT " + " + ".join(f"(SELECT count(*) FROM {table})" for table, _ in STATEFUL),
     queries=tuple(_last_event(table, born) for table, born in STATEFUL),
     corrupt=("UPDATE events_event SET state = 'lost' WHERE id = (SELECT max(id) FROM events_event WHERE state <> '')",),
@@ -53,7 +55,7 @@ REFERENCES = (
 
 R1 = Check(
     id="R1",
-    promise="whatever a contract, allocation, attempt or event refers to is there",
+    promise=_("whatever a contract, allocation, attempt or event refers to is there"),
     rows="SELECT " + " + ".join(f"(SELECT count(*) FROM {table})" for table in sorted({row[0] for row in REFERENCES})),
     queries=tuple(
         f"""
@@ -68,7 +70,7 @@ R1 = Check(
 
 A1 = Check(
     id="A1",
-    promise="one (actor, Idempotency-Key) has one effect, whose answer is kept with it",
+    promise=_("one (actor, Idempotency-Key) has one effect, whose answer is kept with it"),
     rows="SELECT count(*) FROM accounts_idempotencykey",
     queries=(
         """
@@ -91,7 +93,7 @@ WHOLE_KEY = "jm_(live|test)_[0-9A-Za-z]{22}_[0-9A-Za-z]{38,}"
 
 A3 = Check(
     id="A3",
-    promise="of a key only its SHA-256 is kept, and its text stands nowhere",
+    promise=_("of a key only its SHA-256 is kept, and its text stands nowhere"),
     rows="SELECT count(*) FROM accounts_apikey",
     queries=(
         """

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
+from psycopg.errors import QueryCanceled
 
 from config.invariants import books, capacity, holds, records, work
 from config.invariants.check import FIRST, Anomaly, Check, Finding
@@ -17,7 +18,11 @@ LEAST_PATIENCE = timedelta(seconds=10)
 
 
 class CannotCheck(Exception):
-    """The checks could not be run; nothing is said about the data."""
+    """The checks could not all be run; nothing is said about the data but by those that were, `findings`."""
+
+    def __init__(self, why: str, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(why)
+        self.findings = findings
 
 
 def chosen(ids: Iterable[str]) -> list[Check]:
@@ -34,24 +39,36 @@ def patience(sweep_seconds: int) -> timedelta:
     return max(LEAST_PATIENCE, timedelta(seconds=2 * sweep_seconds))
 
 
-def verify(checks: Sequence[Check], *, late: timedelta) -> tuple[datetime, list[Finding]]:
-    """(the moment of the snapshot, a finding per check). Writes nothing. Raises CannotCheck."""
+def verify(
+    checks: Sequence[Check], *, late: timedelta, within: timedelta | None = None
+) -> tuple[datetime, list[Finding]]:
+    """(the moment of the snapshot, a finding per check). Writes nothing.
+
+    Raises CannotCheck, also when the checks take longer than `within`.
+    """
     if connection.in_atomic_block:
         raise CannotCheck("the checks need a transaction of their own")
+    until = None if within is None else time.monotonic() + within.total_seconds()
+    findings: list[Finding] = []
     try:
         with transaction.atomic():
             _one("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             checked_at: datetime = _rows("SELECT transaction_timestamp()")[0][0]
-            return checked_at, [run(check, late=late) for check in checks]
+            for check in checks:
+                findings.append(run(check, late=late, until=until))
     except DatabaseError as error:
-        raise CannotCheck(str(error).strip()) from error
+        if isinstance(error.__cause__, QueryCanceled) and within is not None:
+            slow = checks[len(findings)].id
+            raise CannotCheck(f"{slow} was not done within {within.total_seconds():.0f} s", findings) from error
+        raise CannotCheck(str(error).strip(), findings) from error
+    return checked_at, findings
 
 
-def run(check: Check, *, late: timedelta) -> Finding:
-    """Run one check in the transaction that is open."""
+def run(check: Check, *, late: timedelta, until: float | None = None) -> Finding:
+    """Run one check in the transaction that is open; the database ends a query that goes on after `until`."""
     started = time.perf_counter()
-    rows = int(_rows(check.rows)[0][0])
-    broken = [row for query in check.queries for row in _rows(query, {"patience": late})]
+    rows = int(_rows(check.rows, until=until)[0][0])
+    broken = [row for query in check.queries for row in _rows(query, {"patience": late}, until=until)]
     return Finding(
         id=check.id,
         rows=rows,
@@ -92,7 +109,10 @@ def _one(statement: str) -> int:
         return int(cursor.rowcount)
 
 
-def _rows(query: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+def _rows(query: str, values: Mapping[str, Any] | None = None, *, until: float | None = None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
+        if until is not None:
+            left = max(1, round((until - time.monotonic()) * 1000))
+            cursor.execute(f"SET LOCAL statement_timeout = {left}")
         cursor.execute(query, values)
         return list(cursor.fetchall())

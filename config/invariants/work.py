@@ -1,6 +1,8 @@
 """J1 to J5, J7 to J10: jobs, their attempts and leases, and what was metered."""
 # ruff: noqa: S608  # the queries are put together from words of this module, nothing typed by anybody
 
+from django.utils.translation import gettext_noop as _
+
 from config.invariants.check import Check
 
 FINAL = "('succeeded', 'failed', 'cancelled', 'expired')"
@@ -14,7 +16,7 @@ JOB_MOVES = """
 
 J1 = Check(
     id="J1",
-    promise="every job's events are numbered without a gap, move legally and end in the row's state",
+    promise=_("every job's events are numbered without a gap, move legally and end in the row's state"),
     rows="SELECT count(*) FROM scheduler_job",
     queries=(
         f"""
@@ -54,7 +56,7 @@ J1 = Check(
 
 J2 = Check(
     id="J2",
-    promise="one live attempt per job, one live lease per attempt, epochs rise",
+    promise=_("one live attempt per job, one live lease per attempt, epochs rise"),
     rows="SELECT (SELECT count(*) FROM scheduler_attempt) + (SELECT count(*) FROM scheduler_lease)",
     queries=(
         """
@@ -87,7 +89,7 @@ J2 = Check(
 
 J3 = Check(
     id="J3",
-    promise="an ended job has no live attempt, lease or allocation",
+    promise=_("an ended job has no live attempt, lease or allocation"),
     rows=f"SELECT count(*) FROM scheduler_job WHERE state IN {FINAL}",
     queries=(
         f"""
@@ -114,7 +116,7 @@ J3 = Check(
 
 J4 = Check(
     id="J4",
-    promise="every open job has a live lease, an attempt waiting for its agent, or a turn at most two sweeps old",
+    promise=_("every open job has a live lease, an attempt waiting for its agent, or a turn at most two sweeps old"),
     rows=f"SELECT count(*) FROM scheduler_job WHERE state NOT IN {FINAL}",
     queries=(
         f"""
@@ -149,7 +151,7 @@ STARTED = """FROM scheduler_job j LEFT JOIN LATERAL (
 
 J5 = Check(
     id="J5",
-    promise="a job starts at most retries + 1 attempts, counted as its leases tell",
+    promise=_("a job starts at most retries + 1 attempts, counted as its leases tell"),
     rows="SELECT count(*) FROM scheduler_job",
     queries=(
         f"""
@@ -171,7 +173,7 @@ J5 = Check(
 
 J7 = Check(
     id="J7",
-    promise="metered use of an attempt never overlaps and stays within wall time x units",
+    promise=_("metered use of an attempt never overlaps and stays within wall time x units"),
     rows="SELECT count(*) FROM booking_usagerecord",
     queries=(
         """
@@ -207,7 +209,7 @@ J7 = Check(
 
 J8 = Check(
     id="J8",
-    promise="the jobs of a gang are of one buyer, no more than its size, and hold one start together",
+    promise=_("the jobs of a gang are of one buyer, no more than its size, and hold one start together"),
     rows="SELECT count(*) FROM scheduler_gang",
     queries=(
         """
@@ -230,7 +232,7 @@ J8 = Check(
 
 J9 = Check(
     id="J9",
-    promise="work that makes room holds no units from its notice on, and has ended soon after it",
+    promise=_("work that makes room holds no units from its notice on, and has ended soon after it"),
     rows="SELECT count(*) FROM scheduler_attempt WHERE preempt_cause <> '' OR reason = 'preempted'",
     queries=(
         """
@@ -252,7 +254,7 @@ J9 = Check(
 
 J10 = Check(
     id="J10",
-    promise="every job that waits stands in the queue where its row says, and no other does",
+    promise=_("every job that waits stands in the queue where its row says, and no other does"),
     rows="SELECT count(*) FROM scheduler_queueentry",
     queries=(
         """

@@ -74,12 +74,7 @@ def run(_options: argparse.Namespace) -> None:
     folder.make()
     with only_launcher(folder):
         address.refuse_taken_ports()
-        product = Product(
-            folder=folder,
-            address=address,
-            database_url=os.environ.get("DATABASE_URL") or folder.database_url,
-            redis_url=os.environ.get("REDIS_URL") or folder.redis_url,
-        )
+        product = Product.from_environment(folder, address)
         supervisor = Supervisor(folder, Console(NAMES))
         run_until_stopped(supervisor, lambda: open_the_market(supervisor, product))
 
@@ -109,7 +104,7 @@ def run_services(options: argparse.Namespace) -> None:
 def keep_services(supervisor: Supervisor, *, durable: bool) -> None:
     supervisor.start(embedded_services(supervisor.folder, durable=durable))
     supervisor.wait_until_ready(within_s=SERVICES_WITHIN_S)
-    supervisor.console.say(f"DATABASE_URL={supervisor.folder.database_url}")
+    supervisor.console.say(f"DATABASE_URL={supervisor.folder.owner_url}")
     supervisor.console.say(f"REDIS_URL={supervisor.folder.redis_url}")
     supervisor.watch()
 

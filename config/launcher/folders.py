@@ -13,6 +13,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 90  # the kernel takes 107 bytes; PostgreSQL adds ".lock" to the name
 NOBODY = 65534
+OWNER, APPLICATION = "joulemart", "jm_app"  # roles of the embedded database: who owns its tables, who serves
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,17 @@ class DataFolder:
 
     @property
     def database_url(self) -> str:
-        """libpq's form of the embedded database: the socket folder stands percent-encoded in place of the host."""
-        return f"postgresql://joulemart@{quote(str(self.runtime), safe='')}/joulemart"
+        """The embedded database as the application reaches it."""
+        return self._address_for(APPLICATION)
+
+    @property
+    def owner_url(self) -> str:
+        """The embedded database as the owner of its tables reaches it: for migrations, development and tests."""
+        return self._address_for(OWNER)
+
+    def _address_for(self, role: str) -> str:
+        """libpq's form: the socket folder stands percent-encoded in place of the host."""
+        return f"postgresql://{role}@{quote(str(self.runtime), safe='')}/joulemart"
 
     @property
     def redis_url(self) -> str:

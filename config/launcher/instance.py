@@ -19,6 +19,7 @@ from config.launcher.folders import CHECKOUT, DataFolder
 from config.launcher.product import sample
 
 POLL_S = 0.1
+SERVICES = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")  # what names services beside the embedded ones
 
 
 class NotInTime(Exception):
@@ -41,7 +42,7 @@ def free_port_pair() -> int:
 class Instance:
     """`command` is `run` (the whole product) or `services` with its options. `prefix` stands before the command.
 
-    It starts its own database and Valkey: DATABASE_URL and REDIS_URL count only when `env` names them.
+    It starts its own database and Valkey: the addresses of others count only when `env` names them.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Instance:
         self.folder = DataFolder(data_dir)
         self.port = port
         self.argv = (*prefix, sys.executable, "-m", "config.launcher", *command)
-        inherited = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+        inherited = {name: value for name, value in os.environ.items() if name not in SERVICES}
         self.env = {**inherited, **(env or {}), "DATA_DIR": str(data_dir), "PORT": str(port)}
         self.cwd = CHECKOUT
         self.process: subprocess.Popen[bytes] | None = None

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
-from config.launcher.folders import NOBODY, DataFolder
+from config.launcher.folders import APPLICATION, NOBODY, OWNER, DataFolder
 from config.launcher.programs import Program
 from config.launcher.trouble import Trouble
 
@@ -139,7 +140,7 @@ class Postgres:
         return True
 
     def _initdb(self, prefix: tuple[str, ...], place: Path) -> None:
-        argv = [*prefix, str(binaries() / "initdb"), "-D", str(place), "-U", "joulemart", "--auth=trust"]
+        argv = [*prefix, str(binaries() / "initdb"), "-D", str(place), "-U", OWNER, "--auth=trust"]
         argv += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         argv += [] if self.durable else ["--no-sync"]
         made = run(argv)
@@ -196,14 +197,15 @@ class Postgres:
             time.sleep(0.05)
 
     def is_ready(self) -> bool:
-        """Whether it takes connections and holds our database, made at the first answer."""
+        """Whether it takes connections and holds our database and both roles, made at the first answer."""
         try:
             with psycopg.connect(
-                host=str(self.folder.runtime), user="joulemart", dbname="postgres", connect_timeout=2, autocommit=True
+                host=str(self.folder.runtime), user=OWNER, dbname="postgres", connect_timeout=2, autocommit=True
             ) as server:
-                known = server.execute("SELECT 1 FROM pg_database WHERE datname = 'joulemart'").fetchone()
-                if not known:
+                if not server.execute("SELECT FROM pg_database WHERE datname = 'joulemart'").rowcount:
                     server.execute("CREATE DATABASE joulemart")
+                if not server.execute("SELECT FROM pg_roles WHERE rolname = %s", [APPLICATION]).rowcount:
+                    server.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(APPLICATION)))
         except psycopg.OperationalError:
             return False
         return True

@@ -97,16 +97,33 @@ class Product:
     folder: DataFolder
     address: Address
     database_url: str
+    owner_url: str
     redis_url: str
+
+    @classmethod
+    def from_environment(cls, folder: DataFolder, address: Address) -> "Product":
+        """The services that the environment names, else the embedded ones of `folder`."""
+        given = os.environ.get("DATABASE_URL", "")
+        return cls(
+            folder=folder,
+            address=address,
+            database_url=given or folder.database_url,
+            owner_url=os.environ.get("DATABASE_OWNER_URL") or given or folder.owner_url,
+            redis_url=os.environ.get("REDIS_URL") or folder.redis_url,
+        )
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment of our own programs; what the person set wins over the sample market's intervals."""
+        """The environment of our own programs; what the person set wins over the sample market's intervals.
+
+        None but the set-up is told how the owner of the tables is reached.
+        """
+        given = {name: value for name, value in os.environ.items() if name != "DATABASE_OWNER_URL"}
         return {
             "WEB_URL": self.address.web_url,
             "STREAM_URL": self.address.stream_url,
             **SAMPLE_MARKET,
-            **os.environ,
+            **given,
             "DATA_DIR": str(self.folder.root),
             "PORT": str(self.address.port),
             "DATABASE_URL": self.database_url,
@@ -116,7 +133,8 @@ class Product:
 
     def setup(self) -> Program:
         """Migrations, sample market, static files, in one process."""
-        return Program(name="setup", argv=(sys.executable, "manage.py", "prepare"), env=self.env, rank=SERVERS)
+        env = self.env | {"DATABASE_OWNER_URL": self.owner_url}
+        return Program(name="setup", argv=(sys.executable, "manage.py", "prepare"), env=env, rank=SERVERS)
 
     def servers(self) -> list[Program]:
         """Pages and API; event streams."""

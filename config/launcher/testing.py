@@ -58,7 +58,8 @@ def passes(name: str, argv: Sequence[str], env: dict[str, str]) -> bool:
 def throwaway_services() -> Iterator[dict[str, str]]:
     """The environment of the tests: a temporary data folder whose services forget everything afterwards.
 
-    DATABASE_URL and REDIS_URL that are set stay in force, and nothing is started in their place.
+    DATABASE_URL and REDIS_URL that are set stay in force, and nothing is started in their place. The tests own their
+    databases, whatever role the product would have.
     """
     given = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)}
     with tempfile.TemporaryDirectory(prefix="joulemart-test-") as place:
@@ -68,8 +69,8 @@ def throwaway_services() -> Iterator[dict[str, str]]:
         folder = services.folder
         try:
             yield {
-                **os.environ,
-                "DATABASE_URL": folder.database_url,
+                **{name: value for name, value in os.environ.items() if name != "DATABASE_OWNER_URL"},
+                "DATABASE_URL": folder.owner_url,
                 "REDIS_URL": folder.redis_url,
                 **given,
                 "DATA_DIR": str(folder.root),

@@ -1,6 +1,7 @@
 """Questions about the journal."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db.models import Q
@@ -9,7 +10,7 @@ from accounts.models import Organization
 from marketplace.common.querysets import PublicQuerySet
 
 if TYPE_CHECKING:
-    from marketplace.events.models import Event  # noqa: F401
+    from marketplace.events.models import Event, InvariantRun  # noqa: F401
 
 
 class EventQuerySet(PublicQuerySet["Event"]):
@@ -25,3 +26,11 @@ class EventQuerySet(PublicQuerySet["Event"]):
 
     def after(self, key: int) -> Self:
         return self.filter(pk__gt=key)
+
+
+class InvariantRunQuerySet(PublicQuerySet["InvariantRun"]):
+    def newest(self) -> "InvariantRun | None":
+        return self.order_by("-pk").first()
+
+    def older_than(self, moment: datetime) -> Self:
+        return self.filter(finished_at__lt=moment)

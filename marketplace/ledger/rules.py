@@ -7,6 +7,7 @@ of the journal, for one without entries, and of each entry, for one that came af
 import pgtrigger
 from django.db.models import Q
 
+from marketplace.common.triggers import OwnersTrigger, UpdatedByTriggersAlone
 from marketplace.ledger.kinds import ACCOUNTS, ASSETS, MONEY, UNITS
 
 REFUSE = "RAISE check_violation USING CONSTRAINT = '{name}', TABLE = TG_TABLE_NAME, MESSAGE = {message};"
@@ -92,16 +93,16 @@ BEGINS_AT_NOTHING = _before(
     pgtrigger.Insert,
     _refused_if("NEW.balance <> 0", "account_begins_at_nothing", "'only entries give an account a balance'"),
 )
-BALANCE_BY_ENTRIES = _before(
-    "account_balance_by_entries",
-    pgtrigger.Update,
-    _refused_if(
+BALANCE_BY_ENTRIES = UpdatedByTriggersAlone(
+    name="account_balance_by_entries",
+    func=_refused_if(
         "NEW.balance <> OLD.balance AND pg_trigger_depth() < 2",
         "account_balance_by_entries",
         "'only entries move the balance of an account'",
-    ),
+    )
+    + " RETURN NEW;",
 )
-MOVES_BALANCE = pgtrigger.Trigger(
+MOVES_BALANCE = OwnersTrigger(
     name="entry_moves_balance",
     level=pgtrigger.Row,
     when=pgtrigger.After,

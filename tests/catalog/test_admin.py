@@ -13,7 +13,7 @@ from accounts.models import Role, User
 from accounts.services import add_member
 from marketplace.booking.services import hold_units
 from marketplace.catalog.models import HardwareClass, Offer, Site
-from marketplace.events.models import Event
+from marketplace.events.models import Event, InvariantRun
 from marketplace.ledger.lines import credit, debit
 from marketplace.ledger.services import account_of, post
 from scheduler.cycle import run_round
@@ -75,6 +75,7 @@ def fill(now=NOON):
         end=now + timedelta(hours=6), now=now,
     )  # fmt: skip
     money_comes_in(now)
+    InvariantRun.objects.create(finished_at=now, outcome=InvariantRun.KEPT, ms=1)
     return offer, attempt, agent
 
 
@@ -96,7 +97,7 @@ def test_every_model_of_the_market_has_its_page():
         "booking/capacityday", "booking/quote", "booking/reservation", "booking/contract", "booking/usagerecord",
         "ledger/account", "ledger/journal", "ledger/entry", "ledger/sandboxpayment", "ledger/sandboxrefund",
         "ledger/sandboxdispute", "ledger/sandboxdelivery",
-        "events/event", "scheduler/job", "scheduler/attempt", "scheduler/allocation", "scheduler/agent",
+        "events/event", "events/invariantrun", "scheduler/job", "scheduler/attempt", "scheduler/allocation", "scheduler/agent",
         "scheduler/gang", "scheduler/lease", "scheduler/matchround", "scheduler/segmentreference",
         "scheduler/segmentuse",
     } == set(PAGES)  # fmt: skip

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import pgtrigger
 import pytest
 from django.test import RequestFactory
 
@@ -11,6 +10,7 @@ from accounts.models import Organization
 from accounts.services import create_organization
 from marketplace.common.errors import InvalidParameter
 from marketplace.common.paging import PageAsk, list_answer, page_of, page_of_list, read_ask
+from tests.market import triggers_off
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 BY_NAME = ("name",)
@@ -69,7 +69,7 @@ def test_rows_added_and_removed_meanwhile_cause_no_gap_and_no_repeat(shelf):
     removed = before[0]
 
     def disturb(page):
-        with pgtrigger.ignore("accounts.Organization:organization_stays"):
+        with triggers_off():
             Organization.objects.filter(public_id=removed).delete()
         create_organization(name="aaa", now=NOON)
 

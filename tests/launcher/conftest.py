@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from config.launcher.folders import CHECKOUT
-from config.launcher.instance import Instance, free_port_pair
+from config.launcher.instance import SERVICES, Instance, free_port_pair
 
 
 @pytest.fixture
@@ -33,12 +33,12 @@ def services(place: Path) -> Iterator[Instance]:
 
 
 def database(instance: Instance) -> psycopg.Connection[Any]:
-    return psycopg.connect(instance.folder.database_url, autocommit=True)
+    return psycopg.connect(instance.folder.owner_url, autocommit=True)
 
 
 def launch(command: str, *, given: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a launcher command that is expected to end by itself."""
-    keep = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    keep = {name: value for name, value in os.environ.items() if name not in SERVICES}
     argv = [sys.executable, "-m", "config.launcher", command]
     if command == "reset":
         argv = [sys.executable, "config/launcher/bootstrap.py", command]

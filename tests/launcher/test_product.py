@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from config.launcher.folders import CHECKOUT
-from config.launcher.instance import Instance, free_port_pair
+from config.launcher.instance import SERVICES, Instance, free_port_pair
 
 pytestmark = pytest.mark.running
 PROGRAMS = {"postgres", "valkey", "web", "streams", "worker", "matcher", "beat", "agent-1", "agent-2"}
@@ -75,13 +75,30 @@ def test_a_killed_program_comes_back_and_the_product_answers(product: Instance, 
 
 
 def test_a_management_command_alone_finds_the_running_database(product: Instance) -> None:
-    env = {name: value for name, value in product.env.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    env = {name: value for name, value in product.env.items() if name not in SERVICES}
 
     shown = subprocess.run(
         [sys.executable, "manage.py", "migrate", "--check"], cwd=CHECKOUT, env=env, capture_output=True, check=False
     )
 
     assert shown.returncode == 0, shown.stderr.decode()
+
+
+def test_whoever_serves_is_not_the_owner_of_the_tables(product: Instance) -> None:
+    for name in ("web", "streams", "worker", "matcher", "beat"):
+        environment = Path(f"/proc/{product.pid_of(name)}/environ").read_bytes()
+        assert f"DATABASE_URL={product.folder.database_url}\0".encode() in environment, name
+        assert b"DATABASE_OWNER_URL" not in environment, name
+    httpx.get(f"{product.url}/offers")
+    with psycopg.connect(product.folder.owner_url) as server:
+        sessions = server.execute(
+            "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = 'joulemart' AND pid <> pg_backend_pid() "
+            "AND backend_type = 'client backend'"
+        ).fetchall()
+        [may] = server.execute("SELECT has_table_privilege('jm_app', 'ledger_journal', 'UPDATE')").fetchone() or ()
+
+    assert (sessions, may) == ([("jm_app",)], False)
+    assert "may change the books" not in product.output.read_text()
 
 
 def test_an_agent_knows_neither_the_database_nor_the_secret_key(product: Instance) -> None:
@@ -101,7 +118,7 @@ def test_another_instance_lives_beside_it(product: Instance, place: Path) -> Non
 
 
 def test_a_stop_ends_everything_and_the_next_run_keeps_the_data(product: Instance) -> None:
-    with psycopg.connect(product.folder.database_url, autocommit=True) as server:
+    with psycopg.connect(product.folder.owner_url, autocommit=True) as server:
         server.execute("CREATE TABLE kept AS SELECT 7 AS n")
     accounts = product.sample["accounts"]
     pids = [*product.status()["processes"].values(), product.status()["supervisor"]]
@@ -110,7 +127,7 @@ def test_a_stop_ends_everything_and_the_next_run_keeps_the_data(product: Instanc
 
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     product.start()
-    with psycopg.connect(product.folder.database_url) as server:
+    with psycopg.connect(product.folder.owner_url) as server:
         assert server.execute("SELECT n FROM kept").fetchone() == (7,)
     assert product.sample["accounts"] == accounts
     assert os.fsencode(product.url) in product.output.read_bytes()

@@ -21,14 +21,17 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def instance(place: Path) -> Iterator[Instance]:
-    """The product with a new database on the real server."""
+@pytest.fixture(params=["one role", "two roles"])
+def instance(place: Path, request: pytest.FixtureRequest) -> Iterator[Instance]:
+    """The product with a new database on the real server, which it owns or in which it is given its rights."""
     server_url = os.environ["DATABASE_URL"].rsplit("/", 1)[0]
     name = f"running_{os.getpid()}_{time.monotonic_ns()}"
     with psycopg.connect(f"{server_url}/postgres", autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")
         env = {"DATABASE_URL": f"{server_url}/{name}", "REDIS_URL": os.environ["REDIS_URL"]}
+        if request.param == "two roles":
+            application = f"{server_url}/{name}".replace("joulemart@", "jm_app:a-password@")
+            env |= {"DATABASE_URL": application, "DATABASE_OWNER_URL": env["DATABASE_URL"]}
         with Instance(data_dir=place / "data", port=free_port_pair(), env=env) as started:
             yield started
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -276,6 +276,32 @@ class TestDirectSql:
                 "FROM ledger_journal WHERE reverses_id IS NOT NULL")  # fmt: skip
 
 
+LIBRARYS = Entry._meta.triggers[0].compile(Entry).install_sql  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["as it is", "the control with the library's own function"])
+def test_no_setting_of_a_session_has_a_rule_ignored(wallet, ours):
+    """django-pgtrigger lets whoever sets `pgtrigger.ignore` switch any trigger off."""
+    top_up(wallet, 100)
+    if not ours:
+        sql(LIBRARYS.replace("%", "%%"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT array_agg(tgname)::text FROM pg_trigger WHERE tgname LIKE 'pgtrigger%'")
+        [every] = cursor.fetchone()
+    sql("SELECT set_config('pgtrigger.ignore', %s, true)", every)
+
+    def change():
+        with transaction.atomic():
+            sql("UPDATE ledger_entry SET amount = amount * 2")
+
+    if ours:
+        with pytest.raises(DatabaseError, match="Cannot update"):
+            change()
+    else:
+        change()
+    assert (Entry.objects.get(account=wallet).amount == -100) is ours
+
+
 class TestConservation(TestCase):
     """Whatever is posted, each asset sums to nothing and every kept balance is the sum of its entries."""
 

@@ -8,6 +8,7 @@ from marketplace.ledger.holds import hold_money, release
 from marketplace.ledger.models import (
     CardDispute,
     Hold,
+    WebhookReceipt,
 )
 from marketplace.ledger.services import post_many
 from tests.ledger.cashier import MONEY, Cashier

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import numpy as np
-import pgtrigger
 import pytest
 from django.db import connection, transaction
 from django.db.utils import IntegrityError
@@ -23,7 +22,7 @@ from scheduler.core.types import Placement, Plan
 from scheduler.models import Allocation, Attempt, Job
 from scheduler.snapshot import Shelf
 from scheduler.states import JOB
-from tests.market import MONDAY, NOON, make_organization
+from tests.market import MONDAY, NOON, make_organization, triggers_off
 from tests.scheduler.scene import allocated, held_by_somebody, make_cpu_offer, make_job, make_round, queued
 
 pytestmark = pytest.mark.django_db
@@ -227,11 +226,5 @@ def test_the_database_refuses_a_second_live_one_of_a_job(rows, name):
     first, second = (allocated(make_cpu_offer(), now=NOON) for _ in range(2))
     row = second if rows is Attempt else second.allocation
 
-    with (
-        pgtrigger.ignore(
-            "scheduler.Allocation:allocation_keeps_its_parts", "scheduler.Attempt:attempt_keeps_its_parts"
-        ),
-        pytest.raises(IntegrityError, match=name),
-        transaction.atomic(),
-    ):
+    with triggers_off(), pytest.raises(IntegrityError, match=name), transaction.atomic():
         rows.objects.filter(pk=row.pk).update(job=first.job, **({"number": 2} if rows is Attempt else {}))
