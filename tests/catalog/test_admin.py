@@ -97,7 +97,8 @@ def test_every_model_of_the_market_has_its_page():
         "booking/capacityday", "booking/quote", "booking/reservation", "booking/contract", "booking/usagerecord",
         "ledger/account", "ledger/journal", "ledger/entry", "ledger/sandboxpayment", "ledger/sandboxrefund",
         "ledger/sandboxdispute", "ledger/sandboxdelivery",
-        "events/event", "events/invariantrun", "scheduler/job", "scheduler/attempt", "scheduler/allocation", "scheduler/agent",
+        "events/event", "events/invariantrun", "scheduler/job", "scheduler/attempt", "scheduler/allocation",
+        "scheduler/agent",
         "scheduler/gang", "scheduler/lease", "scheduler/matchround", "scheduler/segmentreference",
         "scheduler/segmentuse",
     } == set(PAGES)  # fmt: skip
