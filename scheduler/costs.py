@@ -1,16 +1,17 @@
 """What a job cost so far, from its metered use and the frozen contract of each attempt."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 from marketplace.booking.hours import touched_hours
 from marketplace.booking.models import Contract, UsageRecord
 from marketplace.booking.pricing import charge_to_date
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.units import PPM
-from scheduler.models import Attempt
+from scheduler.models import Allocation, Attempt
 from scheduler.states import is_paid
 
 MS, SECOND = timedelta(milliseconds=1), timedelta(seconds=1)
@@ -81,7 +82,14 @@ def cost_of(attempt: Attempt, records: list[UsageRecord], now: datetime) -> int:
         return 0
     if attempt.state == "running" and attempt.started_at:
         spans = [(attempt.started_at, max(now, attempt.started_at))]
-    return charge(attempt.allocation.contract, spans)
+    return price_of_use(attempt.allocation, spans)
+
+
+def price_of_use(allocation: Allocation, spans: Iterable[tuple[datetime, datetime]]) -> int:
+    """What use in `spans` comes to: by the allocation's own contract, inside a reservation as a part of its price."""
+    if allocation.reservation is None:
+        return charge(allocation.contract, spans)
+    return part_of(allocation.reservation.contracts, allocation.units, spans)
 
 
 def paid(attempt: Attempt, spans: Iterable[tuple[datetime, datetime]]) -> bool:
@@ -92,14 +100,44 @@ def paid(attempt: Attempt, spans: Iterable[tuple[datetime, datetime]]) -> bool:
 
 def charge(contract: Contract, spans: Iterable[tuple[datetime, datetime]]) -> int:
     """The charge for use in `spans`, in minor units; use is counted hour by hour at the contract's rates."""
+    used, hours = _by_hour(spans), _hours(contract)
+    late = sum(milliseconds for hour, milliseconds in used.items() if hour not in hours)
+    mine = [used[hour] // 1000 for hour in hours]
+    mine[-1] += late // 1000
+    return charge_to_date(contract.total_minor, _weights(contract), mine, contract.seconds)
+
+
+def part_of(contracts: Sequence[Contract], units: int, spans: Iterable[tuple[datetime, datetime]]) -> int:
+    """The part of what `contracts` cost that `units` used in `spans` are, in minor units, rounded down.
+
+    In each hour every unit that was bought counts alike, whichever contract bought it.
+    """
+    used, bought = _by_hour(spans), Counter[datetime]()
+    for contract in contracts:
+        bought.update(dict.fromkeys(_hours(contract), contract.units))
+    parts = Fraction(0)
+    for contract in contracts:
+        hourly = zip(_hours(contract), _weights(contract), contract.seconds, strict=True)
+        rows = [(weight, min(used[hour] // 1000, length), length, bought[hour]) for hour, weight, length in hourly]
+        whole = sum(weight * length for weight, _, length, _ in rows)
+        mine = sum((Fraction(weight * ran * min(units, there), there) for weight, ran, _, there in rows), Fraction(0))
+        parts += Fraction(contract.total_minor, whole or 1) * mine
+    return int(parts)
+
+
+def _by_hour(spans: Iterable[tuple[datetime, datetime]]) -> dict[datetime, int]:
+    """{hour: milliseconds used of it}."""
     used: dict[datetime, int] = defaultdict(int)
     for start, end in spans:
         for hour, _ in touched_hours(start, end):
             used[hour] += (min(end, hour + HOUR) - max(start, hour)) // MS
+    return used
+
+
+def _hours(contract: Contract) -> list[datetime]:
     first = hour_floor(contract.start)
-    hours = [first + n * HOUR for n in range(len(contract.rate_mm))]
-    late = sum(milliseconds for hour, milliseconds in used.items() if hour not in hours)
-    mine = [used[hour] // 1000 for hour in hours]
-    mine[-1] += late // 1000
-    weights = [rate + contract.electricity_mm for rate in contract.rate_mm]
-    return charge_to_date(contract.total_minor, weights, mine, contract.seconds)
+    return [first + n * HOUR for n in range(len(contract.rate_mm))]
+
+
+def _weights(contract: Contract) -> list[int]:
+    return [rate + contract.electricity_mm for rate in contract.rate_mm]

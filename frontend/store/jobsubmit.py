@@ -30,7 +30,6 @@ from scheduler.jobfile import JobFile, JobFileInvalid, parse
 from scheduler.jobfile.keys import LIMITS
 from scheduler.jobfile.yaml_source import load_yaml
 from scheduler.models import Job, Upload
-from scheduler.planning import plan_of
 
 LONGEST_FILE = 256 * 1024
 KEYS = {limit: key for key, limit in LIMITS.items()} | {"total__lte": "max_total"}
@@ -214,8 +213,8 @@ def _relaxed(tree: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 def _check(_request: HttpRequest, draft: Draft) -> None:
     """What would happen, and nothing else."""
-    file = _file(draft)
-    plan = plan_of(file=file, organization=draft.organization, now=utc_now())
+    file, actor = _file(draft), services.Actor(organization=draft.organization)
+    plan = services.plan_job(actor=actor, file=file, now=utc_now())
     draft.plan = _plan(plan, file, draft.organization.currency)
 
 

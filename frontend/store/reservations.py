@@ -21,6 +21,7 @@ from marketplace.booking.reservationview import reservation_as_json
 from marketplace.booking.states import RESERVATION
 from marketplace.common.clock import utc_now
 from marketplace.events.models import Event
+from scheduler import inside
 
 PATH = ("held", "confirmed", "active", "completed")
 GROUPS = {"open": ("held", "confirmed", "active"), "past": ("completed", "expired", "cancelled", "failed")}
@@ -130,7 +131,7 @@ def cancel_reservation(request: HttpRequest, reservation: str) -> HttpResponse:
     row = mine(request).by_public_id(reservation)
     attempt(
         request,
-        lambda: services.cancel(reservation=row, now=utc_now()),
+        lambda: inside.cancel_reservation(reservation=row, now=utc_now()),
         done=_("Cancelled; nothing will be charged."),
     )
     return HttpResponseRedirect(reverse("reservation", args=[row.public_id]))

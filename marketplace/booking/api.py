@@ -81,16 +81,3 @@ class ConfirmView(APIView):
         """Confirm before the hold expires."""
         row = services.confirm(reservation=mine(request).by_public_id(reservation), now=utc_now())
         return Response(reservation_as_json(row))
-
-
-class CancelView(APIView):
-    """End a reservation and return its hours."""
-
-    scopes = SCOPES
-
-    @extend_schema(tags=["reservations"], request=None, responses={200: dict}, parameters=[DRY_RUN])
-    @rehearsable
-    def post(self, request: Request, reservation: str) -> Response:
-        """Cancel what is held or confirmed and has not begun."""
-        row = services.cancel(reservation=mine(request).by_public_id(reservation), now=utc_now())
-        return Response(reservation_as_json(row))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -16,12 +16,44 @@ from marketplace.common.querysets import PublicQuerySet
 from marketplace.common.sql import HoursAdd, HoursFit
 
 if TYPE_CHECKING:
-    from marketplace.booking.models import CapacityDay, Quote, Reservation, UsageRecord  # noqa: F401
+    from marketplace.booking.models import CapacityDay, Quote, Reservation, ReservationDay, UsageRecord  # noqa: F401
 
 INTS = ArrayField(models.IntegerField())
+Day = TypeVar("Day", bound=models.Model)
 
 
-class CapacityDayQuerySet(models.QuerySet["CapacityDay"]):
+class HourlyQuerySet(models.QuerySet[Day]):
+    """Rows of one day with `units_total` and `units_promised` of each hour, written one at a time."""
+
+    def take(self, hours: list[int]) -> bool:
+        """Promise `hours[h]` units of hour h in one statement; False when they no longer fit."""
+        if min(hours) < 0:
+            raise ValueError("units must not be negative")
+        promised = HoursAdd("units_promised", Value(hours, INTS))
+        return self.filter(HoursFit(promised, "units_total")).update(units_promised=promised) == 1
+
+    def give_back(self, hours: list[int]) -> bool:
+        """Return `hours[h]` units of hour h in one statement; False when more would return than was promised."""
+        if min(hours) < 0:
+            raise ValueError("units must not be negative")
+        promised = HoursAdd("units_promised", Value([-units for units in hours], INTS))
+        return self.filter(HoursFit(promised, "units_total")).update(units_promised=promised) == 1
+
+    def enlarge(self, hours: list[int]) -> bool:
+        """Let `hours[h]` units more exist in hour h, in one statement."""
+        if min(hours) < 0:
+            raise ValueError("units must not be negative")
+        return self.update(units_total=HoursAdd("units_total", Value(hours, INTS))) == 1
+
+    def shrink(self, hours: list[int]) -> bool:
+        """Let `hours[h]` units fewer exist in hour h, in one statement; False when that is less than is promised."""
+        if min(hours) < 0:
+            raise ValueError("units must not be negative")
+        total = HoursAdd("units_total", Value([-units for units in hours], INTS))
+        return self.filter(HoursFit("units_promised", total)).update(units_total=total) == 1
+
+
+class CapacityDayQuerySet(HourlyQuerySet["CapacityDay"]):
     def of_offer(self, offer: Offer, days: Iterable[date]) -> Self:
         return self.filter(offer=offer, day__in=list(days))
 
@@ -40,20 +72,6 @@ class CapacityDayQuerySet(models.QuerySet["CapacityDay"]):
             for day, total, promised in rows
             for hour, (units, given) in enumerate(zip(total, promised, strict=True))
         }
-
-    def take(self, hours: list[int]) -> bool:
-        """Promise `hours[h]` units of hour h in one statement; False when they no longer fit."""
-        if min(hours) < 0:
-            raise ValueError("units must not be negative")
-        promised = HoursAdd("units_promised", Value(hours, INTS))
-        return self.filter(HoursFit(promised, "units_total")).update(units_promised=promised) == 1
-
-    def give_back(self, hours: list[int]) -> bool:
-        """Return `hours[h]` units of hour h in one statement; False when more would return than was promised."""
-        if min(hours) < 0:
-            raise ValueError("units must not be negative")
-        promised = HoursAdd("units_promised", Value([-units for units in hours], INTS))
-        return self.filter(HoursFit(promised, "units_total")).update(units_promised=promised) == 1
 
 
 class QuoteQuerySet(PublicQuerySet["Quote"]):
@@ -79,6 +97,12 @@ class ReservationQuerySet(PublicQuerySet["Reservation"]):
 
     def due_to_end(self, now: datetime) -> Self:
         return self.filter(state="active", end__lte=now)
+
+
+class ReservationDayQuerySet(HourlyQuerySet["ReservationDay"]):
+    def of_days(self, reservation: "Reservation", days: Iterable[date]) -> Self:
+        """In key order, as everybody locks them."""
+        return self.filter(reservation=reservation, day__in=list(days)).order_by("pk")
 
 
 class UsageQuerySet(models.QuerySet["UsageRecord"]):

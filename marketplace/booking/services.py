@@ -8,10 +8,11 @@ from django.db import transaction
 
 from accounts.models import Organization
 from marketplace.booking.contracts import freeze_terms
-from marketplace.booking.errors import CapacityTaken, QuoteExpired
+from marketplace.booking.errors import CapacityTaken, QuoteExpired, WorkInside
 from marketplace.booking.hours import HOURS_OF_DAY, hours_by_day
 from marketplace.booking.models import CapacityDay, Quote, Reservation
 from marketplace.booking.pricing import PriceLine
+from marketplace.booking.reserved import held_from, hold_less, hold_more, lock_reservation
 from marketplace.booking.states import RESERVATION
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import hour_floor
@@ -48,9 +49,12 @@ def lock_shared(*, offer: Offer, days: Iterable[date]) -> list[CapacityDay]:
 
 def give_hours_back(*, offer: Offer, start: datetime, end: datetime, units: int, now: datetime) -> None:
     """Return the units of every promised hour of [start, end) that has not passed, the running hour included."""
-    if end <= hour_floor(now):
-        return
-    hours = hours_by_day(max(start, hour_floor(now)), end, units)
+    if end > hour_floor(now):
+        return_hours(offer=offer, hours=hours_by_day(max(start, hour_floor(now)), end, units))
+
+
+def return_hours(*, offer: Offer, hours: Mapping[date, list[int]]) -> None:
+    """Return these units of these hours to the offer, rows in key order."""
     lock_shared(offer=offer, days=hours)
     for row in CapacityDay.objects.of_offer(offer, hours).order_by("pk"):
         if not CapacityDay.objects.filter(pk=row.pk).give_back(hours[row.day]):
@@ -75,7 +79,8 @@ def hold_units(
     The reservation is `held` until `expires_at` (ten minutes from now). Raises CapacityTaken when an hour lacks them.
     """
     public_id = new_id("rsv")
-    take_hours(offer=offer, wanted=hours_by_day(start, end, units), units=units)
+    hours = hours_by_day(start, end, units)
+    take_hours(offer=offer, wanted=hours, units=units)
     contract = freeze_terms(
         subject=public_id, buyer=buyer, offer=offer, units=units, start=start, end=end, now=now, quoted=quoted
     )
@@ -83,6 +88,7 @@ def hold_units(
         public_id=public_id, buyer=buyer, offer=offer, quote=quote, contract=contract, units=units,
         start=start, end=end, expires_at=expires_at or now + settings.HOLD_FOR, created_at=now,
     )  # fmt: skip
+    hold_more(reservation=reservation, hours=hours)
     record(
         "reservation.held", object_id=public_id, seq=reservation.version, now=now,
         state="held", buyer=buyer, provider=offer.site.provider,
@@ -114,7 +120,7 @@ def hold_option(*, quote: Quote, option: int, now: datetime) -> Reservation:
 @transaction.atomic
 def confirm(*, reservation: Reservation, now: datetime) -> Reservation:
     """Make a held reservation firm. Raises QuoteExpired once its time is over, IllegalState for any other state."""
-    _lock(reservation)
+    lock_reservation(reservation)
     if reservation.state == "held" and reservation.expires_at and reservation.expires_at <= now:
         raise QuoteExpired(quote=reservation.quote.public_id if reservation.quote else reservation.public_id)
     _move(reservation, "confirmed", now=now)
@@ -123,14 +129,20 @@ def confirm(*, reservation: Reservation, now: datetime) -> Reservation:
 
 @transaction.atomic
 def cancel(*, reservation: Reservation, now: datetime, reason: str = "buyer") -> Reservation:
-    """End a held or confirmed reservation and return its hours, together."""
-    _lock(reservation)
+    """End a held or confirmed reservation and return its hours, together.
+
+    Raises WorkInside while jobs inside have units; `scheduler.inside.cancel_reservation` ends them first.
+    """
+    lock_reservation(reservation)
     _end(reservation, "cancelled", now=now, reason=reason)
     return reservation
 
 
 def advance_reservations(*, now: datetime) -> int:
-    """Expire what lapsed, start what is due, complete what has ended; the number of reservations moved."""
+    """Expire what lapsed, start what is due, complete what has ended; the number of reservations moved.
+
+    One whose last hour is still in use by work inside it is completed when that has ended.
+    """
     moved = 0
     for queryset, to in (
         (Reservation.objects.lapsed(now), "expired"),
@@ -138,7 +150,10 @@ def advance_reservations(*, now: datetime) -> int:
         (Reservation.objects.due_to_end(now), "completed"),
     ):
         for key in list(queryset.values_list("pk", flat=True)):
-            moved += _advance(key, to, now)
+            try:
+                moved += _advance(key, to, now)
+            except WorkInside:
+                continue
     return moved
 
 
@@ -150,24 +165,18 @@ def _advance(key: int, to: str, now: datetime) -> bool:
     )
     if reservation is None or to not in RESERVATION.moves[reservation.state]:
         return False
-    if to == "expired":
-        _end(reservation, to, now=now, reason="not_confirmed")
-    else:
+    if to == "active":
         _move(reservation, to, now=now)
+    else:
+        _end(reservation, to, now=now, reason="not_confirmed" if to == "expired" else "")
     return True
-
-
-def _lock(reservation: Reservation) -> None:
-    """Read the row again under its lock, so that two deciders wait for each other."""
-    Reservation.objects.select_for_update(of=("self",)).get(pk=reservation.pk)
-    reservation.refresh_from_db(fields=["state", "version"])
 
 
 def _end(reservation: Reservation, to: str, *, now: datetime, reason: str) -> None:
     _move(reservation, to, now=now, reason=reason)
-    give_hours_back(
-        offer=reservation.offer, start=reservation.start, end=reservation.end, units=reservation.units, now=now
-    )
+    hours = held_from(reservation=reservation, now=now)
+    hold_less(reservation=reservation, hours=hours)
+    return_hours(offer=reservation.offer, hours=hours)
 
 
 def _move(reservation: Reservation, to: str, *, now: datetime, reason: str = "") -> None:
