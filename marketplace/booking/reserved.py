@@ -17,8 +17,11 @@ HoursByDay = Mapping[date, list[int]]
 
 
 def lock_reservation(reservation: Reservation) -> None:
-    """Read the row again under its lock, so that two deciders wait for each other."""
-    Reservation.objects.select_for_update(of=("self",)).get(pk=reservation.pk)
+    """Read the row again under its lock, so that two deciders wait for each other.
+
+    A weaker one than FOR UPDATE: a job that ends may refer to the reservation while it holds hours that this one wants.
+    """
+    Reservation.objects.select_for_update(of=("self",), no_key=True).get(pk=reservation.pk)
     reservation.refresh_from_db(fields=["state", "version", "units", "end"])
 
 

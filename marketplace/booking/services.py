@@ -160,9 +160,8 @@ def advance_reservations(*, now: datetime) -> int:
 @transaction.atomic
 def _advance(key: int, to: str, now: datetime) -> bool:
     """Move one reservation unless another worker was first."""
-    reservation = (
-        Reservation.objects.select_for_update(skip_locked=True, of=("self",)).with_terms().filter(pk=key).first()
-    )
+    unlocked = Reservation.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
+    reservation = unlocked.with_terms().filter(pk=key).first()
     if reservation is None or to not in RESERVATION.moves[reservation.state]:
         return False
     if to == "active":
