@@ -7,9 +7,11 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from marketplace.booking.errors import ReservationFull, WorkInside
+from marketplace.booking.changing import extend, resize
+from marketplace.booking.errors import CapacityTaken, ReservationFull, WorkInside
 from marketplace.booking.models import Reservation, ReservationDay
 from marketplace.booking.reserved import take_inside
+from marketplace.booking.services import hold_units
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.errors import IllegalState, ValidationFailed
 from scheduler.inside import cancel_reservation, follow_reservations, place_inside
@@ -117,9 +119,39 @@ def cancel(reservation, _number):
     raise AssertionError("the reservation was never cancelled")
 
 
-WAYS = {
-    each.__name__: each for each in (guarded, read_then_write, submit, submit_until_it_is_gone, end_and_place, cancel)
-}
+def extend_by_an_hour(reservation, _number):
+    try:
+        extend(reservation=reservation, hours=1, now=timezone.now())
+    except CapacityTaken:
+        return 0
+    return 1
+
+
+def buy_the_hour_after(reservation, _number):
+    start, buyer = reservation.end, reservation.buyer
+    try:
+        hold_units(buyer=buyer, offer=reservation.offer, units=4, start=start, end=start + HOUR, now=timezone.now())
+    except CapacityTaken:
+        return 0
+    return 1
+
+
+def make_it_smaller_and_larger(reservation, _number):
+    changed = 0
+    for number in range(ROUNDS):
+        try:
+            resize(reservation=reservation, units=(1, 4, 2, 6)[number % 4], now=timezone.now())
+            changed += 1
+        except (WorkInside, CapacityTaken, ValidationFailed):
+            continue
+    return changed
+
+
+EACH_WAY = (
+    guarded, read_then_write, submit, submit_until_it_is_gone, end_and_place, cancel, extend_by_an_hour,
+    buy_the_hour_after, make_it_smaller_and_larger,
+)  # fmt: skip
+WAYS = {each.__name__: each for each in EACH_WAY}
 
 
 @pytest.fixture
@@ -170,3 +202,34 @@ def test_a_reservation_cancelled_under_submissions_keeps_no_job_and_no_hour(ahea
     assert set(Job.objects.values_list("state", flat=True)) <= {"cancelled"}
     assert (given(ahead), inside(ahead, ahead.start), promised(ahead.offer, ahead.start)) == (0, (0, 0), 0)
     assert findings("--only", "C2,C6,J1,J3")[0] == 0
+
+
+def test_an_extension_and_other_buyers_never_get_the_same_hour(ahead):
+    end = ahead.end
+
+    got = race(["extend_by_an_hour", *["buy_the_hour_after"] * (PROCESSES - 1)], ahead)
+
+    longer = Reservation.objects.get(pk=ahead.pk).end > end
+    assert got == (1 if longer else 2), "eight units: five for the reservation, or four for each of two others"
+    assert promised(ahead.offer, end) == (UNITS if longer else 8)
+    assert findings("--only", "C1,C2,C6")[0] == 0
+
+
+def test_a_reservation_that_is_extended_twice_at_once_is_two_hours_longer(ahead):
+    end = ahead.end
+
+    assert race([*["extend_by_an_hour"] * 2, *["guarded"] * (PROCESSES - 2)], ahead) == 2 + UNITS
+
+    again = Reservation.objects.get(pk=ahead.pk)
+    assert (again.end, again.version) == (end + 2 * HOUR, ahead.version + 2)
+    assert findings("--only", "C2,E1")[0] == 0
+
+
+def test_units_are_never_taken_from_under_jobs_that_come_meanwhile(ahead):
+    race(["submit", "make_it_smaller_and_larger", "end_and_place", "make_it_smaller_and_larger"] * 2, ahead)
+    follow_reservations(now=timezone.now() + timedelta(seconds=1))
+
+    held, used = inside(ahead, ahead.start)
+    assert given(ahead) == used <= held == Reservation.objects.get(pk=ahead.pk).units
+    assert promised(ahead.offer, ahead.start) == held
+    assert findings("--only", "C1,C2,C6,E1,J1")[0] == 0
