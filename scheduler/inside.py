@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from marketplace.booking import services as booking
+from marketplace.booking.changing import FIRM, extend, resize
 from marketplace.booking.errors import WorkInside
 from marketplace.booking.hours import touched_hours
 from marketplace.booking.models import Reservation
@@ -21,12 +22,12 @@ from marketplace.booking.states import RESERVATION
 from marketplace.events.hints import publish_many
 from scheduler.admission import run_of
 from scheduler.attempts import end_attempt, move_job
+from scheduler.hints import wake_inside
 from scheduler.models import Allocation, Attempt, Job
 from scheduler.moving import LOOK_AGAIN
 from scheduler.preempting import lock_live
 from scheduler.states import NOT_FIRM, RESERVATION_OVER
 
-FIRM = ("confirmed", "active")
 NO_UNITS = "no_capacity"
 
 
@@ -107,6 +108,26 @@ def follow_reservations(*, now: datetime) -> int:
     waiting = Job.objects.filter(state="queued", reservation__isnull=False).order_by("reservation_id")
     named = list(waiting.values_list("reservation__public_id", flat=True).distinct())
     return sum(place_inside(reservation=each, now=now) for each in named)
+
+
+@transaction.atomic
+def extend_reservation(
+    *, reservation: Reservation, hours: int, now: datetime, shown_minor: int | None = None
+) -> Reservation:
+    """Give a reservation the next hours, as `changing.extend` does; jobs inside may use them at once."""
+    extend(reservation=reservation, hours=hours, now=now, shown_minor=shown_minor)
+    wake_inside(reservation.public_id)
+    return reservation
+
+
+@transaction.atomic
+def resize_reservation(
+    *, reservation: Reservation, units: int, now: datetime, shown_minor: int | None = None
+) -> Reservation:
+    """Give a reservation more or fewer units, as `changing.resize` does; jobs inside may use them at once."""
+    resize(reservation=reservation, units=units, now=now, shown_minor=shown_minor)
+    wake_inside(reservation.public_id)
+    return reservation
 
 
 @transaction.atomic

@@ -32,7 +32,7 @@ class ReserveInput(serializers.Serializer[dict[str, Any]]):
 
 def mine(request: Request) -> ReservationQuerySet:
     """The reservations of the caller's organizations."""
-    return Reservation.objects.of(organizations_of(request)).with_terms()
+    return Reservation.objects.of(organizations_of(request)).with_terms().with_changes()
 
 
 class ReservationsView(APIView):

@@ -89,6 +89,10 @@ class ReservationQuerySet(PublicQuerySet["Reservation"]):
     def with_terms(self) -> Self:
         return self.select_related("buyer", "offer__site__provider", "offer__hardware", "contract", "quote")
 
+    def with_changes(self) -> Self:
+        """With everything that was bought for them since."""
+        return self.prefetch_related("changes__contract")
+
     def lapsed(self, now: datetime) -> Self:
         return self.filter(state="held", expires_at__lte=now)
 

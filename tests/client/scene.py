@@ -45,6 +45,8 @@ def _shelf(market: StandIn) -> None:
     market.on("POST", "/reservations", Answer(answers.reservation(), 201))
     reserved = [answers.reservation(), answers.reservation(id="rsv_1", state="held", units=1, total_minor=-50)]
     market.on("GET", "/reservations", Answer(page(reserved)))
+    market.on("POST", "/reservations/rsv_90ab/extend", Answer(answers.extended()))
+    market.on("POST", "/reservations/rsv_90ab/resize", Answer(answers.resized()))
     market.on("POST", "/reservations/rsv_90ab/cancel", Answer(answers.reservation(state="cancelled")))
 
 

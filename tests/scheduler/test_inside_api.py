@@ -143,3 +143,76 @@ def test_running_work_keeps_its_reservation_and_the_refusal_says_why(client, buy
     assert (answer.status_code, answer.json()["code"]) == (409, "illegal_state")
     assert "cancel those jobs first" in answer.json()["hint"]
     assert inside(held, held.start) == (2, 1)
+
+
+def change(client, reservation, verb, body, *, key="one", query=""):
+    path = f"/api/v1/reservations/{reservation.public_id}/{verb}{query}"
+    return client.post(path, body, format="json", HTTP_IDEMPOTENCY_KEY=key)
+
+
+def test_an_extension_is_priced_first_and_bought_once_at_that_price(client, ahead):
+    shown = change(client, ahead, "extend", {"hours": 2}, query="?dry_run=true").json()
+    ahead.refresh_from_db()
+    assert (shown["change"]["units"], ahead.changes.count(), promised(ahead.offer, ahead.end)) == (2, 0, 0)
+
+    agreed = {"hours": 2, "total_minor": shown["change"]["total_minor"]}
+    first, again = (change(client, ahead, "extend", agreed) for _ in range(2))
+
+    told = first.json()
+    assert (first.status_code, again.json(), again["Idempotent-Replayed"]) == (200, told, "true")
+    assert told["end"] == shown["end"] == (ahead.end + 2 * HOUR).isoformat().replace("+00:00", "Z")
+    assert [each["total_minor"] for each in told["contracts"]] == [
+        told["total_minor"] - agreed["total_minor"], agreed["total_minor"],
+    ]  # fmt: skip
+    assert sum(line["amount_minor"] for line in told["price_lines"]) == told["total_minor"]
+    assert (promised(ahead.offer, ahead.end), ahead.changes.count()) == (2, 1)
+
+
+def test_a_longer_reservation_takes_a_longer_job(client, ahead):
+    assert submit(client, file_of(ahead, run_s=7201), kind="yaml").status_code == 422
+    change(client, ahead, "extend", {"hours": 1})
+
+    answer = submit(client, file_of(ahead, run_s=7201), kind="yaml", key="two")
+
+    assert (answer.status_code, answer.json()["state"]) == (201, "allocated")
+    assert inside(ahead, ahead.start + 2 * HOUR) == (2, 1)
+
+
+def test_units_are_added_for_who_waits_and_given_back_when_nobody_needs_them(client, ahead):
+    change(client, ahead, "resize", {"units": 3}, key="more")
+    assert submit(client, file_of(ahead, units=2), kind="yaml").json()["state"] == "allocated"
+
+    needed = change(client, ahead, "resize", {"units": 1}, key="less")
+    assert (needed.status_code, needed.json()["code"]) == (409, "illegal_state")
+    given = change(client, ahead, "resize", {"units": 2}, key="least").json()
+
+    assert (given["units"], given["change"]["units"], given["change"]["total_minor"]) == (2, -1, 0)
+    assert (inside(ahead, ahead.start), promised(ahead.offer, ahead.start)) == ((2, 2), 2)
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "status", "code"),
+    [
+        ("extend", {"hours": 0}, 422, "validation_failed"),
+        ("extend", {}, 422, "validation_failed"),
+        ("extend", {"hours": 1, "total_minor": 1}, 422, "validation_failed"),
+        ("resize", {"units": 2}, 422, "validation_failed"),
+        ("resize", {"units": 5}, 409, "capacity_taken"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_whole(client, ahead, verb, body, status, code):
+    answer = change(client, ahead, verb, body)
+
+    ahead.refresh_from_db()
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert (ahead.version, ahead.changes.count(), promised(ahead.offer, ahead.start)) == (2, 0, 2)
+
+
+def test_a_change_needs_a_key_the_scope_and_the_owner(client, buyer, ahead):
+    path = f"/api/v1/reservations/{ahead.public_id}/extend"
+    reader, stranger = client_of(buyer, "reservations:read"), client_of(make_organization(), "reservations:write")
+
+    assert client.post(path, {"hours": 1}, format="json").json()["code"] == "idempotency_key_required"
+    assert change(reader, ahead, "extend", {"hours": 1}).status_code == 403
+    assert change(stranger, ahead, "extend", {"hours": 1}).status_code == 404
+    assert ahead.changes.count() == 0
