@@ -128,7 +128,7 @@ def test_a_longer_reservation_shows_its_price_before_it_is_taken(browser, buyer)
     address = f"/reservations/{row.public_id}/"
 
     page = browser.get(f"{address}?hours=2")
-    assert "2 units more" in text_of(page)
+    assert "2 hours longer" in text_of(page)
     assert "Take them for $0.16" in text_of(page)
     row.refresh_from_db()
     assert (row.end, row.version) == (start + HOUR, 2)
