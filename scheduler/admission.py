@@ -15,6 +15,7 @@ from marketplace.common.errors import FieldProblem, NotFound, ValidationFailed
 from scheduler.core.feasibility import claims_met
 from scheduler.jobfile import JobFile
 from scheduler.jobfile.keys import LIMITS
+from scheduler.models import Job
 from scheduler.requests import StoredAsk
 
 MARKET = "/config/joulemart"
@@ -57,12 +58,18 @@ def run_of(ask: Mapping[str, Any], hardware: HardwareClass) -> timedelta:
     return SECOND * int(ask.get("time_limit_by_class", {}).get(hardware.slug, stated))
 
 
-def check_inside(reservation: Reservation, *, limits: Mapping[str, Any], units: int) -> None:
-    """Raises ValidationFailed when a job inside cannot have these limits or as many units."""
+def check_inside(job: Job, *, limits: Mapping[str, Any], units: int, start_after: datetime | None) -> None:
+    """Raises ValidationFailed when a job inside a reservation cannot have these limits, as many units or that start."""
+    reservation = job.reservation
+    if reservation is None:
+        return
     problems = [FieldProblem(f"/limits/{name}", "bad_value", SETTLED) for name in limits]
     if units > reservation.units:
         detail, hint = f"the reservation has {reservation.units} units", str(reservation.units)
         problems.append(FieldProblem("/limits/units", "bad_value", detail, hint))
+    if start_after and start_after + run_of(job.ask, reservation.offer.hardware) > reservation.end:
+        detail = f"the reservation ends {rfc3339(reservation.end)}, before it could"
+        problems.append(FieldProblem("/limits/start_after", "bad_value", detail))
     if problems:
         raise ValidationFailed(problems)
 

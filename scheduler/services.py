@@ -178,8 +178,7 @@ def relax_job(*, job: Job, limits: Mapping[str, Any], now: datetime) -> Job:
     if job.state != "queued":
         raise IllegalState(f"only a waiting job can be relaxed; this one is {job.state}", state=job.state)
     own, rest = _own_limits(limits), {name: value for name, value in limits.items() if name not in OWN_LIMITS}
-    if job.reservation is not None:
-        check_inside(job.reservation, limits=rest, units=own.get("units", job.units))
+    check_inside(job, limits=rest, units=own.get("units", job.units), start_after=own.get("start_after"))
     stored = StoredAsk.from_json(job.ask).relaxed(rest)
     stored = replace(stored, units=own.get("units", stored.units))
     window = {"start_after": own.get("start_after", job.start_after), "finish_by": own.get("finish_by", job.finish_by)}
@@ -259,4 +258,8 @@ def uploads_of(*, organization: Organization, named: Sequence[Mapping[str, str]]
 
 
 def _locked(job: Job) -> Job:
-    return Job.objects.select_for_update(of=("self",)).select_related("buyer", "reservation").get(pk=job.pk)
+    return (
+        Job.objects.select_for_update(of=("self",))
+        .select_related("buyer", "reservation__offer__hardware")
+        .get(pk=job.pk)
+    )

@@ -88,6 +88,7 @@ def _jobs(market: StandIn) -> None:
     ran = ended_job(started_at="2026-11-23T18:00:00Z", finished_at="2026-11-23T23:42:00Z")
     market.on("GET", "/jobs", Answer(page([ran, lost])))
     market.on("GET", "/jobs/job_lost", Answer(lost))
+    market.on("GET", "/jobs/job_in", Answer(answers.job("allocated", id="job_in", reservation="rsv_90ab")))
     market.on("POST", "/jobs/job_lost/relax", Answer(lost))
     market.on("GET", "/jobs/job_lost/why", Answer(answers.why(**_unplaced_why())))
     market.on("GET", "/jobs/job_4f21", Answer(answers.job("allocated")), Answer(ended_job()))

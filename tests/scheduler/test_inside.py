@@ -11,6 +11,7 @@ from marketplace.booking.models import CapacityDay, Reservation
 from marketplace.booking.reserved import take_inside
 from marketplace.booking.services import advance_reservations, cancel
 from marketplace.common.clock import HOUR, hour_floor
+from marketplace.common.errors import ValidationFailed
 from marketplace.events.models import Event
 from scheduler.attempts import end_attempt
 from scheduler.cycle import run_round
@@ -376,12 +377,22 @@ def test_a_job_stops_when_its_reservation_ends(offer, buyer):
     assert attempt_of(job).allocation.end <= held.end
 
 
+def test_one_that_starts_late_stops_with_its_reservation_all_the_same(offer, buyer):
+    held = reserve(offer, buyer, start=at(MONDAY, 12, 20), hours=1, now=NOON)
+    submit_inside(held, now=at(MONDAY, 13, 10))
+
+    [lease] = TestAgent(offer, now=NOON).claim(now=at(MONDAY, 13, 11))
+
+    limit = lease_as_json(lease, at(MONDAY, 13, 11))["limits"]["time_limit_s"]
+    assert limit == 9 * 60 - 5, "with the seconds that a stop takes"
+
+
 def test_a_waiting_job_inside_may_have_other_units_but_no_limits_of_the_market(running):
     submit_inside(running, now=NOON)
     job = submit_inside(running, now=NOON, units=2)
 
-    for wrong in ({"price__lte": 5}, {"units": 3}):
-        with pytest.raises(Exception, match="reservation has"):
+    for wrong in ({"price__lte": 5}, {"units": 3}, {"start_after": "2026-11-23T15:51:00Z"}):
+        with pytest.raises(ValidationFailed, match=f"/limits/{next(iter(wrong))}: the reservation"):
             relax_job(job=job, limits=wrong, now=NOON)
     relax_job(job=job, limits={"units": 1}, now=NOON)
     place_inside(reservation=running.public_id, now=NOON)
