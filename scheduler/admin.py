@@ -70,9 +70,9 @@ class AttemptAdmin(LookOnly):
 
 @admin.register(Allocation)
 class AllocationAdmin(LookOnly):
-    list_display = ("public_id", "job", "offer", "units", "start", "end", "live", "round")
+    list_display = ("public_id", "job", "offer", "units", "start", "end", "live", "round", "reservation")
     list_filter = ("live", "start")
-    list_select_related = ("job", "offer", "round")
+    list_select_related = ("job", "offer", "round", "reservation")
     search_fields = ("public_id", "job__public_id", "offer__public_id", "round__public_id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Allocation]:

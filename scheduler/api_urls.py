@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from scheduler.api import agent, files, jobs, offers, quotes, rounds, signals
+from scheduler.api import agent, files, jobs, offers, quotes, reservations, rounds, signals
 
 urlpatterns = [
     path("quotes", quotes.QuotesView.as_view(), name="api-quotes"),
     path("quotes/<str:quote>", quotes.QuoteView.as_view(), name="api-quote"),
     path("reservations", quotes.ReservationsView.as_view(), name="api-reservations"),
+    path("reservations/<str:reservation>/extend", reservations.ExtendView.as_view(), name="api-reservation-extend"),
+    path("reservations/<str:reservation>/resize", reservations.ResizeView.as_view(), name="api-reservation-resize"),
+    path("reservations/<str:reservation>/cancel", reservations.CancelView.as_view(), name="api-reservation-cancel"),
     path("offers", offers.OffersView.as_view(), name="api-offers"),
     path("offers/<str:offer>", offers.OfferView.as_view(), name="api-offer"),
     path("offers/<str:offer>/calendar", offers.CalendarView.as_view(), name="api-offer-calendar"),

@@ -1,14 +1,17 @@
 """How an attempt ends, and what that means for its job. The reason alone decides."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
+from accounts.models import Organization
+from marketplace.booking.reserved import give_inside_back
 from marketplace.booking.services import give_hours_back
 from marketplace.events.services import move
 from scheduler.fairness import give_work_back
-from scheduler.hints import wake, wake_gang
+from scheduler.hints import wake, wake_gang, wake_inside
 from scheduler.models import Allocation, Attempt, Job, Lease
 from scheduler.money import settle_end
 from scheduler.moving import call
@@ -16,11 +19,12 @@ from scheduler.shards import Shard, Trip, group_of, start_of
 from scheduler.states import ATTEMPT, JOB, REPLANNED, RETRIED, SITE_FAILED
 
 
-def move_job(job: Job, to: str, *, now: datetime, reason: str = "", **fields: object) -> None:
-    """The one way a job changes state."""
+def move_job(
+    job: Job, to: str, *, now: datetime, reason: str = "", provider: Organization | None = None, **fields: Any
+) -> None:
+    """The one way a job changes state; `provider` is who hears of it while it waits."""
     if to in JOB.final:
         fields |= {"finished_at": now, "reason": reason, "next_attempt_at": None}
-    provider = None
     if job.state != "queued":
         last = job.attempts.select_related("allocation__offer__site__provider").order_by("-number")[0]
         provider = last.allocation.offer.site.provider
@@ -51,7 +55,8 @@ def end_attempt(
     move_attempt(attempt, "ended", now=now, reason=reason, message=message[:400], exit_code=exit_code, ended_at=now)
     _move_on(job, attempt, reason, now)
     withdraw(attempt.allocation, now)
-    give_work_back(attempt=attempt, now=now)
+    if attempt.allocation.reservation_id is None:
+        give_work_back(attempt=attempt, now=now)
     settle_end(attempt=attempt, reason=reason, now=now)
     return job
 
@@ -67,12 +72,19 @@ def mark_running(*, attempt: Attempt, now: datetime, since: datetime | None = No
 
 
 def withdraw(allocation: Allocation, now: datetime) -> None:
-    """Give the rest of a promise's hours back, once: at the attempt's end, or when it is told to make room."""
-    if Allocation.objects.filter(pk=allocation.pk, live=True).update(live=False, released_at=now) == 1:
-        give_hours_back(
-            offer=allocation.offer, start=allocation.start, end=allocation.end, units=allocation.units, now=now
-        )
-        bring_forward(Shard(allocation.offer.hardware.family, group_of(allocation.offer.site.country)), now)
+    """Give the rest of a promise's hours back, once: at the attempt's end, or when it is told to make room.
+
+    What was promised inside a reservation goes back to that.
+    """
+    if Allocation.objects.filter(pk=allocation.pk, live=True).update(live=False, released_at=now) != 1:
+        return
+    start, end, units = allocation.start, allocation.end, allocation.units
+    if allocation.reservation is not None:
+        give_inside_back(reservation=allocation.reservation, start=start, end=end, units=units, now=now)
+        wake_inside(allocation.reservation.public_id)
+        return
+    give_hours_back(offer=allocation.offer, start=start, end=end, units=units, now=now)
+    bring_forward(Shard(allocation.offer.hardware.family, group_of(allocation.offer.site.country)), now)
 
 
 def bring_forward(shard: Shard, now: datetime) -> None:
@@ -106,13 +118,13 @@ def _made_room(attempt: Attempt, reason: str) -> bool:
     return reason == "preempted" and attempt.preempt_cause != ""
 
 
-def _queue_again(job: Job, attempt: Attempt, reason: str, now: datetime, **fields: int) -> None:
+def _queue_again(job: Job, attempt: Attempt, reason: str, now: datetime, **fields: Any) -> None:
     """Back into the queue, away from a site that failed; after a lost lease one lease later.
 
-    One that is replanned is placed again at once, in the same group of regions.
+    One that is replanned is placed again at once, in the same group of regions. Inside a reservation there is one site.
     """
     site = attempt.allocation.offer.site.public_id
-    stays = site in job.excluded_sites or reason not in SITE_FAILED
+    stays = site in job.excluded_sites or reason not in SITE_FAILED or job.reservation_id is not None
     excluded = job.excluded_sites if stays else [*job.excluded_sites, site]
     wait = timedelta(seconds=settings.LEASE_SECONDS if reason == "lease_lost" else 0)
     onward = job.region_group and reason != REPLANNED

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from marketplace.booking.charging import Span, charge_of, tax_of, use_in
+from marketplace.booking.charging import Span, charge_of, parts_of, tax_of, use_in
 from marketplace.booking.models import ChargeLine, UsageRecord
 from marketplace.common.units import PPM
-from scheduler.models import Attempt
+from scheduler.models import Allocation, Attempt
 
 MS = timedelta(milliseconds=1)
 
@@ -82,8 +82,15 @@ def _so_far(attempt: Attempt, now: datetime) -> int:
 def cost_of(attempt: Attempt, lines: Iterable[ChargeLine], now: datetime) -> int:
     """What the attempt was charged, tax included; of one that runs what its contract says of the time so far."""
     if attempt.state == "running" and attempt.started_at:
-        contract, units = attempt.allocation.contract, attempt.allocation.units
-        span = Span(attempt.started_at, max(now, attempt.started_at), units)
-        charge = charge_of(contract, use_in(contract, [span]))
-        return charge + tax_of(contract, charge)
+        return price_of_use(attempt.allocation, attempt.started_at, max(now, attempt.started_at))
     return sum(line.charge_minor + line.tax_minor for line in lines)
+
+
+def price_of_use(allocation: Allocation, start: datetime, end: datetime) -> int:
+    """What its use over [start, end) comes to, tax included; inside a reservation as a part of that one's price."""
+    contracts = allocation.reservation.contracts if allocation.reservation else [allocation.contract]
+    total, span = 0, Span(start, end, allocation.units)
+    for part in parts_of(contracts):
+        charge = charge_of(part.contract, use_in(part.contract, [span], part.bought))
+        total += charge + tax_of(part.contract, charge)
+    return total

@@ -31,6 +31,11 @@ def wake_gang(gang: str) -> None:
     transaction.on_commit(lambda: _send("follow_gang", gang))
 
 
+def wake_inside(reservation: str) -> None:
+    """Ask a worker to place what waits inside a reservation, once this transaction is committed."""
+    transaction.on_commit(lambda: _send("place_inside", reservation))
+
+
 def wake_carefully(segment: str) -> None:
     """Ask a worker for a quality round of the segment."""
     _send("match_segment", segment, QUALITY, expires_s=60)

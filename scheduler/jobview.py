@@ -5,11 +5,11 @@ from typing import Any
 
 from marketplace.common.clock import rfc3339
 from marketplace.energy.use import UG_PER_G
-from scheduler.costs import Meter, meter_job
+from scheduler.costs import Meter, meter_job, price_of_use
 from scheduler.explaining import refusal_as_told, sentence_of
 from scheduler.files import link
 from scheduler.limits import limits_to_api
-from scheduler.models import Attempt, Job, QueueEntry
+from scheduler.models import Allocation, Attempt, Job, QueueEntry
 from scheduler.story import attempt_sentence, job_sentence
 
 
@@ -20,6 +20,7 @@ def job_as_json(job: Job, now: datetime) -> dict[str, Any]:
     return job_summary(job, attempts) | {
         "retries": job.retries,
         "gang": {"id": job.gang.name, "size": job.gang.size} if job.gang else None,
+        "reservation": job.reservation.public_id if job.reservation else None,
         "limits": limits_to_api(job.ask["limits"]),
         "weights": dict(zip(("price", "latency", "green"), job.ask["weights"], strict=True)),
         "when": job.ask["when"],
@@ -64,8 +65,9 @@ def queue_place(job: Job, now: datetime) -> dict[str, Any] | None:
     """How many go before it, and since when it waits; None once it is allocated."""
     if job.state != "queued":
         return None
+    ahead = Job.objects.ahead_inside(job) if job.reservation_id else QueueEntry.objects.before(job)
     return {
-        "position": QueueEntry.objects.before(job).count() + 1,
+        "position": ahead.count() + 1,
         "waiting_s": max(0, int((now - job.created_at).total_seconds())),
     }
 
@@ -97,7 +99,7 @@ def _allocation(attempts: list[Attempt]) -> dict[str, Any] | None:
     if not attempts:
         return None
     allocation = attempts[-1].allocation
-    site, contract = allocation.offer.site, allocation.contract
+    site, inside = allocation.offer.site, allocation.reservation is not None
     return {
         "id": allocation.public_id,
         "offer": {"id": allocation.offer.public_id, "title": allocation.offer.title},
@@ -105,8 +107,8 @@ def _allocation(attempts: list[Attempt]) -> dict[str, Any] | None:
         "start": rfc3339(allocation.start),
         "end": rfc3339(allocation.end),
         "units": allocation.units,
-        "total_minor": contract.total_minor,
-        "price_lines": contract.price_lines,
+        "total_minor": _ceiling(allocation),
+        "price_lines": [] if inside else allocation.contract.price_lines,
         "sentence": sentence_of(allocation),
     }
 
@@ -148,9 +150,21 @@ def _usage(meter: Meter) -> dict[str, Any]:
 
 
 def _cost(attempts: list[Attempt], meter: Meter) -> dict[str, Any]:
-    contract = attempts[-1].allocation.contract if attempts else None
+    allocation = attempts[-1].allocation if attempts else None
     return {
         "to_date_minor": meter.cost_minor,
-        "ceiling_minor": contract.total_minor if contract else None,
-        "rate_mm_per_hour": (contract.rate_mm[0] + contract.electricity_mm) * contract.units if contract else None,
+        "ceiling_minor": _ceiling(allocation) if allocation else None,
+        "rate_mm_per_hour": _rate_mm(allocation) if allocation else None,
     }
+
+
+def _ceiling(allocation: Allocation) -> int:
+    """What full use costs: the contract's total, inside a reservation the part of its price."""
+    if allocation.reservation is None:
+        return allocation.contract.total_minor
+    return price_of_use(allocation, allocation.start, allocation.end)
+
+
+def _rate_mm(allocation: Allocation) -> int:
+    contract = allocation.contract
+    return (contract.rate_mm[0] + contract.electricity_mm) * allocation.units

@@ -44,11 +44,17 @@ def lease_as_json(lease: Lease, now: datetime) -> dict[str, Any]:
 
 
 def _limits(lease: Lease) -> dict[str, int]:
-    """The promise takes whole hours, so a late start inside its last hour costs the buyer no seconds."""
+    """The promise takes whole hours, so a late start inside its last hour costs the buyer no seconds.
+
+    Inside a reservation it ends with that at the latest.
+    """
     attempt = lease.attempt
     job, allocation = attempt.job, attempt.allocation
     hardware = allocation.offer.hardware
-    left = (hour_ceil(allocation.end) - lease.granted_at - SETTLING) // timedelta(seconds=1)
+    last = hour_ceil(allocation.end)
+    if allocation.reservation is not None:
+        last = min(last, allocation.reservation.end)
+    left = (last - lease.granted_at - SETTLING) // timedelta(seconds=1)
     resources = job.spec["resources"]
     cpus = allocation.units * max(1, hardware.vcpus)
     memory_mb = allocation.units * max(1, hardware.ram_gb) * MEMORY_MB_PER_GB

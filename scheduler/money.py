@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection, transaction
 
-from marketplace.booking.charging import Span, charge_use
-from marketplace.booking.credits import credit_interruption
+from marketplace.booking import settling
+from marketplace.booking.charging import Part, Span, charge_use, parts_of
+from marketplace.booking.credits import credit_interruption, credit_lost_work
 from marketplace.booking.models import Settlement
 from marketplace.common.ids import new_id
 from marketplace.ledger.errors import BudgetExceeded, InsufficientFunds, WalletFrozen
@@ -74,11 +75,14 @@ def currency_of(job: Job) -> str:
 
 def settle_end(*, attempt: Attempt, reason: str, now: datetime) -> None:
     """What the end of an attempt does to its job's money, once the job has moved on."""
-    job = attempt.job
+    job, reservation = attempt.job, attempt.allocation.reservation
+    if reservation is not None:
+        post(_ended(attempt, settling.holds_of(reservation), reason, now), now)
+        return
     hold = hold_of(job)
     if hold is None:
         return
-    facts = _charged(attempt, hold, reason, now)
+    facts = _ended(attempt, [(parts_of([attempt.allocation.contract])[0], hold)], reason, now)
     if job.state in JOB.final:
         post([*facts, *_settled(job, hold, now)], now)
     else:
@@ -98,18 +102,31 @@ def post(facts: Sequence[Fact], now: datetime, actor: str = ACTOR) -> None:
         post_many(facts=facts, now=now, actor=actor)
 
 
-def _charged(attempt: Attempt, hold: Hold, reason: str, now: datetime) -> list[Fact]:
-    """The capture of what an attempt used, or the credit for what it was not given."""
-    contract, tier = attempt.allocation.contract, attempt.allocation.offer.tier
-    ran = [Span(attempt.started_at, now, attempt.allocation.units)] if attempt.started_at else []
-    ran_s = sum(((span.end - span.start) for span in ran), timedelta()) // SECOND
-    if ran and is_paid(reason, tier=tier, ran_s=ran_s):
-        return charge_use(contract=contract, hold=hold, attempt=attempt.public_id, until=now, now=now)[1]
-    if reason in PROVIDERS_FAULT and tier == "firm" and attempt.preempt_cause == "":
-        return credit_interruption(
-            contract=contract, subject=attempt.public_id, delivered=ran, livemode=hold.livemode, now=now
-        )
-    return []
+def _ended(attempt: Attempt, bought: Sequence[tuple[Part, Hold]], reason: str, now: datetime) -> list[Fact]:
+    """The captures of what an attempt used, or the credits for what it was not given."""
+    started, tier = attempt.started_at, attempt.allocation.offer.tier
+    ran_s = (now - started) // SECOND if started else 0
+    facts: list[Fact] = []
+    if started and is_paid(reason, tier=tier, ran_s=ran_s):
+        for part, hold in bought:
+            facts += charge_use(part=part, hold=hold, attempt=attempt.public_id, until=now, now=now)[1]
+    elif reason in PROVIDERS_FAULT and tier == "firm" and attempt.preempt_cause == "":
+        for part, hold in bought:
+            facts += _credit(attempt, part, hold, now)
+    return facts
+
+
+def _credit(attempt: Attempt, part: Part, hold: Hold, now: datetime) -> list[Fact]:
+    """For firm work that the provider ended: on its own contract, or on its part of a reservation that goes on."""
+    allocation, units = attempt.allocation, attempt.allocation.units
+    if allocation.reservation is None:
+        ran = [Span(attempt.started_at, now, units)] if attempt.started_at else []
+        return credit_interruption(part=part, subject=attempt.public_id, delivered=ran, livemode=hold.livemode, now=now)
+    begin = max(allocation.start, now) if attempt.started_at else allocation.start
+    if begin >= allocation.end:
+        return []
+    missed = Span(begin, allocation.end, units)
+    return credit_lost_work(part=part, subject=attempt.public_id, missed=missed, livemode=hold.livemode, now=now)
 
 
 def _settled(job: Job, hold: Hold, now: datetime) -> list[Fact]:

@@ -91,6 +91,7 @@ def plan_of(*, file: JobFile, organization: Organization, now: datetime) -> dict
         "weights": dict(zip(("price", "latency", "green"), ask.weights, strict=True)),
         "when": ask.when,
         "near": ask.near,
+        "reservation": None,
         "allocation": allocation,
         "unplaced": refusal_as_told(refusal_as_json(refused)) if refused else None,
         "cost": {"to_date_minor": 0, "ceiling_minor": allocation["total_minor"] if allocation else None},

@@ -55,12 +55,19 @@ class JobQuerySet(PublicQuerySet["Job"]):
         run = ExpressionWrapper(F("time_limit_s") * Value(timedelta(seconds=1)), output_field=models.DurationField())
         return self.waiting().filter(finish_by__lt=now + run)
 
+    def ahead_inside(self, job: "Job") -> Self:
+        """Who waits before `job` inside its reservation."""
+        there = self.filter(reservation=job.reservation_id, state="queued").exclude(pk=job.pk)
+        return there.filter(Q(due_at__lt=job.due_at) | Q(due_at=job.due_at, pk__lt=job.pk))
+
     def with_story(self) -> Self:
         """With everything the job page tells, in a constant number of queries."""
-        return self.select_related("buyer", "gang").prefetch_related(
+        return self.select_related("buyer", "gang", "reservation").prefetch_related(
             "attempts__allocation__offer__site__zone",
             "attempts__artifacts",
             "attempts__allocation__contract",
+            "attempts__allocation__reservation__contract",
+            "attempts__allocation__reservation__changes__contract",
             "inputs__upload",
         )
 
@@ -90,18 +97,21 @@ class AttemptQuerySet(PublicQuerySet["Attempt"]):
         return self.filter(ended_at=None)
 
     def promised_from(self, shard: Shard, moment: datetime) -> Self:
-        """Attempts promised a start after `moment` in a shard, but for those of gangs, which stay together."""
+        """Attempts promised a start after `moment` in a shard, but for those of gangs, which stay together, and those
+        inside reservations, which stay there."""
         there = self.filter(
             state="pending", allocation__live=True, allocation__start__gt=moment, job__state="allocated",
             job__segment=shard.family, job__region_group=shard.group, job__gang=None, job__cancel_requested_at=None,
+            allocation__reservation=None,
         )  # fmt: skip
         return there.select_related(
             "job__buyer", "allocation__contract", "allocation__offer__site__provider", "allocation__offer__hardware"
         ).order_by("job__due_at", "pk")
 
     def interruptible(self) -> Self:
-        """Attempts that may be told to make room and have not been; not those of gangs, which end as one."""
-        live = self.open().filter(allocation__live=True, preempt_by=None, job__gang=None)
+        """Attempts that may be told to make room and have not been; not those of gangs, which end as one, nor those
+        inside reservations, whose units are firm."""
+        live = self.open().filter(allocation__live=True, preempt_by=None, job__gang=None, allocation__reservation=None)
         return live.filter(allocation__offer__tier=Tier.INTERRUPTIBLE)
 
     def with_terms(self) -> Self:

@@ -128,5 +128,5 @@ def _lock_hours(attempt: Attempt, to: Placement, shelf: Shelf) -> None:
 
 def _dearer(attempt: Attempt) -> bool:
     """Whether the contract of the new promise is for more than that of the old one."""
-    new = Contract.objects.get(allocation__job=attempt.job, allocation__live=True)
+    new = Contract.objects.get(allocations__job=attempt.job, allocations__live=True)
     return new.total_minor > attempt.allocation.contract.total_minor

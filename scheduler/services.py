@@ -12,6 +12,7 @@ from accounts.models import ApiKey, Organization, User
 from marketplace.common.errors import FieldProblem, IllegalState, NotFound, ValidationFailed
 from marketplace.common.ids import new_id
 from marketplace.events.services import record
+from scheduler.admission import check_inside, reservation_of
 from scheduler.asks import seconds
 from scheduler.attempts import end_attempt, move_job
 from scheduler.core.fairness import patience_s
@@ -20,15 +21,21 @@ from scheduler.errors import NeverFits
 from scheduler.fairness import enter, read_overs
 from scheduler.files import check_path
 from scheduler.gangs import complete, join
-from scheduler.hints import wake
+from scheduler.hints import wake, wake_inside
+from scheduler.inside import place_inside
 from scheduler.jobfile import JobFile, parse_tree
+from scheduler.jobview import job_as_json
 from scheduler.models import Gang, Job, JobInput, Upload
 from scheduler.money import CEILING, hold_anew, hold_ceiling, settle_job
-from scheduler.planning import Prospect, prospect_of
+from scheduler.planning import Prospect, plan_of, prospect_of
 from scheduler.requests import StoredAsk, ask_from_file, spec_from_file
 from scheduler.shards import start_of
 from scheduler.states import JOB
 
+PLANNED = (
+    "object", "name", "units", "time_limit_s", "currency", "limits", "weights", "when", "near", "reservation",
+    "unplaced", "cost",
+)  # fmt: skip
 OWN_LIMITS = frozenset({"units", "start_after", "finish_by"})
 
 
@@ -49,33 +56,53 @@ def submit_job(
     now: datetime,
     inputs: Sequence[tuple[str, Upload]] = (),
 ) -> Job:
-    """Queue a job and wake the matcher. Raises ValidationFailed, NeverFits when no offer could ever take it, and
-    InsufficientFunds when the wallet cannot hold the most that it may cost. Nothing is written then.
+    """Queue a job and wake the matcher; one that names a reservation is placed inside it at once, if it can be.
+
+    Raises ValidationFailed, NotFound for a reservation that is not the buyer's, NeverFits when no offer could ever take
+    the job, InsufficientFunds, BudgetExceeded and WalletFrozen when the most that it may cost cannot be held; nothing
+    is written then.
     """
     ask = ask_from_file(file, currency=actor.organization.currency)
     _check_inputs(file, inputs)
     _check_window(file, now)
-    gang = _gang_of(actor.organization, file, ask.segment, now)
+    place = (_place_inside if file.ask.reservation else _place_in_market)(actor.organization, file, ask, now)
+    job = Job.objects.create(
+        public_id=new_id("job"), buyer=actor.organization, created_by=actor.user, api_key=actor.api_key,
+        name=file.name, file=dict(file.tree), spec=spec_from_file(file), units=ask.units,
+        time_limit_s=ask.run_s, retries=file.ask.retries, start_after=file.ask.start_after,
+        finish_by=file.ask.finish_by, next_attempt_at=now, created_at=now, **place,
+    )  # fmt: skip
+    if job.gang is not None:
+        complete(job.gang, now)
+    hold_ceiling(job=job, now=now)
+    JobInput.objects.bulk_create(JobInput(job=job, upload=upload, path=path) for path, upload in inputs)
+    record("job.queued", object_id=job.public_id, seq=job.version, now=now, state="queued", buyer=job.buyer)
+    if job.reservation is None:
+        wake(job.shard.name)
+    else:
+        place_inside(reservation=job.reservation.public_id, now=now)
+        job.refresh_from_db()
+    return job
+
+
+def _place_in_market(buyer: Organization, file: JobFile, ask: StoredAsk, now: datetime) -> dict[str, Any]:
+    """Where a job waits for a round, in columns of its row. Raises NeverFits, ValidationFailed."""
+    gang = _gang_of(buyer, file, ask.segment, now)
     prospect = prospect_of(ask=ask, now=now, start_after=file.ask.start_after, finish_by=file.ask.finish_by)
     if prospect.never is not None:
         raise NeverFits(rejected=prospect.never["rejected"], relax=prospect.never["relax"])
     ceiling = file.ask.max_total_minor if file.ask.max_total_minor is not None else prospect.dearest_minor
-    ask = ask.relaxed({CEILING: ceiling})
-    job = Job.objects.create(
-        public_id=new_id("job"), buyer=actor.organization, created_by=actor.user, api_key=actor.api_key,
-        name=file.name, file=dict(file.tree), spec=spec_from_file(file), ask=ask.as_json(), segment=ask.segment,
-        units=ask.units, time_limit_s=ask.run_s, retries=file.ask.retries, start_after=file.ask.start_after,
-        finish_by=file.ask.finish_by, next_attempt_at=now, created_at=now, ceiling_minor=ceiling,
-        **start_of(prospect.groups),
-        due_at=_due_at(actor.organization, ask.segment, start_after=file.ask.start_after, now=now), gang=gang,
-    )  # fmt: skip
-    if gang is not None:
-        complete(gang, now)
-    hold_ceiling(job=job, now=now)
-    JobInput.objects.bulk_create(JobInput(job=job, upload=upload, path=path) for path, upload in inputs)
-    record("job.queued", object_id=job.public_id, seq=job.version, now=now, state="queued", buyer=job.buyer)
-    wake(job.shard.name)
-    return job
+    due_at = _due_at(buyer, ask.segment, start_after=file.ask.start_after, now=now)
+    return {
+        "segment": ask.segment, "gang": gang, "due_at": due_at, "ceiling_minor": ceiling,
+        "ask": ask.relaxed({CEILING: ceiling}).as_json(), **start_of(prospect.groups),
+    }  # fmt: skip
+
+
+def _place_inside(buyer: Organization, file: JobFile, ask: StoredAsk, now: datetime) -> dict[str, Any]:
+    """The same of a job inside a reservation, where who comes first goes first; its hours are paid for."""
+    held = reservation_of(buyer=buyer, file=file, ask=ask, now=now)
+    return {"segment": held.offer.hardware.family, "reservation": held, "due_at": now, "ask": ask.as_json()}
 
 
 def _gang_of(buyer: Organization, file: JobFile, segment: str, now: datetime) -> Gang | None:
@@ -110,6 +137,22 @@ def _check_window(file: JobFile, now: datetime) -> None:
         raise ValidationFailed([FieldProblem("/config/joulemart/finish_by", "bad_value", detail, hint)])
 
 
+def plan_job(*, actor: Actor, file: JobFile, now: datetime) -> dict[str, Any]:
+    """What submitting the file now would come to, with no trace left; its `workdir` need not have been sent yet.
+
+    Raises as a submission would, but for NeverFits, which is told.
+    """
+    if not file.ask.reservation:
+        return plan_of(file=file, organization=actor.organization, now=now)
+    with transaction.atomic():
+        job = submit_job(actor=actor, file=replace(file, workdir=None), now=now)
+        view = job_as_json(Job.objects.with_story().get(pk=job.pk), now)
+        transaction.set_rollback(True)
+    allocation = view["allocation"] and view["allocation"] | {"id": None, "why": None}
+    planned = {"id": None, "state": "planned", "allocation": allocation, "report": file.report_as_json()}
+    return {name: view[name] for name in PLANNED} | planned
+
+
 @transaction.atomic
 def cancel_job(*, job: Job, now: datetime) -> Job:
     """Stop a job. What has not started ends at once; what runs is told at its agent's next heartbeat.
@@ -135,35 +178,36 @@ def cancel_job(*, job: Job, now: datetime) -> Job:
 
 @transaction.atomic
 def relax_job(*, job: Job, limits: Mapping[str, Any], now: datetime) -> Job:
-    """Change limits of a waiting job (None drops one) and let the matcher look again. Raises IllegalState."""
+    """Change limits of a waiting job (None drops one) and let the matcher look again.
+
+    Raises IllegalState, ValidationFailed.
+    """
     job = _locked(job)
     if job.state != "queued":
         raise IllegalState(f"only a waiting job can be relaxed; this one is {job.state}", state=job.state)
     own, rest = _own_limits(limits), {name: value for name, value in limits.items() if name not in OWN_LIMITS}
+    check_inside(job, limits=rest, units=own.get("units", job.units), start_after=own.get("start_after"))
     stored = StoredAsk.from_json(job.ask).relaxed(rest)
     stored = replace(stored, units=own.get("units", stored.units))
     window = {"start_after": own.get("start_after", job.start_after), "finish_by": own.get("finish_by", job.finish_by)}
-    prospect = prospect_of(ask=stored.relaxed({CEILING: None}), now=now, **window)
-    way = start_of(prospect.groups) if job.region_group and not job.gang_id else {}
-    ceiling = _new_ceiling(job, limits, prospect)
-    stored = stored.relaxed({CEILING: ceiling})
+    way: dict[str, Any] = {}
+    if job.reservation is None:
+        prospect = prospect_of(ask=stored.relaxed({CEILING: None}), now=now, **window)
+        way = start_of(prospect.groups) if job.region_group and not job.gang_id else {}
+        way["ceiling_minor"] = _new_ceiling(job, limits, prospect)
+        stored = stored.relaxed({CEILING: way["ceiling_minor"]})
     changed = Job.objects.filter(pk=job.pk, version=job.version)
-    changed.update(
-        ask=stored.as_json(),
-        unplaced=None,
-        next_attempt_at=now,
-        version=job.version + 1,
-        ceiling_minor=ceiling,
-        **own,
-        **way,
-    )
+    changed.update(ask=stored.as_json(), unplaced=None, next_attempt_at=now, version=job.version + 1, **own, **way)
     job.refresh_from_db()
     record(
         "job.relaxed", object_id=job.public_id, seq=job.version, now=now, state=job.state,
         buyer=job.buyer, facts={"limits": dict(limits)},
     )  # fmt: skip
-    hold_anew(job=job, ceiling=ceiling, now=now)
-    wake(job.shard.name)
+    if job.reservation is None:
+        hold_anew(job=job, ceiling=job.ceiling_minor or 0, now=now)
+        wake(job.shard.name)
+    else:
+        wake_inside(job.reservation.public_id)
     return job
 
 
@@ -239,4 +283,8 @@ def uploads_of(*, organization: Organization, named: Sequence[Mapping[str, str]]
 
 
 def _locked(job: Job) -> Job:
-    return Job.objects.select_for_update(of=("self",)).select_related("buyer").get(pk=job.pk)
+    return (
+        Job.objects.select_for_update(of=("self",))
+        .select_related("buyer", "reservation__offer__hardware")
+        .get(pk=job.pk)
+    )

@@ -28,6 +28,8 @@ ATTEMPT = StateTable(
     },
 )
 
+NOT_FIRM: Final = "not_confirmed"  # why a job waits inside a reservation that is only held
+RESERVATION_OVER: Final = "reservation_over"  # why a job ends that waited inside a reservation
 REPLANNED: Final = "replanned"  # before it started, for a better promise
 END_REASONS: Final = (
     "succeeded",

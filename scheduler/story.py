@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from scheduler.models import Attempt, Job
 from scheduler.preempting import FIRM_WORK, GANG, PROVIDER
+from scheduler.states import NOT_FIRM, RESERVATION_OVER
 
 LOST = "lease_lost"
 AT_ONCE = timedelta(minutes=1)
@@ -80,8 +81,8 @@ def job_sentence(job: Job, attempts: list[Attempt]) -> str:
     lost = [attempt for attempt in attempts if attempt.reason == LOST]
     if job.state == "queued":
         return _queued(job, last)
-    if job.state == "expired":
-        return _("Its window passed before an offer could take it.")
+    if job.state == "expired" or job.reason == RESERVATION_OVER:
+        return _over(job)
     if last is None:
         return _("It was cancelled before it was allocated.")
     if job.state in {"allocated", "starting", "running"}:
@@ -95,7 +96,29 @@ def job_sentence(job: Job, attempts: list[Attempt]) -> str:
     return attempt_sentence(last)
 
 
+def _over(job: Job) -> str:
+    """Why a job has no place to run any more."""
+    if job.reason != RESERVATION_OVER:
+        return _("Its window passed before an offer could take it.")
+    if job.state == "cancelled":
+        return _("Its reservation was cancelled.")
+    return _("Its reservation left it no time to run.")
+
+
+def _queued_inside(job: Job, last: Attempt | None) -> str:
+    if last is not None and last.reason:
+        return _("Attempt %(number)d ended: %(reason)s It is queued again inside its reservation.") % {
+            "number": last.number,
+            "reason": end_sentence(last),
+        }
+    if job.unplaced and job.unplaced["code"] == NOT_FIRM:
+        return _("It waits until its reservation is confirmed.")
+    return _("The units of its reservation are in use; it starts as soon as enough are free.")
+
+
 def _queued(job: Job, last: Attempt | None) -> str:
+    if job.reservation_id is not None:
+        return _queued_inside(job, last)
     if last is not None and last.reason == "preempted" and last.preempt_cause:
         return _("Attempt %(number)d ended: %(reason)s It is queued again and loses no try.") % {
             "number": last.number,

@@ -13,6 +13,7 @@ from scheduler.cycle import MOST, run_round
 from scheduler.frozen import stop_disputed
 from scheduler.gangs import follow, follow_gangs
 from scheduler.hints import wake, wake_carefully
+from scheduler.inside import follow_reservations, place_inside
 from scheduler.instant import place_now
 from scheduler.keptprices import forget_past_prices
 from scheduler.leases import end_expired_leases, withdraw_unstarted
@@ -86,6 +87,12 @@ def release_surplus() -> None:
             money.release_surplus(now=utc_now())
 
 
+@shared_task(name="place_inside", time_limit=30)
+def place_in_reservation(public_id: str) -> None:
+    """Place what waits inside a reservation."""
+    place_inside(reservation=public_id, now=utc_now())
+
+
 @shared_task(name="sweep", time_limit=30)
 def sweep() -> None:
     """Find what a lost hint missed: lapsed leases and promises, past windows, reasons, jobs whose turn has come."""
@@ -98,6 +105,7 @@ def sweep() -> None:
         withdraw_unstarted(now=now)
         expire_jobs(now=now)
         advance_reservations(now=now)
+        follow_reservations(now=now)
         settle_reservations(now=now)
         stop_disputed(now=now)
         wake_unexplained(now=now)

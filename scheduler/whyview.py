@@ -19,6 +19,8 @@ def why_of(job: Job) -> dict[str, Any]:
     if not attempts:
         return _waiting(job, refusal)
     allocation = attempts[-1].allocation
+    if allocation.reservation_id is not None:
+        return _waiting(job, refusal) | {"sentence": sentence_of(allocation), "title": allocation.offer.title}
     told: dict[str, Any] = dict(allocation.why)
     if PENDING in told:
         return _pending(job, refusal, allocation)
@@ -39,11 +41,13 @@ def why_of(job: Job) -> dict[str, Any]:
         "reference": told["reference"],
         "round": told["round"],
         "pending": False,
+        "reservation": None,
     }
 
 
 def _pending(job: Job, refusal: dict[str, Any] | None, allocation: Allocation) -> dict[str, Any]:
-    round_ = MatchRound.objects.select_related("reference").only("public_id", "reference").get(pk=allocation.round_id)
+    rounds = MatchRound.objects.select_related("reference").only("public_id", "reference")
+    round_ = rounds.get(pk=allocation.round_id or 0)
     known = {"sentence": sentence_of(allocation), "title": allocation.offer.title, "rejected": {}, "pending": True}
     return _waiting(job, refusal) | known | source_of(round_)
 
@@ -55,12 +59,14 @@ def _entry(stored: dict[str, Any]) -> dict[str, Any]:
 
 def _waiting(job: Job, refusal: dict[str, Any] | None) -> dict[str, Any]:
     sentence = "No match round has looked at it yet."
-    if refusal:
+    if job.reservation is not None:
+        sentence = f"It waits for units of reservation {job.reservation.public_id}."
+    elif refusal:
         ways = refusal["relax"]
         sentence = ways[0]["sentence"] if ways else "Nothing fits yet, and no single change would help."
     return {
         "object": "why", "job": job.public_id, "sentence": sentence, "chosen": None, "runner_up": None, "others": [],
         "refused": [], "rejected": refusal["rejected"] if refusal else {}, "relax": refusal["relax"] if refusal else [],
         "unplaced": refusal, "break_even": [], "weights": job.ask["weights"], "considered": 0, "reference": None,
-        "round": None, "pending": False,
+        "round": None, "pending": False, "reservation": job.reservation.public_id if job.reservation else None,
     }  # fmt: skip

@@ -163,6 +163,14 @@ def move_reservation(reservation_id: str, verb: str, *, key: str | None) -> Call
     return post(Reservation, "reservations", reservation_id, verb, key=key)
 
 
+def change_reservation(
+    reservation_id: str, verb: str, *, total_minor: int | None, key: str | None, dry_run: bool, **wish: int
+) -> Call[Reservation]:
+    """Extend (`hours`) or resize (`units`) a reservation; `total_minor` is the price that was agreed to."""
+    body = {**wish, "total_minor": total_minor}
+    return post(Reservation, "reservations", reservation_id, verb, json=body, key=key, dry_run=dry_run)
+
+
 def upload(name: str, content: bytes, key: str | None) -> Call[Upload]:
     """Send one file."""
     return replace(post(Upload, "uploads", key=key), json=None, file=(name, content))

@@ -132,6 +132,42 @@ class Reservations:
         """Give the capacity back."""
         return self._transport.fetch(calls.move_reservation(reservation_id, "cancel", key=idempotency_key))
 
+    def extend(
+        self,
+        reservation_id: str,
+        *,
+        hours: int,
+        total_minor: int | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Reservation:
+        """Take the next `hours` on the same offer at today's price, which a `dry_run` shows under `change`.
+
+        With `total_minor` any other price is refused. Raises Conflict when an hour is taken, Invalid.
+        """
+        call = calls.change_reservation(
+            reservation_id, "extend", hours=hours, total_minor=total_minor, key=idempotency_key, dry_run=dry_run
+        )
+        return self._transport.fetch(call)
+
+    def resize(
+        self,
+        reservation_id: str,
+        *,
+        units: int,
+        total_minor: int | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Reservation:
+        """Have `units` in every hour that has not begun: more at today's price, fewer given back.
+
+        Raises Conflict when an hour lacks them or jobs inside need what was to go, Invalid.
+        """
+        call = calls.change_reservation(
+            reservation_id, "resize", units=units, total_minor=total_minor, key=idempotency_key, dry_run=dry_run
+        )
+        return self._transport.fetch(call)
+
 
 class Uploads:
     """Files on their way into a job."""

@@ -133,7 +133,7 @@ class JobRecord(Record):
     finish_by: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    reservation: Any = None
+    reservation: str | None = None
     site: Site | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, int] = field(default_factory=dict)

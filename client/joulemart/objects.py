@@ -198,8 +198,21 @@ class Quote(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReservationChange(Record):
+    """Units that a reservation got in a span, at their price, or gave back (below zero, without one)."""
+
+    id: str = ""
+    units: int = 0
+    start: datetime
+    end: datetime
+    contract: str | None = None
+    total_minor: int = 0
+    price_lines: tuple[PriceLine, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reservation(Record):
-    """Units promised to the buyer in [start, end)."""
+    """Units promised to the buyer in [start, end); `change` is what extending or resizing it came to."""
 
     id: str = ""
     state: str = ""
@@ -214,6 +227,7 @@ class Reservation(Record):
     price_lines: tuple[PriceLine, ...] = ()
     version: int | None = None
     created_at: datetime | None = None
+    change: ReservationChange | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

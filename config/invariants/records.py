@@ -47,6 +47,7 @@ REFERENCES = (
     ("scheduler_allocation", "offer_id", "catalog_offer"),
     ("scheduler_allocation", "contract_id", "booking_contract"),
     ("scheduler_allocation", "round_id", "scheduler_matchround"),
+    ("scheduler_allocation", "reservation_id", "booking_reservation"),
     ("scheduler_attempt", "job_id", "scheduler_job"),
     ("scheduler_attempt", "allocation_id", "scheduler_allocation"),
     ("events_event", "buyer_id", "accounts_organization"),

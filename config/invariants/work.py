@@ -177,11 +177,13 @@ J7 = Check(
     rows="SELECT count(*) FROM booking_usagerecord",
     queries=(
         """
-        SELECT u.public_id, 'at most ' || w.ms || ' ms on ' || c.units || ' units',
+        SELECT u.public_id, 'at most ' || w.ms || ' ms on ' || g.units || ' units',
                u.milliseconds || ' ms on ' || u.units || ' units'
         FROM booking_usagerecord u JOIN booking_contract c ON c.id = u.contract_id,
-             LATERAL (SELECT ceil(extract(epoch FROM upper(u.during) - lower(u.during)) * 1000) AS ms) w
-        WHERE u.milliseconds > w.ms OR u.units > c.units ORDER BY u.id
+             LATERAL (SELECT ceil(extract(epoch FROM upper(u.during) - lower(u.during)) * 1000) AS ms) w,
+             LATERAL (SELECT coalesce(min(l.units), c.units) AS units FROM scheduler_attempt a
+                      JOIN scheduler_allocation l ON l.id = a.allocation_id WHERE a.public_id = u.attempt) g
+        WHERE u.milliseconds > w.ms OR u.units > g.units ORDER BY u.id
         """,
         """
         SELECT a.public_id, 'at most ' || w.ms || ' unit-ms since its first lease', sum(u.milliseconds * u.units)::text
@@ -254,20 +256,22 @@ J9 = Check(
 
 J10 = Check(
     id="J10",
-    promise=_("every job that waits stands in the queue where its row says, and no other does"),
+    promise=_("every job that waits for a round stands in the queue where its row says, and no other does"),
     rows="SELECT count(*) FROM scheduler_queueentry",
     queries=(
         """
         SELECT j.public_id, concat_ws(' ', j.segment, j.region_group, j.due_at),
                coalesce(concat_ws(' ', e.segment, e.region_group, e.due_at), 'not in the queue')
         FROM scheduler_job j LEFT JOIN scheduler_queueentry e ON e.job_id = j.id
-        WHERE j.state = 'queued' AND (e.segment, e.region_group, e.due_at)
-                                     IS DISTINCT FROM (j.segment, j.region_group, j.due_at)
+        WHERE j.state = 'queued' AND j.reservation_id IS NULL
+          AND (e.segment, e.region_group, e.due_at) IS DISTINCT FROM (j.segment, j.region_group, j.due_at)
         ORDER BY j.id
         """,
         """
-        SELECT j.public_id, 'not in the queue', 'waits while it is ' || j.state
-        FROM scheduler_queueentry e JOIN scheduler_job j ON j.id = e.job_id WHERE j.state <> 'queued' ORDER BY j.id
+        SELECT j.public_id, 'not in the queue',
+               'waits while it is ' || CASE WHEN j.state = 'queued' THEN 'inside a reservation' ELSE j.state END
+        FROM scheduler_queueentry e JOIN scheduler_job j ON j.id = e.job_id
+        WHERE j.state <> 'queued' OR j.reservation_id IS NOT NULL ORDER BY j.id
         """,
     ),
     corrupt=("DELETE FROM scheduler_queueentry WHERE job_id = (SELECT min(job_id) FROM scheduler_queueentry)",),

@@ -57,6 +57,7 @@ REASONS = {
     "input_missing": _("an input was missing"),
     "output_failed": _("an output could not be stored"),
     "agent_error": _("the agent had an error"),
+    "reservation_over": _("its reservation was over"),
 }
 
 

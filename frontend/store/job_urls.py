@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from frontend.store import jobs, jobsubmit, reservations
+from frontend.store import jobs, jobsubmit, reservationchanges, reservations
 
 urlpatterns = [
     path("jobs/", jobs.job_list, name="job-list"),
@@ -16,5 +16,6 @@ urlpatterns = [
     path("reservations/", reservations.reservation_list, name="reservation-list"),
     path("reservations/<str:reservation>/", reservations.reservation_page, name="reservation"),
     path("reservations/<str:reservation>/confirm/", reservations.confirm_reservation, name="reservation-confirm"),
+    path("reservations/<str:reservation>/change/", reservationchanges.change_reservation, name="reservation-change"),
     path("reservations/<str:reservation>/cancel/", reservations.cancel_reservation, name="reservation-cancel"),
 ]

@@ -162,8 +162,12 @@ def reasons(why: Mapping[str, Any], view: Mapping[str, Any]) -> dict[str, Any]:
         sentence = _("%(offer)s takes it. The reasons of this big round are still being written.") % {
             "offer": why["title"]
         }
+    inside = bool(why.get("reservation") and view.get("allocation"))
+    if inside:
+        sentence = _("It runs inside your reservation, where offer and price were settled.")
     return {
         "sentence": sentence,
+        "inside": inside,
         "pending": bool(why.get("pending")),
         "chosen": _contender(chosen, view) if chosen else None,
         "runner_up": _contender(runner_up, view) if runner_up else None,

@@ -20,6 +20,7 @@ from frontend.store import jobstory
 from frontend.store.access import for_members, refusal_text
 from frontend.store.jobexamples import example, examples
 from frontend.store.jobform import JobForm, as_yaml, from_file, into_file, tree_of
+from marketplace.booking.models import Reservation
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import DomainError, FieldProblem, MalformedBody, ValidationFailed
 from marketplace.common.ids import new_id
@@ -30,7 +31,6 @@ from scheduler.jobfile import JobFile, JobFileInvalid, parse
 from scheduler.jobfile.keys import LIMITS
 from scheduler.jobfile.yaml_source import load_yaml
 from scheduler.models import Job, Upload
-from scheduler.planning import plan_of
 
 LONGEST_FILE = 256 * 1024
 KEYS = {limit: key for key, limit in LIMITS.items()} | {"total__lte": "max_total"}
@@ -122,11 +122,14 @@ def _show(request: HttpRequest, draft: Draft) -> HttpResponse:
 
 
 def _first_draft(request: HttpRequest, organization: Organization) -> Draft:
-    """From an example, an earlier job, the shop's filters, or empty."""
+    """From an example, a reservation, an earlier job, the shop's filters, or empty."""
     draft = Draft("", JobForm(currency=organization.currency), organization)
     chosen = example(request.GET.get("example", ""))
     if chosen is not None:
         draft.form_from(chosen.text)
+    elif named := request.GET.get("reservation"):
+        held = Reservation.objects.of(organizations_of(request)).with_terms().by_public_id(named)
+        draft.form_from(as_yaml(_inside(held)))
     elif source := request.GET.get("from"):
         old = Job.objects.of(organizations_of(request)).by_public_id(source)
         draft.form_from(as_yaml(old.file))
@@ -134,6 +137,14 @@ def _first_draft(request: HttpRequest, organization: Organization) -> Draft:
     else:
         draft.form = JobForm(initial=_from_shop(request.GET), currency=organization.currency)
     return draft
+
+
+def _inside(held: Reservation) -> dict[str, Any]:
+    """A job file that runs on all units of a reservation."""
+    hardware = held.offer.hardware
+    cpus, accelerators = {"cpus": held.units}, {"accelerators": f"{hardware.accelerator}:{held.units}"}
+    market = {"time_limit_s": 600, "reservation": held.public_id}
+    return {"resources": cpus if hardware.family == "cpu" else accelerators, "config": {"joulemart": market}}
 
 
 def _from_shop(query: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,8 +225,8 @@ def _relaxed(tree: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 def _check(_request: HttpRequest, draft: Draft) -> None:
     """What would happen, and nothing else."""
-    file = _file(draft)
-    plan = plan_of(file=file, organization=draft.organization, now=utc_now())
+    file, actor = _file(draft), services.Actor(organization=draft.organization)
+    plan = services.plan_job(actor=actor, file=file, now=utc_now())
     draft.plan = _plan(plan, file, draft.organization.currency)
 
 
@@ -309,5 +320,6 @@ def _plan(plan: Mapping[str, Any], file: JobFile, currency: str) -> dict[str, An
         "units": file.ask.units,
         "time_limit_s": file.ask.time_limit_s,
         "currency": currency,
+        "reservation": plan["reservation"],
         "report": [line for line in file.report_as_json() if line["action"] in {"dropped", "renamed"}],
     }

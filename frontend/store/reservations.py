@@ -14,6 +14,7 @@ from frontend.components.formats import duration
 from frontend.store.access import attempt, for_members
 from frontend.store.billwords import bill_lines
 from frontend.store.pager import listing
+from frontend.store.reservationchanges import change_of
 from marketplace.booking import services
 from marketplace.booking.models import Reservation
 from marketplace.booking.querysets import ReservationQuerySet
@@ -21,14 +22,19 @@ from marketplace.booking.reservationview import reservation_as_json
 from marketplace.booking.states import RESERVATION
 from marketplace.common.clock import utc_now
 from marketplace.events.models import Event
+from scheduler import inside
+from scheduler.jobview import job_summary
+from scheduler.models import Job
 
 PATH = ("held", "confirmed", "active", "completed")
+MOST_JOBS = 20
 GROUPS = {"open": ("held", "confirmed", "active"), "past": ("completed", "expired", "cancelled", "failed")}
 
 
 def mine(request: HttpRequest) -> ReservationQuerySet:
     """The reservations of the person's organizations."""
-    return Reservation.objects.of(organizations_of(request)).with_terms().select_related("offer__site__zone")
+    rows = Reservation.objects.of(organizations_of(request)).with_terms().with_changes()
+    return rows.select_related("offer__site__zone")
 
 
 @require_safe
@@ -78,10 +84,15 @@ def _shown(reservation: Reservation) -> dict[str, Any]:
 def reservation_page(request: HttpRequest, reservation: str) -> HttpResponse:
     """One reservation: window, frozen price, terms and what happened."""
     row = mine(request).by_public_id(reservation)
+    shown = _shown(row)
     context = {
-        "reservation": _shown(row),
+        "reservation": shown,
         "timeline": _timeline(row),
-        "bill": bill_lines(row.contract.price_lines),
+        "bill": bill_lines(shown["price_lines"]),
+        "bought": row.contracts if len(row.contracts) > 1 else [],
+        "jobs": _jobs(row),
+        "takes_jobs": row.state in RESERVATION.open and row.end > utc_now(),
+        "change": change_of(request.GET, lambda: mine(request).get(pk=row.pk)),
         "can_confirm": row.state == "held",
         "can_cancel": "cancelled" in RESERVATION.moves[row.state],
         "terms": row.contract.terms,
@@ -89,6 +100,13 @@ def reservation_page(request: HttpRequest, reservation: str) -> HttpResponse:
         "rate_mm": row.contract.rate_mm[0] + row.contract.electricity_mm,
     }
     return render(request, "reservations/reservation.html", context)
+
+
+def _jobs(reservation: Reservation) -> dict[str, Any]:
+    """The last jobs inside it, and how many there are."""
+    jobs = Job.objects.filter(reservation=reservation)
+    rows = [job_summary(job, list(job.attempts.all())) for job in jobs.with_story()[:MOST_JOBS]]
+    return {"rows": rows, "count": jobs.count()}
 
 
 def _timeline(reservation: Reservation) -> list[dict[str, Any]]:
@@ -130,7 +148,7 @@ def cancel_reservation(request: HttpRequest, reservation: str) -> HttpResponse:
     row = mine(request).by_public_id(reservation)
     attempt(
         request,
-        lambda: services.cancel(reservation=row, now=utc_now()),
+        lambda: inside.cancel_reservation(reservation=row, now=utc_now()),
         done=_("Cancelled; nothing will be charged."),
     )
     return HttpResponseRedirect(reverse("reservation", args=[row.public_id]))

@@ -3,7 +3,15 @@
 from django.contrib import admin
 
 from accounts.admin import LookOnly
-from marketplace.booking.models import CapacityDay, Contract, Quote, Reservation, UsageRecord
+from marketplace.booking.models import (
+    CapacityDay,
+    Contract,
+    Quote,
+    Reservation,
+    ReservationChange,
+    ReservationDay,
+    UsageRecord,
+)
 
 
 @admin.register(CapacityDay)
@@ -37,6 +45,32 @@ class ReservationAdmin(LookOnly):
     list_filter = ("state", "start")
     list_select_related = ("buyer", "offer")
     search_fields = ("public_id", "buyer__name", "offer__public_id", "offer__title")
+
+
+@admin.register(ReservationDay)
+class ReservationDayAdmin(LookOnly):
+    list_display = ("reservation", "day", "most_units", "most_promised")
+    list_filter = ("day",)
+    list_select_related = ("reservation",)
+    search_fields = ("reservation__public_id",)
+    ordering = ("-reservation", "day")
+
+    def most_units(self, row: ReservationDay) -> int:
+        """Units that it holds in the fullest hour."""
+        return max(row.units_total)
+
+    def most_promised(self, row: ReservationDay) -> int:
+        """Units that work inside has in the hour with most of them."""
+        return max(row.units_promised)
+
+
+@admin.register(ReservationChange)
+class ReservationChangeAdmin(LookOnly):
+    list_display = ("public_id", "reservation", "units", "start", "end", "contract", "created_at")
+    list_filter = ("created_at",)
+    list_select_related = ("reservation", "contract")
+    search_fields = ("public_id", "reservation__public_id", "contract__public_id")
+    ordering = ("-pk",)
 
 
 @admin.register(Contract)

@@ -1,4 +1,7 @@
-"""Addresses of booking under /api/v1; `reservations` itself is the scheduler's, which also quotes anew."""
+"""Addresses of booking under /api/v1.
+
+`reservations` itself and what concerns the jobs inside are the scheduler's, which also quotes anew.
+"""
 
 from django.urls import path
 
@@ -8,5 +11,4 @@ urlpatterns = [
     path("disputes", disputes.DisputesView.as_view(), name="api-disputes"),
     path("reservations/<str:reservation>", reservations.ReservationView.as_view(), name="api-reservation"),
     path("reservations/<str:reservation>/confirm", reservations.ConfirmView.as_view(), name="api-reservation-confirm"),
-    path("reservations/<str:reservation>/cancel", reservations.CancelView.as_view(), name="api-reservation-cancel"),
 ]

@@ -4,9 +4,9 @@ A charge is cumulative: line n of a contract is the floor of all use so far less
 into records never changes a bill. Locks: the hold first, under which all lines of a contract are written.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
@@ -36,6 +36,14 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """Units given back for a span, for which `idle_bp` of the rate is due instead of what the terms say."""
+
+    span: Span
+    idle_bp: int
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
     """Use under a contract: the sum over hours of rate x unit-ticks, and of unit-ticks alone."""
 
@@ -43,21 +51,53 @@ class Use:
     unit_ticks: int
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One contract of what was bought together: in each hour a unit counts alike, whichever contract bought it.
+
+    Use is recorded under `metered`, the first of them; `bought` are the units of all by hour, none where there is one.
+    """
+
+    contract: Contract
+    metered: Contract
+    bought: Mapping[datetime, int] = field(default_factory=dict)
+
+
+def parts_of(contracts: Sequence[Contract]) -> list[Part]:
+    """The contracts of one promise, the first one first."""
+    if len(contracts) == 1:
+        return [Part(contracts[0], contracts[0])]
+    bought = Counter[datetime]()
+    for contract in contracts:
+        bought.update(dict.fromkeys(hours_of(contract), contract.units))
+    return [Part(contract, contracts[0], bought) for contract in contracts]
+
+
+def hours_of(contract: Contract) -> list[datetime]:
+    """The whole hours that the contract touches."""
+    first = hour_floor(contract.start)
+    return [first + n * HOUR for n in range(len(contract.rate_mm))]
+
+
 def promised_use(contract: Contract) -> Use:
     """All that the contract promises."""
     return _weighed(contract, [seconds * TICKS * contract.units for seconds in contract.seconds])
 
 
-def use_in(contract: Contract, spans: Iterable[Span]) -> Use:
-    """Use in `spans`, hour by hour as far as it was promised; what runs late counts to the last hour."""
+def use_in(contract: Contract, spans: Iterable[Span], bought: Mapping[datetime, int] | None = None) -> Use:
+    """Use in `spans`, hour by hour as far as it was promised; what runs late counts to the last hour.
+
+    Where several contracts `bought` units of an hour, only this one's part of the use.
+    """
     used: dict[datetime, int] = defaultdict(int)
-    last = hour_floor(contract.start) + (len(contract.rate_mm) - 1) * HOUR
+    hours = hours_of(contract)
     for span in spans:
         for hour, _ in touched_hours(span.start, span.end):
-            used[min(hour, last)] += (min(span.end, hour + HOUR) - max(span.start, hour)) // TICK * span.units
-    hours = (hour_floor(contract.start) + n * HOUR for n in range(len(contract.rate_mm)))
-    promised = (seconds * TICKS * contract.units for seconds in contract.seconds)
-    return _weighed(contract, [min(used[hour], most) for hour, most in zip(hours, promised, strict=True)])
+            counted = hour if bought else min(hour, hours[-1])
+            used[counted] += (min(span.end, hour + HOUR) - max(span.start, hour)) // TICK * span.units
+    promised = [seconds * TICKS * contract.units for seconds in contract.seconds]
+    mine = [used[hour] * contract.units // (bought or {}).get(hour, contract.units) for hour in hours]
+    return _weighed(contract, [min(each, most) for each, most in zip(mine, promised, strict=True)])
 
 
 def _weighed(contract: Contract, unit_ticks: Sequence[int]) -> Use:
@@ -76,47 +116,57 @@ def tax_of(contract: Contract, charge: int) -> int:
 
 
 def charge_use(
-    *, contract: Contract, hold: Hold, attempt: str, until: datetime, now: datetime
+    *, part: Part, hold: Hold, attempt: str, until: datetime, now: datetime
 ) -> tuple[ChargeLine, list[Fact]]:
-    """The next line of `contract`: what `attempt` used until then and no line before it has; captured from `hold`.
+    """The next line of a contract: what `attempt` used until then and no line before it has; captured from `hold`.
 
     Never more than the hold has left: the rest is the provider's risk. The facts are for the caller to post.
     """
     Hold.objects.select_for_update(of=("self",)).get(pk=hold.pk)
-    lines = list(ChargeLine.objects.filter(contract=contract, meter=UNIT_SECOND).order_by("seq"))
+    lines = _lines(part.contract)
     counted = {line.attempt: line.during.upper for line in lines if not line.idle}
     began = counted.get(attempt)
-    spans = _spans(contract, counted | {attempt: until})
-    use = use_in(contract, spans[attempt] + [each for name in spans if name != attempt for each in spans[name]])
+    spans = _spans(part.metered, counted | {attempt: until})
+    use = use_in(part.contract, [each for mine in spans.values() for each in mine], part.bought)
     start = began or min((span.start for span in spans[attempt]), default=until)
     return _write(
-        contract, hold, lines, use, now,
+        part.contract, hold, lines, use, now,
         attempt=attempt, during=DateTimeTZRange(start, max(until, start + TICK)),
     )  # fmt: skip
 
 
-def charge_idle(*, contract: Contract, hold: Hold, now: datetime) -> tuple[ChargeLine | None, list[Fact]]:
-    """The last line of a reservation's contract: `idle_bp` of the promised time that was left unused; None for nothing.
+def charge_idle(
+    *, part: Part, hold: Hold, now: datetime, returned: Sequence[Returned] = ()
+) -> tuple[ChargeLine | None, list[Fact]]:
+    """The last line of a reservation's contract: the part of the price that unused time costs; None for nothing.
 
     Use that comes after it would not be counted: what ran inside must have ended.
     """
     Hold.objects.select_for_update(of=("self",)).get(pk=hold.pk)
-    lines = list(ChargeLine.objects.filter(contract=contract, meter=UNIT_SECOND).order_by("seq"))
+    contract, lines = part.contract, _lines(part.contract)
     if not contract.terms.get("idle_bp", 0) or any(line.idle for line in lines):
         return None, []
-    spans = _spans(contract, {line.attempt: line.during.upper for line in lines})
-    use = unused_after(contract, [each for mine in spans.values() for each in mine])
+    spans = _spans(part.metered, {line.attempt: line.during.upper for line in lines})
+    use = unused_after(part, [each for mine in spans.values() for each in mine], returned)
     during = DateTimeTZRange(contract.start, contract.end)
     return _write(contract, hold, lines, use, now, attempt="", during=during)
 
 
-def unused_after(contract: Contract, spans: Iterable[Span]) -> Use:
-    """Use in `spans`, and of all that was promised and left unused the part that the terms count as used."""
-    used, promised, idle_bp = use_in(contract, spans), promised_use(contract), contract.terms.get("idle_bp", 0)
-    return Use(
-        used.weighted + (promised.weighted - used.weighted) * idle_bp // BASIS,
-        used.unit_ticks + (promised.unit_ticks - used.unit_ticks) * idle_bp // BASIS,
-    )
+def unused_after(part: Part, spans: Iterable[Span], returned: Sequence[Returned] = ()) -> Use:
+    """Use in `spans`, and of all that was promised and left unused the part that the terms count as used.
+
+    What was returned counts as little as was agreed when it was.
+    """
+    contract, idle_bp = part.contract, part.contract.terms.get("idle_bp", 0)
+    used, promised = use_in(contract, spans, part.bought), promised_use(contract)
+    less = [(use_in(contract, [each.span], part.bought), idle_bp - each.idle_bp) for each in returned]
+    weighted = (promised.weighted - used.weighted) * idle_bp - sum(use.weighted * bp for use, bp in less)
+    ticks = (promised.unit_ticks - used.unit_ticks) * idle_bp - sum(use.unit_ticks * bp for use, bp in less)
+    return Use(used.weighted + max(0, weighted) // BASIS, used.unit_ticks + max(0, ticks) // BASIS)
+
+
+def _lines(contract: Contract) -> list[ChargeLine]:
+    return list(ChargeLine.objects.filter(contract=contract, meter=UNIT_SECOND).order_by("seq"))
 
 
 def _spans(contract: Contract, until: dict[str, datetime]) -> dict[str, list[Span]]:

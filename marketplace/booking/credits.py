@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from marketplace.booking.charging import Span, charge_of, use_in
+from marketplace.booking.charging import Part, Span, charge_of, use_in
 from marketplace.booking.models import ChargeLine, Contract, ServiceCredit
 from marketplace.booking.pricing import BASIS, part_of
 from marketplace.common.ids import new_id
@@ -21,20 +21,33 @@ from marketplace.ledger.services import account_of
 
 
 def credit_interruption(
-    *, contract: Contract, subject: str, delivered: Iterable[Span], livemode: bool, now: datetime
+    *, part: Part, subject: str, delivered: Iterable[Span], livemode: bool, now: datetime
 ) -> list[Fact]:
     """The credit when the provider ended firm work: a part of its charges and of promised time that was not delivered.
 
     `subject` is what ended; `delivered` the time it ran. No fact where it comes to nothing or was given before.
     """
+    contract = part.contract
     lines = list(ChargeLine.objects.filter(contract=contract).select_for_update(of=("self",)).order_by("pk"))
     charged = sum(line.charge_minor for line in lines)
-    missed = max(0, contract.untaxed_minor - max(charged, charge_of(contract, use_in(contract, delivered))))
+    used = charge_of(contract, use_in(contract, delivered, part.bought))
+    missed = max(0, contract.untaxed_minor - max(charged, used))
     part_bp = contract.terms.get("sla_credit_bp", 0)
     amount = part_of(charged + missed, part_bp, BASIS)
     return give_credit(
         kind="interruption", subject=subject, contract=contract, lines=lines, base=charged + missed, amount=amount,
         on_charges=part_of(charged, part_bp, BASIS), livemode=livemode, now=now, part_bp=part_bp,
+    )  # fmt: skip
+
+
+def credit_lost_work(*, part: Part, subject: str, missed: Span, livemode: bool, now: datetime) -> list[Fact]:
+    """The credit when the provider ended work inside a reservation: a part of the price of what it was still due."""
+    contract, part_bp = part.contract, part.contract.terms.get("sla_credit_bp", 0)
+    base = charge_of(contract, use_in(contract, [missed], part.bought))
+    return give_credit(
+        kind="interruption", subject=f"{subject}:{contract.pk}"[:40] if part.bought else subject, contract=contract,
+        lines=[], base=base, amount=part_of(base, part_bp, BASIS), on_charges=0, livemode=livemode, now=now,
+        part_bp=part_bp,
     )  # fmt: skip
 
 
@@ -64,6 +77,8 @@ def give_credit(
 
 def _shares(on_charges: int, lines: Iterable[ChargeLine]) -> tuple[int, int]:
     """(fee, provider's part) of a credit on charges, in the shares that they had."""
+    if not on_charges:
+        return 0, 0
     had = [(line.fee_minor, line.provider_minor) for line in lines]
     fee, provider = largest_remainder(on_charges, [sum(each[0] for each in had), sum(each[1] for each in had)])
     return fee, provider

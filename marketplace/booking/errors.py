@@ -1,6 +1,6 @@
 """What booking refuses, with the facts."""
 
-from marketplace.common.errors import DomainError
+from marketplace.common.errors import DomainError, IllegalState
 
 
 class CapacityTaken(DomainError):
@@ -30,3 +30,28 @@ class DisputeWindowClosed(DomainError):
     """The provider has been credited with the charge."""
 
     code = "dispute_window_closed"
+
+
+class ReservationFull(DomainError):
+    """An hour of a reservation has fewer units left for work inside than asked for."""
+
+    code = "capacity_taken"
+
+    def __init__(self, *, reservation: str, units: int) -> None:
+        super().__init__(
+            f"reservation {reservation} cannot take {units} more units in these hours",
+            hint="wait until work inside it ends, or add units to it",
+            reservation=reservation,
+            units=units,
+        )
+
+
+class WorkInside(IllegalState):
+    """Work inside a reservation still has the units that were to go."""
+
+    def __init__(self, *, reservation: str) -> None:
+        super().__init__(
+            f"jobs inside reservation {reservation} hold these units",
+            hint="cancel those jobs first, or wait until they have ended",
+            reservation=reservation,
+        )

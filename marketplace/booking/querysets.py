@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import OuterRef, Subquery, Value
+from django.db.models import OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from accounts.models import Organization
@@ -22,15 +22,48 @@ if TYPE_CHECKING:
         ChargeLine,
         Quote,
         Reservation,
+        ReservationDay,
         ServiceCredit,
         UsageDispute,
         UsageRecord,
     )
 
 INTS = ArrayField(models.IntegerField())
+Day = TypeVar("Day", bound=models.Model)
 
 
-class CapacityDayQuerySet(models.QuerySet["CapacityDay"]):
+class HourlyQuerySet(models.QuerySet[Day]):
+    """Rows of one day with `units_total` and `units_promised` of each hour, written one at a time."""
+
+    def take(self, hours: list[int]) -> bool:
+        """Promise `hours[h]` units of hour h in one statement; False when they no longer fit."""
+        if min(hours) < 0:
+            raise ValueError("units must not be negative")
+        promised = HoursAdd("units_promised", Value(hours, INTS))
+        return self.filter(HoursFit(promised, "units_total")).update(units_promised=promised) == 1
+
+    def give_back(self, hours: list[int]) -> bool:
+        """Return `hours[h]` units of hour h in one statement; False when more would return than was promised."""
+        if min(hours) < 0:
+            raise ValueError("units must not be negative")
+        promised = HoursAdd("units_promised", Value([-units for units in hours], INTS))
+        return self.filter(HoursFit(promised, "units_total")).update(units_promised=promised) == 1
+
+    def enlarge(self, hours: list[int]) -> bool:
+        """Let `hours[h]` units more exist in hour h, in one statement."""
+        if min(hours) < 0:
+            raise ValueError("units must not be negative")
+        return self.update(units_total=HoursAdd("units_total", Value(hours, INTS))) == 1
+
+    def shrink(self, hours: list[int]) -> bool:
+        """Let `hours[h]` units fewer exist in hour h, in one statement; False when that is less than is promised."""
+        if min(hours) < 0:
+            raise ValueError("units must not be negative")
+        total = HoursAdd("units_total", Value([-units for units in hours], INTS))
+        return self.filter(HoursFit("units_promised", total)).update(units_total=total) == 1
+
+
+class CapacityDayQuerySet(HourlyQuerySet["CapacityDay"]):
     def of_offer(self, offer: Offer, days: Iterable[date]) -> Self:
         return self.filter(offer=offer, day__in=list(days))
 
@@ -50,20 +83,6 @@ class CapacityDayQuerySet(models.QuerySet["CapacityDay"]):
             for hour, (units, given) in enumerate(zip(total, promised, strict=True))
         }
 
-    def take(self, hours: list[int]) -> bool:
-        """Promise `hours[h]` units of hour h in one statement; False when they no longer fit."""
-        if min(hours) < 0:
-            raise ValueError("units must not be negative")
-        promised = HoursAdd("units_promised", Value(hours, INTS))
-        return self.filter(HoursFit(promised, "units_total")).update(units_promised=promised) == 1
-
-    def give_back(self, hours: list[int]) -> bool:
-        """Return `hours[h]` units of hour h in one statement; False when more would return than was promised."""
-        if min(hours) < 0:
-            raise ValueError("units must not be negative")
-        promised = HoursAdd("units_promised", Value([-units for units in hours], INTS))
-        return self.filter(HoursFit(promised, "units_total")).update(units_promised=promised) == 1
-
 
 class QuoteQuerySet(PublicQuerySet["Quote"]):
     def of(self, organizations: Iterable[Organization]) -> Self:
@@ -80,6 +99,10 @@ class ReservationQuerySet(PublicQuerySet["Reservation"]):
     def with_terms(self) -> Self:
         return self.select_related("buyer", "offer__site__provider", "offer__hardware", "contract", "quote")
 
+    def with_changes(self) -> Self:
+        """With everything that was bought for them since."""
+        return self.prefetch_related("changes__contract")
+
     def lapsed(self, now: datetime) -> Self:
         return self.filter(state="held", expires_at__lte=now)
 
@@ -91,8 +114,15 @@ class ReservationQuerySet(PublicQuerySet["Reservation"]):
 
     def to_settle(self, ended_by: datetime) -> Self:
         """Completed ones that ended by then and whose money is still held."""
-        held = Hold.objects.open().filter(subject__startswith="rsv_").values("subject")
-        return self.filter(public_id__in=held, state="completed", end__lte=ended_by)
+        held = Hold.objects.open().filter(subject__startswith="ctr_").values("subject")
+        of_it = Q(contract__public_id__in=held) | Q(changes__contract__public_id__in=held)
+        return self.filter(of_it, state="completed", end__lte=ended_by).distinct()
+
+
+class ReservationDayQuerySet(HourlyQuerySet["ReservationDay"]):
+    def of_days(self, reservation: "Reservation", days: Iterable[date]) -> Self:
+        """In key order, as everybody locks them."""
+        return self.filter(reservation=reservation, day__in=list(days)).order_by("pk")
 
 
 class UsageQuerySet(models.QuerySet["UsageRecord"]):

@@ -9,10 +9,11 @@ from django.db import transaction
 from accounts.models import Organization
 from marketplace.booking import settling
 from marketplace.booking.contracts import freeze_terms
-from marketplace.booking.errors import CapacityTaken, QuoteExpired
+from marketplace.booking.errors import CapacityTaken, QuoteExpired, WorkInside
 from marketplace.booking.hours import HOURS_OF_DAY, hours_by_day
 from marketplace.booking.models import CapacityDay, Quote, Reservation
 from marketplace.booking.pricing import PriceLine
+from marketplace.booking.reserved import held_from, hold_less, hold_more, lock_reservation
 from marketplace.booking.states import RESERVATION
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import hour_floor
@@ -49,9 +50,12 @@ def lock_shared(*, offer: Offer, days: Iterable[date]) -> list[CapacityDay]:
 
 def give_hours_back(*, offer: Offer, start: datetime, end: datetime, units: int, now: datetime) -> None:
     """Return the units of every promised hour of [start, end) that has not passed, the running hour included."""
-    if end <= hour_floor(now):
-        return
-    hours = hours_by_day(max(start, hour_floor(now)), end, units)
+    if end > hour_floor(now):
+        return_hours(offer=offer, hours=hours_by_day(max(start, hour_floor(now)), end, units))
+
+
+def return_hours(*, offer: Offer, hours: Mapping[date, list[int]]) -> None:
+    """Return these units of these hours to the offer, rows in key order."""
     lock_shared(offer=offer, days=hours)
     for row in CapacityDay.objects.of_offer(offer, hours).order_by("pk"):
         if not CapacityDay.objects.filter(pk=row.pk).give_back(hours[row.day]):
@@ -76,7 +80,8 @@ def hold_units(
     The reservation is `held` until `expires_at` (ten minutes from now). Raises CapacityTaken when an hour lacks them.
     """
     public_id = new_id("rsv")
-    take_hours(offer=offer, wanted=hours_by_day(start, end, units), units=units)
+    hours = hours_by_day(start, end, units)
+    take_hours(offer=offer, wanted=hours, units=units)
     contract = freeze_terms(
         subject=public_id, buyer=buyer, offer=offer, units=units, start=start, end=end, now=now, quoted=quoted
     )
@@ -84,6 +89,7 @@ def hold_units(
         public_id=public_id, buyer=buyer, offer=offer, quote=quote, contract=contract, units=units,
         start=start, end=end, expires_at=expires_at or now + settings.HOLD_FOR, created_at=now,
     )  # fmt: skip
+    hold_more(reservation=reservation, hours=hours)
     record(
         "reservation.held", object_id=public_id, seq=reservation.version, now=now,
         state="held", buyer=buyer, provider=offer.site.provider,
@@ -119,18 +125,21 @@ def confirm(*, reservation: Reservation, now: datetime) -> Reservation:
     Raises QuoteExpired once its time is over, IllegalState for any other state, InsufficientFunds when the wallet
     cannot pay: it stays held then, as long as its quote lasts, so that its buyer may top up.
     """
-    _lock(reservation)
+    lock_reservation(reservation)
     if reservation.state == "held" and reservation.expires_at and reservation.expires_at <= now:
         raise QuoteExpired(quote=reservation.quote.public_id if reservation.quote else reservation.public_id)
     _move(reservation, "confirmed", now=now)
-    settling.pay(reservation=reservation, now=now)
+    settling.pay(contract=reservation.contract, now=now)
     return reservation
 
 
 @transaction.atomic
 def cancel(*, reservation: Reservation, now: datetime, reason: str = "buyer") -> Reservation:
-    """End a held or confirmed reservation and return its hours and its money, as the contract says, together."""
-    _lock(reservation)
+    """End a held or confirmed reservation and return its hours and its money, as the contract says, together.
+
+    Raises WorkInside while jobs inside have units; `scheduler.inside.cancel_reservation` ends them first.
+    """
+    lock_reservation(reservation)
     _end(reservation, "cancelled", now=now, reason=reason)
     free = now < settling.free_until(reservation.contract)
     settling.settle(reservation=reservation, now=now, free=free)
@@ -140,7 +149,7 @@ def cancel(*, reservation: Reservation, now: datetime, reason: str = "buyer") ->
 @transaction.atomic
 def fail(*, reservation: Reservation, now: datetime, reason: str) -> Reservation:
     """The provider cannot keep a confirmed or running reservation: hours and money go back, and a credit is given."""
-    _lock(reservation)
+    lock_reservation(reservation)
     _end(reservation, "failed", now=now, reason=reason)
     settling.settle_failed(reservation=reservation, now=now)
     return reservation
@@ -162,7 +171,10 @@ def _settle(key: int, now: datetime) -> bool:
 
 
 def advance_reservations(*, now: datetime) -> int:
-    """Expire what lapsed, start what is due, complete what has ended; the number of reservations moved."""
+    """Expire what lapsed, start what is due, complete what has ended; the number of reservations moved.
+
+    One whose last hour is still in use by work inside it is completed when that has ended.
+    """
     moved = 0
     for queryset, to in (
         (Reservation.objects.lapsed(now), "expired"),
@@ -170,36 +182,32 @@ def advance_reservations(*, now: datetime) -> int:
         (Reservation.objects.due_to_end(now), "completed"),
     ):
         for key in list(queryset.values_list("pk", flat=True)):
-            moved += _advance(key, to, now)
+            try:
+                moved += _advance(key, to, now)
+            except WorkInside:
+                continue
     return moved
 
 
 @transaction.atomic
 def _advance(key: int, to: str, now: datetime) -> bool:
     """Move one reservation unless another worker was first."""
-    reservation = (
-        Reservation.objects.select_for_update(skip_locked=True, of=("self",)).with_terms().filter(pk=key).first()
-    )
+    unlocked = Reservation.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
+    reservation = unlocked.with_terms().filter(pk=key).first()
     if reservation is None or to not in RESERVATION.moves[reservation.state]:
         return False
-    if to == "expired":
-        _end(reservation, to, now=now, reason="not_confirmed")
-    else:
+    if to == "active":
         _move(reservation, to, now=now)
+    else:
+        _end(reservation, to, now=now, reason="not_confirmed" if to == "expired" else "")
     return True
-
-
-def _lock(reservation: Reservation) -> None:
-    """Read the row again under its lock, so that two deciders wait for each other."""
-    Reservation.objects.select_for_update(of=("self",)).get(pk=reservation.pk)
-    reservation.refresh_from_db(fields=["state", "version"])
 
 
 def _end(reservation: Reservation, to: str, *, now: datetime, reason: str) -> None:
     _move(reservation, to, now=now, reason=reason)
-    give_hours_back(
-        offer=reservation.offer, start=reservation.start, end=reservation.end, units=reservation.units, now=now
-    )
+    hours = held_from(reservation=reservation, now=now)
+    hold_less(reservation=reservation, hours=hours)
+    return_hours(offer=reservation.offer, hours=hours)
 
 
 def _move(reservation: Reservation, to: str, *, now: datetime, reason: str = "") -> None:

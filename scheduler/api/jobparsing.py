@@ -44,17 +44,36 @@ def job_from(data: Any) -> tuple[JobFile, list[Mapping[str, str]]]:
 
     Raises BadJobFile or UnsupportedField with every problem and its line.
     """
+    beside = data if isinstance(data, Mapping) else {}
+    file = _in_reservation(_file_of(data), beside.get("reservation"))
+    return file, _inputs(beside.get("inputs", []))
+
+
+def _file_of(data: Any) -> JobFile:
     try:
         if isinstance(data, str):
-            return parse(data), []
+            return parse(data)
         if isinstance(data, Mapping) and isinstance(data.get("file"), str) and set(data) <= ENVELOPE:
-            return parse(data["file"]), _inputs(data.get("inputs", []))
-        tree = {key: value for key, value in data.items() if key != "inputs"} if isinstance(data, Mapping) else data
-        return parse_tree(tree), _inputs(data.get("inputs", []) if isinstance(data, Mapping) else [])
+            return parse(data["file"])
+        beside = {"inputs", "reservation"}
+        tree = {key: value for key, value in data.items() if key not in beside} if isinstance(data, Mapping) else data
+        return parse_tree(tree)
     except JobFileInvalid as error:
         problems = [FieldProblem(**{k: v for k, v in each.as_dict().items() if v is not None}) for each in error.errors]
         kind = UnsupportedField if error.code == UnsupportedField.code else BadJobFile
         raise kind(problems) from error
+
+
+def _in_reservation(file: JobFile, named: Any) -> JobFile:
+    """The file with the reservation that was named beside it."""
+    if named is None or named == file.ask.reservation:
+        return file
+    if not isinstance(named, str):
+        raise ValidationFailed([FieldProblem("/reservation", "bad_value", "must be the id of a reservation")])
+    if file.ask.reservation:
+        detail = f"the file names another reservation, {file.ask.reservation}"
+        raise ValidationFailed([FieldProblem("/reservation", "bad_value", detail, "name it once")])
+    return file.inside(named)
 
 
 def _inputs(given: Any) -> list[Mapping[str, str]]:

@@ -24,7 +24,6 @@ from scheduler.api.jobparsing import YamlParser, job_from
 from scheduler.jobview import job_as_json, job_summary, outputs_of
 from scheduler.logs import read_log
 from scheduler.models import Job
-from scheduler.planning import plan_of
 from scheduler.querysets import JobQuerySet
 from scheduler.waiting import wait_while_queued
 from scheduler.whyview import why_of
@@ -70,7 +69,8 @@ class JobsView(APIView):
 
     @extend_schema(
         tags=["jobs"], operation_id="jobs_list", responses={200: dict},
-        parameters=[OpenApiParameter("state", many=True), OpenApiParameter("name"), OpenApiParameter("gang_id")],
+        parameters=[OpenApiParameter("state", many=True), OpenApiParameter("name"), OpenApiParameter("gang_id"),
+                    OpenApiParameter("reservation")],
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """The caller's jobs, newest first."""
@@ -81,6 +81,8 @@ class JobsView(APIView):
             jobs = jobs.filter(name__icontains=name)
         if gang := request.query_params.get("gang_id"):
             jobs = jobs.filter(gang__name=gang)
+        if reservation := request.query_params.get("reservation"):
+            jobs = jobs.filter(reservation__public_id=reservation)
         return paged(request, jobs, lambda job: job_summary(job, list(job.attempts.all())), now=utc_now())
 
     @extend_schema(
@@ -110,7 +112,7 @@ class JobsView(APIView):
         file, named = job_from(request.data)
         actor = actor_of(request)
         if request.query_params.get("dry_run") == "true":
-            return Response(plan_of(file=file, organization=actor.organization, now=now))
+            return Response(services.plan_job(actor=actor, file=file, now=now))
         inputs = services.uploads_of(organization=actor.organization, named=named)
         job = services.submit_job(actor=actor, file=file, inputs=inputs, now=now)
         return Response(show(request, job.public_id) | {"report": file.report_as_json()}, status=201)

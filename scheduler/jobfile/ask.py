@@ -1,7 +1,7 @@
 """What a job file asks for, in types."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,7 @@ class JobAsk:
     labels: Mapping[str, str] = field(default_factory=dict)
     gang_id: str | None = None
     gang_size: int = 1
+    reservation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,13 @@ class JobFile:
     ask: JobAsk
     report: tuple[ReportLine, ...] = ()
     workdir: str | None = None
+
+    def inside(self, reservation: str) -> "JobFile":
+        """The same file with `config.joulemart.reservation`."""
+        config = dict(self.tree.get("config") or {})
+        config["joulemart"] = {**(config.get("joulemart") or {}), "reservation": reservation}
+        ask = replace(self.ask, reservation=reservation)
+        return replace(self, tree={**self.tree, "config": config}, ask=ask)
 
     def report_as_json(self) -> list[dict[str, Any]]:
         """The report as the API writes it."""

@@ -19,7 +19,7 @@ EVIDENCE = ("declared", "documents", "metered", "audited")
 WHEN = ("now", "balanced", "cheapest", "greenest")
 RATES = ("latency_value", "green_value", "waiting_value", "carbon_price")
 MOST_MINOR = 10**12
-MOST_GANG_NAME = 64
+MOST_GANG_NAME, MOST_ID = 64, 40
 NAME = re.compile(r"[^\x00-\x1f]{1,80}\Z")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 COUNTRY = re.compile(r"[A-Z]{2}\Z")
@@ -50,7 +50,7 @@ def _build(source: Source) -> JobFile:
     top.inside("config").allow(("joulemart",))
     market.allow(keys.MARKET, unsupported=keys.MARKET_UNSUPPORTED)
     fields = _run(top) | read_resources(top) | _times(market) | _preferences(market) | _rest(market)
-    fields |= _gang(market)
+    fields |= _gang(market) | {"reservation": market.text("reservation", MOST_ID)}
     _resolve(market, fields, _limits(market))
     name = top.text("name") or "job"
     if not NAME.match(name):

@@ -6,11 +6,12 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import ApiKey, Organization, User
-from marketplace.booking.models import Contract
+from marketplace.booking.models import Contract, Reservation
 from marketplace.catalog.models import Offer
 from marketplace.common import references
 from marketplace.common.ids import PublicIdField
 from scheduler.models.gangs import Gang, has_room, starts_together
+from scheduler.models.inside import stays_inside
 from scheduler.models.queue import digests_ask, enters, leaves
 from scheduler.querysets import AllocationQuerySet, AttemptQuerySet, JobQuerySet
 from scheduler.shards import Shard
@@ -20,7 +21,8 @@ from scheduler.states import ATTEMPT, END_REASONS, JOB
 class Job(models.Model):
     """What to run, its limits and preferences, and where it stands.
 
-    No index names what a move changes, so a move writes the row alone; who waits stands in `QueueEntry`.
+    No index names what a move changes, so a move writes the row alone; who waits stands in `QueueEntry`. One that has a
+    reservation runs inside it and is no round's.
     """
 
     public_id = PublicIdField("job")
@@ -36,6 +38,9 @@ class Job(models.Model):
     region_group = models.CharField(max_length=30, db_default="")  # where it waits now; empty: families are not split
     trip = models.JSONField(null=True)  # its way through the groups, see scheduler.shards.Trip
     gang = models.ForeignKey(Gang, on_delete=models.PROTECT, null=True, related_name="jobs", db_index=False)
+    reservation = models.ForeignKey(
+        Reservation, on_delete=models.PROTECT, null=True, related_name="jobs", db_index=False
+    )
     units = models.PositiveIntegerField()
     time_limit_s = models.PositiveIntegerField()
     retries = models.PositiveSmallIntegerField(default=2)
@@ -79,11 +84,13 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["buyer", "-id"], name="job_by_buyer"),
             models.Index(fields=["gang"], condition=Q(gang__isnull=False), name="job_by_gang"),
+            models.Index(fields=["reservation"], condition=Q(reservation__isnull=False), name="job_by_reservation"),
         ]
         triggers = [
             JOB.trigger(),
             references.stays("job_stays"),
             references.keeps("job_keeps_its_gang", "gang"),
+            references.keeps("job_keeps_its_reservation", "reservation"),
             has_room(),
             starts_together(),
             digests_ask(),
@@ -101,7 +108,10 @@ class Job(models.Model):
 
 
 class Allocation(models.Model):
-    """Units of one offer given to one job for whole hours, at a frozen price, and why."""
+    """Units of one offer given to one job for whole hours, at a frozen price, and why.
+
+    A round gives them at a contract of their own; inside a reservation they are part of what its contract bought.
+    """
 
     public_id = PublicIdField("alc")
     job = models.ForeignKey(
@@ -110,9 +120,15 @@ class Allocation(models.Model):
     offer = models.ForeignKey(
         Offer, on_delete=models.PROTECT, related_name="allocations", db_index=False, db_constraint=False
     )
-    contract = models.OneToOneField(Contract, on_delete=models.PROTECT, related_name="allocation", db_constraint=False)
+    contract = models.ForeignKey(
+        Contract, on_delete=models.PROTECT, related_name="allocations", db_index=False, db_constraint=False
+    )
     round = models.ForeignKey(
-        "scheduler.MatchRound", on_delete=models.PROTECT, related_name="allocations", db_index=False,
+        "scheduler.MatchRound", on_delete=models.PROTECT, null=True, related_name="allocations", db_index=False,
+        db_constraint=False,
+    )  # fmt: skip
+    reservation = models.ForeignKey(
+        Reservation, on_delete=models.PROTECT, null=True, related_name="allocations", db_index=False,
         db_constraint=False,
     )  # fmt: skip
     units = models.PositiveIntegerField()
@@ -129,6 +145,13 @@ class Allocation(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(fields=["job"], condition=Q(live=True), name="allocation_live_once_per_job"),
+            models.UniqueConstraint(
+                fields=["contract"], condition=Q(reservation=None), name="allocation_once_per_contract"
+            ),
+            models.CheckConstraint(
+                condition=Q(round__isnull=False, reservation=None) | Q(round=None, reservation__isnull=False),
+                name="allocation_by_round_or_inside",
+            ),
             models.CheckConstraint(condition=Q(end__gt=F("start")), name="allocation_has_a_span"),
             models.CheckConstraint(
                 condition=Q(live=True, released_at=None) | Q(live=False, released_at__isnull=False),
@@ -137,16 +160,22 @@ class Allocation(models.Model):
         ]
         indexes = [
             models.Index(fields=["offer", "start"], condition=Q(live=True), name="allocation_live_by_offer"),
+            models.Index(
+                fields=["reservation"],
+                condition=Q(live=True, reservation__isnull=False),
+                name="allocation_live_inside",
+            ),
             # A round's allocations lie side by side: where they are is enough, and costs nothing to keep.
             BrinIndex(fields=["round"], autosummarize=True, pages_per_range=16, name="allocation_by_round"),
         ]
         triggers = [
             references.stays("allocation_stays"),
-            references.keeps("allocation_keeps_its_parts", "job", "offer", "contract", "round"),
+            references.keeps("allocation_keeps_its_parts", "job", "offer", "contract", "round", "reservation"),
             references.exist(
                 "allocation_parts_exist", job_id="scheduler_job", offer_id="catalog_offer",
                 contract_id="booking_contract", round_id="scheduler_matchround", once=("job_id", "contract_id"),
             ),
+            stays_inside(),
         ]  # fmt: skip
 
     def __str__(self) -> str:

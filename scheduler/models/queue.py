@@ -28,7 +28,8 @@ DIGEST = """
 
 
 class QueueEntry(models.Model):
-    """That a job waits. Every queued job has one; of a job that is not queued it says nothing.
+    """That a job waits. Every queued job has one, but for those inside reservations, which are no round's; of a job
+    that is not queued it says nothing.
 
     A plan takes the jobs it allocated out by itself, all in one statement.
     """
@@ -55,7 +56,7 @@ def enters() -> pgtrigger.Trigger:
     return pgtrigger.Trigger(
         name="job_enters_queue", level=pgtrigger.Row, when=pgtrigger.After, func=ENTER,
         operation=pgtrigger.Insert | pgtrigger.UpdateOf("state", "segment", "region_group", "due_at"),  # type: ignore[no-untyped-call]  # the library has no types here
-        condition=pgtrigger.Condition("NEW.state = 'queued'"),
+        condition=pgtrigger.Condition("NEW.state = 'queued' AND NEW.reservation_id IS NULL"),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from accounts.models import Organization
-from marketplace.booking.charging import charge_idle, charge_use
+from marketplace.booking.charging import charge_idle, charge_use, parts_of
 from marketplace.booking.models import ChargeLine, Contract, UsageRecord
 from marketplace.booking.pricing import Rates, price_lines, total_minor
 from marketplace.ledger.holds import hold_money, release
@@ -41,6 +41,7 @@ class Deal:
             electricity_mm=0, fee_bp=fee_bp, tax_bp=tax_bp, price_lines=[line.as_dict() for line in lines],
             total_minor=total_minor(lines), terms=self.terms, created_at=NOON,
         )  # fmt: skip
+        [self.part] = parts_of([self.contract])
         self.total = total_minor(lines) if hold is None else hold
         self.hold = self.keep(self.total) if self.total else None
 
@@ -67,14 +68,14 @@ class Deal:
     def charge(self, *, attempt: str = "att_1", until_s: float = 10**6, now: datetime = NOON) -> ChargeLine:
         assert self.hold is not None
         until = NOON + timedelta(seconds=until_s)
-        line, facts = charge_use(contract=self.contract, hold=self.hold, attempt=attempt, until=until, now=now)
+        line, facts = charge_use(part=self.part, hold=self.hold, attempt=attempt, until=until, now=now)
         self.post(facts)
         return line
 
     @transaction.atomic
     def charge_unused(self) -> ChargeLine | None:
         assert self.hold is not None
-        line, facts = charge_idle(contract=self.contract, hold=self.hold, now=NOON)
+        line, facts = charge_idle(part=self.part, hold=self.hold, now=NOON)
         self.post(facts)
         return line
 

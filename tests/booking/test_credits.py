@@ -30,7 +30,7 @@ def spendable(deal):
 @transaction.atomic
 def interrupt(deal, *, ran_s=0, subject="att_1"):
     ran = [Span(NOON, NOON + timedelta(seconds=ran_s), deal.contract.units)] if ran_s else []
-    deal.post(credit_interruption(contract=deal.contract, subject=subject, delivered=ran, livemode=False, now=NOON))
+    deal.post(credit_interruption(part=deal.part, subject=subject, delivered=ran, livemode=False, now=NOON))
 
 
 @transaction.atomic

@@ -136,7 +136,7 @@ def owe(deal, amount):
     """The provider owes `amount` for a promise that never started."""
     broken = Deal(units=1, hours=1, rate_mm=amount * 10_000)
     broken.contract.provider = deal.provider
-    deal.post(credit_interruption(contract=broken.contract, subject="att_x", delivered=[], livemode=False, now=NOON))
+    deal.post(credit_interruption(part=broken.part, subject="att_x", delivered=[], livemode=False, now=NOON))
 
 
 def test_what_a_provider_owes_is_netted_before_it_is_paid(cashier, paid_provider):

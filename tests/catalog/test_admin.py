@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Role, User
 from accounts.services import add_member
-from marketplace.booking.services import hold_units
+from marketplace.booking.changing import extend
+from marketplace.booking.services import confirm, hold_units
 from marketplace.catalog.models import HardwareClass, Offer, Site
 from marketplace.events.models import Event, InvariantRun
 from marketplace.ledger.lines import credit, debit
@@ -70,10 +71,11 @@ def fill(now=NOON):
     attempt = allocated(offer, now=now)
     agent = TestAgent(offer, now=now)
     claim_leases(agent=Agent.objects.get(site=offer.site), most=1, now=now)
-    hold_units(
+    held = hold_units(
         buyer=make_organization(), offer=offer, units=1, start=now + timedelta(hours=5),
         end=now + timedelta(hours=6), now=now,
     )  # fmt: skip
+    extend(reservation=confirm(reservation=held, now=now), hours=1, now=now)
     money_comes_in(now)
     InvariantRun.objects.create(finished_at=now, outcome=InvariantRun.KEPT, ms=1)
     return offer, attempt, agent
@@ -95,6 +97,7 @@ def test_every_model_of_the_market_has_its_page():
     assert {
         "catalog/offer", "catalog/site", "catalog/hardwareclass", "catalog/place", "catalog/latency",
         "booking/capacityday", "booking/quote", "booking/reservation", "booking/contract", "booking/usagerecord",
+        "booking/reservationday", "booking/reservationchange",
         "ledger/account", "ledger/journal", "ledger/entry", "ledger/sandboxpayment", "ledger/sandboxrefund",
         "ledger/sandboxdispute", "ledger/sandboxdelivery",
         "events/event", "events/invariantrun", "scheduler/job", "scheduler/attempt", "scheduler/allocation",

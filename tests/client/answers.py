@@ -100,6 +100,24 @@ def reservation(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def extended() -> dict[str, Any]:
+    """Two hours longer."""
+    change = {
+        "id": "rch_1", "units": 8, "start": "2026-11-24T08:00:00Z", "end": "2026-11-24T10:00:00Z",
+        "contract": "ctr_2", "total_minor": 2629, "price_lines": [{"code": "compute", "amount_minor": 2629}],
+    }  # fmt: skip
+    return reservation(end="2026-11-24T10:00:00Z", total_minor=10516, change=change)
+
+
+def resized() -> dict[str, Any]:
+    """Two units fewer."""
+    change = {
+        "id": "rch_2", "units": -2, "start": "2026-11-24T03:00:00Z", "end": "2026-11-24T08:00:00Z", "contract": None,
+        "total_minor": 0, "price_lines": [],
+    }  # fmt: skip
+    return reservation(units=6, change=change)
+
+
 def job(state: str = "queued", **changes: Any) -> dict[str, Any]:
     versions = {"queued": 1, "allocated": 2, "starting": 3, "running": 4}
     return {

@@ -45,6 +45,8 @@ def _shelf(market: StandIn) -> None:
     market.on("POST", "/reservations", Answer(answers.reservation(), 201))
     reserved = [answers.reservation(), answers.reservation(id="rsv_1", state="held", units=1, total_minor=-50)]
     market.on("GET", "/reservations", Answer(page(reserved)))
+    market.on("POST", "/reservations/rsv_90ab/extend", Answer(answers.extended()))
+    market.on("POST", "/reservations/rsv_90ab/resize", Answer(answers.resized()))
     market.on("POST", "/reservations/rsv_90ab/cancel", Answer(answers.reservation(state="cancelled")))
 
 
@@ -86,6 +88,7 @@ def _jobs(market: StandIn) -> None:
     ran = ended_job(started_at="2026-11-23T18:00:00Z", finished_at="2026-11-23T23:42:00Z")
     market.on("GET", "/jobs", Answer(page([ran, lost])))
     market.on("GET", "/jobs/job_lost", Answer(lost))
+    market.on("GET", "/jobs/job_in", Answer(answers.job("allocated", id="job_in", reservation="rsv_90ab")))
     market.on("POST", "/jobs/job_lost/relax", Answer(lost))
     market.on("GET", "/jobs/job_lost/why", Answer(answers.why(**_unplaced_why())))
     market.on("GET", "/jobs/job_4f21", Answer(answers.job("allocated")), Answer(ended_job()))

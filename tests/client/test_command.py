@@ -129,6 +129,8 @@ def test_nobody_signed_in_is_told_how(
         "jobs retry job_4f21",
         "relax job_lost latency-ms=27",
         "reservations cancel rsv_90ab",
+        "reservations extend rsv_90ab --hours 2",
+        "reservations resize rsv_90ab --units 6",
         "provider offers pause ofr_wuhu_f1",
     ],
 )
@@ -184,6 +186,30 @@ def test_on_a_terminal_the_price_is_shown_and_no_changes_nothing(
 
     assert run(["reserve", "qte_7Hn2"]) == 0
     assert len(market.asked("POST", "/reservations")) == 1
+
+
+def test_a_reservation_is_extended_at_the_price_that_was_shown(
+    market: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("n\ny\n"))
+    path = "/reservations/rsv_90ab/extend"
+
+    assert run(["reservations", "extend", "rsv_90ab", "--hours", "2"]) == 130
+    assert "Add 8 units, Tue 16:00–18:00 UTC+8, for $26.29? [y/N]" in capsys.readouterr().err
+    assert run(["reservations", "extend", "rsv_90ab", "--hours", "2"]) == 0
+
+    asked = [(seen.json, seen.query) for seen in market.asked("POST", path)]
+    looked, agreed = ({"hours": 2}, [("dry_run", "true")]), ({"hours": 2, "total_minor": 2629}, [])
+    assert asked == [looked, looked, agreed]
+
+
+def test_a_dry_run_of_a_change_is_priced_by_the_marketplace(
+    market: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["reservations", "resize", "rsv_90ab", "--units", "6", "--dry-run"]) == 0
+
+    assert capsys.readouterr().out.startswith("would give back 2 units, Tue 11:00–16:00 UTC+8; nothing was changed")
+    assert [seen.query for seen in market.seen if seen.method != "GET"] == [[("dry_run", "true")]]
 
 
 def test_json_is_what_the_api_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from marketplace.common.clock import hour_floor, utc_now
 from marketplace.events.models import Event
 from tests.frontend.stage import FILE, HOUR, match, shelf, signed_in, submit, text_of, value_of
 from tests.market import make_cpu, make_offer, make_organization, make_site, make_zone
+from tests.scheduler.reserved import reserve, submit_inside
 
 pytestmark = pytest.mark.django_db
 EVERY_DAY = [str(day) for day in range(7)]
@@ -52,6 +53,16 @@ def draft(site, **changes):
 def reprice(offer, **changes):
     """A filled form of new prices."""
     return {"days": EVERY_DAY, "first": 0, "last": 24, "price": "2", "version": offer.version} | changes
+
+
+def test_work_inside_a_reservation_stands_without_a_price_of_its_own(browser, provider):
+    held = reserve(shelf(provider=provider), make_organization(), start=hour_floor(utc_now()), now=utc_now())
+    job = submit_inside(held, now=utc_now())
+
+    said = text_of(browser.get("/console/jobs/?state=live"))
+
+    assert job.public_id in said
+    assert "in a reservation" in said
 
 
 def test_only_providers_enter_the_console():

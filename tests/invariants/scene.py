@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.idempotency import Answer, once
 from accounts.models import Organization
+from marketplace.booking.changing import resize
 from marketplace.booking.services import hold_units
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import HOUR, hour_floor
@@ -18,6 +19,7 @@ from marketplace.ledger.holds import hold_money
 from marketplace.ledger.lines import credit, debit
 from marketplace.ledger.models import Account
 from marketplace.ledger.services import account_of, post, reverse
+from scheduler.attempts import mark_running
 from scheduler.cycle import run_round
 from scheduler.finishing import finish
 from scheduler.jobfile import parse
@@ -26,6 +28,7 @@ from scheduler.preempting import FIRM_WORK, give_notice, lock_open
 from scheduler.services import Actor, submit_job
 from tests.market import make_organization
 from tests.scheduler.machines import make_pair
+from tests.scheduler.reserved import reserve, submit_inside
 from tests.scheduler.scene import TestAgent, make_cpu_offer
 
 FILE = """\
@@ -41,7 +44,7 @@ GANG = f"{FILE}    gang_id: pair\n    gang_size: 2\n"
 class Market:
     """One offer with its agent; a job finished, one running, one waiting, a gang; a held reservation; a kept answer.
 
-    And two offers on the same machines, with work that makes room.
+    And two offers on the same machines, with work that makes room; and a reservation with a job that runs inside.
     """
 
     def __init__(self) -> None:
@@ -64,6 +67,7 @@ class Market:
         self.held = hold_units(
             buyer=self.buyer, offer=self.offer, units=2, start=start, end=start + 2 * HOUR, now=self.now
         )
+        self.inside = self.work_inside()
         self.money_that_came_and_went()
         once(actor="org_a", key="one", fingerprint="f", now=self.now, effect=lambda: Answer(status=201, body={}))
 
@@ -101,6 +105,19 @@ class Market:
             give_notice(attempt=attempt, cause=FIRM_WORK, now=timezone.now())
         Offer.objects.filter(pk__in=[firm.pk, loose.pk]).update(state="paused")
         return attempt
+
+    def work_inside(self) -> Attempt:
+        """It runs on one of two reserved units, to which a third was added, and another waits for all of them."""
+        offer = make_cpu_offer(now=self.now, units=4)
+        agent = TestAgent(offer, now=self.now)
+        held = reserve(offer, self.buyer, start=hour_floor(self.now), hours=3, now=self.now)
+        resize(reservation=held, units=3, now=self.now)
+        submit_inside(held, now=self.now, run_s=120)
+        submit_inside(held, now=self.now, run_s=120, units=3)
+        [lease] = agent.claim(now=timezone.now())
+        mark_running(attempt=lease.attempt, now=timezone.now())
+        Offer.objects.filter(pk=offer.pk).update(state="paused")
+        return lease.attempt
 
     def finished_job(self) -> Job:
         job = self.submit()

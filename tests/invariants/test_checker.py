@@ -16,7 +16,7 @@ from tests.invariants.scene import Market, findings, verify
 pytestmark = pytest.mark.django_db(transaction=True)
 ALL = {
     "M1", "M2", "M4", "M5", "M6", "M7", "M8", "M9", "M12", "M13", "M14",
-    "C1", "C2", "C5", "C7", "J1", "J2", "J3", "J4", "J5", "J7", "J8", "J9", "J10", "E1",
+    "C1", "C2", "C5", "C6", "C7", "J1", "J2", "J3", "J4", "J5", "J7", "J8", "J9", "J10", "E1",
     "R1", "A1", "A3",
 }  # fmt: skip
 
@@ -99,7 +99,8 @@ def test_promises_given_back_leave_nothing_behind(market):
     cancel_job(job=market.waiting, now=timezone.now())
 
     assert findings()[0] == 0
-    assert not any(sum(row.units_promised) for row in CapacityDay.objects.exclude(day=market.now.date()))
+    days = CapacityDay.objects.filter(offer=market.offer).exclude(day=market.now.date())
+    assert not any(sum(row.units_promised) for row in days)
 
 
 def test_hours_that_passed_before_a_release_are_left_alone(market):
@@ -214,6 +215,54 @@ def test_inside_another_transaction_nothing_is_checked_and_it_says_so(market):
 
     assert code == 2
     assert "transaction of their own" in text
+
+
+def test_units_given_inside_a_reservation_beyond_its_jobs_are_found(market):
+    held = market.inside.job.reservation
+    row = held.days.get(day=market.now.date())
+    row.units_promised[market.now.hour] += 1
+    held.days.filter(pk=row.pk).update(units_promised=row.units_promised)
+
+    [anomaly] = findings("--only", "C6")[1]["C6"]["anomalies"]
+    assert (anomaly["expected"], anomaly["found"]) == ("1", "2")
+    assert anomaly["key"].startswith(held.public_id)
+
+
+def test_units_that_a_reservation_holds_without_having_bought_them_are_found(market):
+    held = market.inside.job.reservation
+    row = held.days.get(day=market.now.date())
+    row.units_total[market.now.hour] += 1
+    held.days.filter(pk=row.pk).update(units_total=row.units_total)
+
+    [anomaly] = findings("--only", "C6")[1]["C6"]["anomalies"]
+    assert (anomaly["expected"], anomaly["found"]) == ("2", "3"), "a third unit is had from the next hour on"
+
+
+def test_programs_beside_each_other_beyond_the_reserved_units_are_found(market):
+    broken("UPDATE scheduler_allocation SET units = 3 WHERE id = %s", market.inside.allocation_id)
+
+    found = findings("--only", "C6")[1]["C6"]["anomalies"]
+
+    assert [each["expected"] for each in found if each["key"].endswith("running")] == ["at most 2"]
+
+
+def test_work_that_left_its_reservation_is_found(market):
+    broken("UPDATE scheduler_allocation SET offer_id = %s WHERE id = %s", market.offer.pk, market.inside.allocation_id)
+
+    keys = [each["key"] for each in findings("--only", "C6")[1]["C6"]["anomalies"]]
+
+    assert keys == [market.inside.allocation.public_id]
+
+
+def test_a_job_inside_that_stands_in_the_queue_of_the_market_is_found(market):
+    job = Job.objects.get(reservation=market.inside.job.reservation, state="queued")
+    broken(
+        "INSERT INTO scheduler_queueentry (job_id, segment, region_group, due_at) VALUES (%s, 'cpu', '', %s)", job.pk,
+        market.now,
+    )  # fmt: skip
+
+    [anomaly] = findings("--only", "J10")[1]["J10"]["anomalies"]
+    assert (anomaly["key"], anomaly["found"]) == (job.public_id, "waits while it is inside a reservation")
 
 
 def test_hours_that_two_offers_both_sell_are_named(market):

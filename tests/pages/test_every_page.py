@@ -26,6 +26,8 @@ PAGES = {
          "/accounts/password/reset/", "/compare/?offer={offer}&offer={own}", "/?renewable_share__gte=80",
          "/?near=shanghai&units=8&hours=6"],
     "buyer": ["/jobs/", "/jobs/new/", "/jobs/{job}/", "/reservations/", "/accounts/2fa/", "/accounts/email/",
+              "/reservations/{reservation}/", "/reservations/{reservation}/?hours=2",
+              "/reservations/{reservation}/?units=1", "/jobs/new/?reservation={reservation}", "/jobs/{inside}/",
               "/accounts/password/change/", "/jobs/new/?example=factorize", "/jobs/?name=nothing", "/console/"],
     "provider": ["/console/", "/console/offers/", "/console/offers/new/", "/console/offers/{own}/", "/console/jobs/",
                  "/console/agents/"],
@@ -57,7 +59,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 @pytest.fixture(scope="module")
 def names(market: Instance) -> dict[str, str]:
-    """An offer, the provider's own offer and a finished job."""
+    """An offer, the provider's own offer, a finished job, a reservation and a job inside it."""
     account = market.sample["accounts"]["buyer"]
     api = httpx.Client(
         base_url=f"{market.url}/api/v1", headers={"Authorization": f"Bearer {account['api_key']}"}, timeout=30
@@ -69,7 +71,21 @@ def names(market: Instance) -> dict[str, str]:
     job = api.post("/jobs", content=example, headers=headers).json()["id"]
     market.wait_for(lambda: api.get(f"/jobs/{job}").json()["state"] == "succeeded", "the job succeeds", within_s=240)
     mine = next(each["id"] for each in own if each["site"]["name"] == "This machine")
-    return {"offer": offers[0]["id"], "own": mine, "job": job}
+    return {"offer": offers[0]["id"], "own": mine, "job": job, **reserved(api)}
+
+
+def reserved(api: httpx.Client) -> dict[str, str]:
+    """A reservation of whatever is best, and a job inside it."""
+
+    def post(path: str, **body: Any) -> Any:
+        answer = api.post(path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+        assert answer.status_code < 400, answer.text
+        return answer.json()
+
+    quote = post("/quotes", units=2, hours=2, where={"accelerator": "vCPU"})
+    held = post("/reservations", quote=quote["id"])["id"]
+    file = "run: sleep 1\nconfig: {joulemart: {time_limit_s: 600}}\n"
+    return {"reservation": held, "inside": post("/jobs", file=file, reservation=held)["id"]}
 
 
 def sign_in(page: Any, market: Instance, role: str) -> None:

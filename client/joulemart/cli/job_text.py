@@ -30,6 +30,7 @@ def job_lines(job: Job, now: datetime) -> list[str]:
         ("name", job.name),
         ("asks", f"{columns.units(job.units)}, at most {figures.duration(job.time_limit_s)}{_limits(job)}"),
         ("gang", _gang(job)),
+        ("inside", job.reservation or ""),
         ("runs", _runs(job, now)),
         (
             "used",

@@ -1,6 +1,8 @@
 """Commands of the shelf: search, offer show, quote, reserve, reservations."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -17,6 +19,7 @@ reservations_app = typer.Typer(help="Capacity promised to you.", no_args_is_help
 app.add_typer(offer_app, name="offer")
 app.add_typer(reservations_app, name="reservations")
 
+ReservationId = Annotated[str, typer.Argument(metavar="RESERVATION", help="Reservation id.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="Show at most this many.")]
 
 
@@ -100,8 +103,43 @@ def reservations_ls(session: Session, limit: Limit = 20) -> None:
     )
 
 
+@command(reservations_app, "extend", writes=True)
+def reservations_extend(
+    session: Session,
+    reservation: ReservationId,
+    hours: Annotated[int, typer.Option(min=1, max=168, help="How many hours longer.")],
+) -> None:
+    """Take the next hours on the same offer, at today's price, which is shown first."""
+    _change(session, partial(session.client.reservations.extend, reservation, hours=hours))
+
+
+@command(reservations_app, "resize", writes=True)
+def reservations_resize(
+    session: Session,
+    reservation: ReservationId,
+    units: Annotated[int, typer.Option(min=1, help="How many units from the next hour on.")],
+) -> None:
+    """Buy more units for the hours to come, at today's price, which is shown first, or give some back."""
+    _change(session, partial(session.client.reservations.resize, reservation, units=units))
+
+
+def _change(session: Session, change: Callable[..., Reservation]) -> None:
+    """Show what a change comes to, ask, and make it at that price; `--yes` agrees to today's."""
+    agreed, deed = None, "change it"
+    if session.options.dry_run or session.asks:
+        shown = change(dry_run=True)
+        deed, agreed = change_line(shown, session.now), shown.change.total_minor if shown.change else None
+        if session.options.dry_run:
+            session.would(deed, shown)
+            return
+    session.confirm(f"{deed[0].upper()}{deed[1:]}?")
+    changed = change(total_minor=agreed)
+    lines = [change_line(changed, session.now), reservation_line(changed, session.now)]
+    session.show_one(changed, lines, columns.reservations(session.now))
+
+
 @command(reservations_app, "cancel", writes=True)
-def reservations_cancel(session: Session, reservation: Annotated[str, typer.Argument(help="Reservation id.")]) -> None:
+def reservations_cancel(session: Session, reservation: ReservationId) -> None:
     """Give a reservation's capacity back."""
     if session.options.dry_run:
         found = session.client.reservations.get(reservation)
@@ -162,6 +200,17 @@ def option_line(quote: Quote, rank: int, now: datetime) -> str:
     total = figures.money(found.total_minor, columns.currency_of(quote))
     place = columns.hardware_of(found.offer)
     return f"{columns.units(found.units)} of {place}, {figures.window(found.start, found.end, now)}, for {total}"
+
+
+def change_line(reservation: Reservation, now: datetime) -> str:
+    """`add 8 units, Tue 16:00–18:00 UTC+8, for $26.29`; `give back 2 units, …`."""
+    change = reservation.change
+    if change is None:
+        return f"change {reservation.id}"
+    count, span = columns.units(abs(change.units)), figures.window(change.start, change.end, now)
+    if change.units < 0:
+        return f"give back {count}, {span}"
+    return f"add {count}, {span}, for {figures.money(change.total_minor, reservation.currency)}"
 
 
 def reservation_line(reservation: Reservation, now: datetime) -> str:

@@ -32,7 +32,7 @@ class ReserveInput(serializers.Serializer[dict[str, Any]]):
 
 def mine(request: Request) -> ReservationQuerySet:
     """The reservations of the caller's organizations."""
-    return Reservation.objects.of(organizations_of(request)).with_terms()
+    return Reservation.objects.of(organizations_of(request)).with_terms().with_changes()
 
 
 class ReservationsView(APIView):
@@ -80,17 +80,4 @@ class ConfirmView(APIView):
     def post(self, request: Request, reservation: str) -> Response:
         """Confirm before the hold expires."""
         row = services.confirm(reservation=mine(request).by_public_id(reservation), now=utc_now())
-        return Response(reservation_as_json(row))
-
-
-class CancelView(APIView):
-    """End a reservation and return its hours."""
-
-    scopes = SCOPES
-
-    @extend_schema(tags=["reservations"], request=None, responses={200: dict}, parameters=[DRY_RUN])
-    @rehearsable
-    def post(self, request: Request, reservation: str) -> Response:
-        """Cancel what is held or confirmed and has not begun."""
-        row = services.cancel(reservation=mine(request).by_public_id(reservation), now=utc_now())
         return Response(reservation_as_json(row))

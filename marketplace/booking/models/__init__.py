@@ -2,10 +2,18 @@
 
 from marketplace.booking.models.charges import ChargeLine, ServiceCredit, Settlement
 from marketplace.booking.models.disputes import UsageDispute
-from marketplace.booking.models.promises import CapacityDay, Contract, Quote, Reservation, UsageRecord, no_units
+from marketplace.booking.models.promises import (
+    CapacityDay,
+    Contract,
+    Quote,
+    Reservation,
+    ReservationChange,
+    ReservationDay,
+    UsageRecord,
+    no_units,
+)
 
 __all__ = [
-    "CapacityDay", "ChargeLine", "Contract", "Quote", "Reservation", "ServiceCredit", "Settlement", "UsageDispute",
-    "UsageRecord",
-    "no_units",
+    "CapacityDay", "ChargeLine", "Contract", "Quote", "Reservation", "ReservationChange", "ReservationDay",
+    "ServiceCredit", "Settlement", "UsageDispute", "UsageRecord", "no_units",
 ]  # fmt: skip

@@ -8,7 +8,13 @@ from django.db import models
 from django.db.models import F, Func, Q
 
 from accounts.models import Organization
-from marketplace.booking.querysets import CapacityDayQuerySet, QuoteQuerySet, ReservationQuerySet, UsageQuerySet
+from marketplace.booking.querysets import (
+    CapacityDayQuerySet,
+    QuoteQuerySet,
+    ReservationDayQuerySet,
+    ReservationQuerySet,
+    UsageQuerySet,
+)
 from marketplace.booking.states import RESERVATION
 from marketplace.catalog.models import Offer
 from marketplace.common import references
@@ -185,7 +191,11 @@ class Contract(models.Model):
 
 
 class Reservation(models.Model):
-    """Units promised to a buyer in every hour of [start, end)."""
+    """Units promised to a buyer in every hour of [start, end).
+
+    `contract` is the first one; hours and units that came later have their own (`ReservationChange`). `units` are those
+    from the last change on; `ReservationDay` has those of each hour.
+    """
 
     public_id = PublicIdField("rsv")
     buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="reservations")
@@ -218,6 +228,74 @@ class Reservation(models.Model):
             models.Index(fields=["buyer", "-id"], name="reservation_by_buyer"),
         ]
         triggers = [RESERVATION.trigger()]
+
+    @property
+    def contracts(self) -> "list[Contract]":
+        """Everything that was bought for it, the first contract first."""
+        return [self.contract, *(change.contract for change in self.changes.all() if change.contract)]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class ReservationDay(models.Model):
+    """One reservation and UTC day: per hour, units that it holds and units promised to the work inside it.
+
+    A reservation that has ended holds nothing from that hour on.
+    """
+
+    reservation = models.ForeignKey(Reservation, on_delete=models.PROTECT, related_name="days", db_index=False)
+    day = models.DateField()
+    units_total = ArrayField(models.IntegerField(), size=HOURS, default=no_units)
+    units_promised = ArrayField(models.IntegerField(), size=HOURS, default=no_units)
+
+    objects = ReservationDayQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["reservation", "day"], name="reservation_day_once"),
+            models.CheckConstraint(
+                condition=HoursFit("units_promised", "units_total"), name="reservation_never_overfilled"
+            ),
+        ]
+        triggers = [
+            references.stays("reservation_day_stays"),
+            references.keeps("reservation_day_keeps_its_place", "reservation", "day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reservation_id} {self.day}"
+
+
+class ReservationChange(models.Model):
+    """Units that a reservation has more, or fewer, in the hours that [start, end) touches.
+
+    More of them are bought by a contract of their own, at the price of that day; fewer change no contract.
+    """
+
+    public_id = PublicIdField("rch")
+    reservation = models.ForeignKey(Reservation, on_delete=models.PROTECT, related_name="changes")
+    contract = models.OneToOneField(Contract, on_delete=models.PROTECT, null=True, related_name="change")
+    units = models.IntegerField()
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    idle_bp = models.PositiveIntegerField(null=True)  # of fewer units: the part of their rate that is still due
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="reservation_change_has_a_span"),
+            models.CheckConstraint(
+                condition=Q(units__gt=0, contract__isnull=False, idle_bp=None)
+                | Q(units__lt=0, contract=None, idle_bp__isnull=False),
+                name="reservation_change_more_is_bought",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="reservation_change_is_frozen", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
 
     def __str__(self) -> str:
         return self.public_id
