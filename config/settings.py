@@ -219,6 +219,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CURRENCY = env.str("CURRENCY", "USD")
 FEE_BP = env.int("FEE_BP", 400, validate=validate.Range(0, 5000))
 TAX_BP = env.int("TAX_BP", 0, validate=validate.Range(0, 5000))
+# Who runs the market and asks for the money: printed on invoices. Live money needs a name.
+OPERATOR = {
+    "name": env.str("OPERATOR_NAME", ""),
+    "address": env.str("OPERATOR_ADDRESS", "").replace("\\n", "\n"),
+    "country": env.str("OPERATOR_COUNTRY", "", validate=validate.Regexp(r"^([A-Z]{2})?$")),
+    "tax_id": env.str("OPERATOR_TAX_ID", ""),
+}
 HOLD_FOR = timedelta(minutes=env.int("HOLD_MINUTES", 10, validate=validate.Range(1, 60)))
 LEASE_SECONDS = env.int("LEASE_SECONDS", 40, validate=validate.Range(4, 600))
 HEARTBEAT_SECONDS = env.int("HEARTBEAT_SECONDS", 10, validate=validate.Range(1, 200))

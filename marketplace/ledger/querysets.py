@@ -1,16 +1,18 @@
 """Named questions to the books."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
 
+from accounts.models import Organization
 from marketplace.common.querysets import PublicQuerySet
 
 if TYPE_CHECKING:
-    from marketplace.ledger.models import Account, Entry, Hold  # noqa: F401
+    from marketplace.ledger.models import Account, Entry, Hold, Invoice, TaxRule  # noqa: F401
 
 
 class AccountQuerySet(models.QuerySet["Account"]):
@@ -47,3 +49,27 @@ class HoldQuerySet(PublicQuerySet["Hold"]):
     def with_rest(self, amount: int) -> Self:
         """Those of which `amount` is left."""
         return self.filter(amount__gte=F("captured") + F("released") + amount)
+
+
+class TaxRuleQuerySet(PublicQuerySet["TaxRule"]):
+    """Tax rules."""
+
+    def between(self, seller_country: str, buyer_country: str, *, business: bool) -> Self:
+        """Those for what a seller of one country sells to a buyer of the other."""
+        return self.filter(seller_country=seller_country, buyer_country=buyer_country, business=business)
+
+    def in_force(self, on: date) -> Self:
+        """Those that hold on that day."""
+        return self.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=on), valid_from__lte=on)
+
+
+class InvoiceQuerySet(PublicQuerySet["Invoice"]):
+    """Invoices and credit notes."""
+
+    def of(self, organizations: Iterable[Organization]) -> Self:
+        """Those of these buyers."""
+        return self.filter(buyer__in=list(organizations))
+
+    def issued(self) -> Self:
+        """Those that have a number: nobody else is shown a draft."""
+        return self.filter(state="issued")

@@ -2,5 +2,9 @@
 
 from marketplace.ledger.models.books import Account, Entry, Journal
 from marketplace.ledger.models.holds import Hold
+from marketplace.ledger.models.invoices import Invoice, InvoiceLine, InvoiceSeries
+from marketplace.ledger.models.taxes import BillingDetails, TaxRule
 
-__all__ = ["Account", "Entry", "Hold", "Journal"]
+__all__ = [
+    "Account", "BillingDetails", "Entry", "Hold", "Invoice", "InvoiceLine", "InvoiceSeries", "Journal", "TaxRule",
+]  # fmt: skip
