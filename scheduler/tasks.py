@@ -6,8 +6,10 @@ from datetime import datetime
 from celery import shared_task
 from django.db import connection
 
+from marketplace.booking.invoicing import issue_due
 from marketplace.booking.services import advance_reservations
 from marketplace.common.clock import utc_now
+from scheduler.billing import orders_of
 from scheduler.cycle import MOST, run_round
 from scheduler.gangs import follow, follow_gangs
 from scheduler.hints import wake, wake_carefully
@@ -100,6 +102,14 @@ def sweep() -> None:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", SWEEP_LOCK)
+
+
+@shared_task(name="issue_invoices", time_limit=300, soft_time_limit=290)
+def issue_invoices() -> None:
+    """Bill the months that are closed, buyer by buyer; what does not fit in this run comes with the next."""
+    issued = issue_due(now=utc_now(), orders=orders_of)
+    if issued:
+        log.info("%s invoices and credit notes issued", len(issued))
 
 
 def _with_jobs(now: datetime) -> list[Shard]:

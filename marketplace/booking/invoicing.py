@@ -23,6 +23,8 @@ from marketplace.ledger.models.invoices import CREDIT_NOTES, ORDER
 
 Orders = Callable[[Collection[str]], Mapping[str, str]]  # of contracts' subjects: the jobs, where these are allocations
 SLOWEST = timedelta(hours=1)  # who wrote a charge for a month that is closed has committed by then
+MONTH_OF_CHARGES = ("month", "contract__buyer", "contract__currency", "livemode")
+MONTH_OF_CREDITS = ("month", "buyer", "asset", "livemode")
 CHARGE_ROWS = ("contract__provider", "contract__offer__hardware", "contract__offer__site__zone")
 
 
@@ -52,12 +54,12 @@ class Bundle:
 
 def due(*, now: datetime, most: int) -> list[Due]:
     """Months that are closed and have something left to invoice, the oldest first; at most `most` of them."""
-    before = Month.open_at(now - SLOWEST).start
-    charges = ChargeLine.objects.not_invoiced().with_month().filter(month__lt=before)
-    credits_ = ServiceCredit.objects.of_money().not_invoiced().with_month().filter(month__lt=before)
+    still_open = Month.open_at(now - SLOWEST)
+    charges = ChargeLine.objects.not_invoiced().before(still_open)
+    credits_ = ServiceCredit.objects.of_money().not_invoiced().before(still_open)
     rows = [
-        *charges.order_by("month").values_list("month", "contract__buyer", "contract__currency", "livemode").distinct(),
-        *credits_.order_by("month").values_list("month", "buyer", "asset", "livemode").distinct(),
+        *charges.order_by().values_list(*MONTH_OF_CHARGES).distinct(),
+        *credits_.order_by().values_list(*MONTH_OF_CREDITS).distinct(),
     ]
     found = {Due(Month.of(month), buyer, asset, livemode) for month, buyer, asset, livemode in rows}
     return sorted(found)[:most]
@@ -75,9 +77,8 @@ def issue_month(*, due: Due, now: datetime, orders: Orders) -> list[Invoice]:
     buyer = mine.filter(pk=due.buyer).first()
     if buyer is None:
         return []
-    of_month = {"month": due.month.start, "livemode": due.livemode}
-    charges = _charges(buyer).with_month().filter(contract__currency=due.asset, **of_month)
-    credits_ = _credits(buyer).with_month().filter(asset=due.asset, **of_month)
+    charges = _charges(buyer).of_month(due.month).filter(contract__currency=due.asset, livemode=due.livemode)
+    credits_ = _credits(buyer).of_month(due.month).filter(asset=due.asset, livemode=due.livemode)
     head = Head(buyer, due.asset, due.livemode, due.month.start, due.month.end)
     return _issue(head, _bundles(list(charges), list(credits_)), now, orders)
 
@@ -151,8 +152,9 @@ def _invoices_of(contracts: Collection[int]) -> dict[int, int]:
 
 
 def _issue(head: Head, bundles: Sequence[Bundle], now: datetime, orders: Orders) -> list[Invoice]:
-    rows = [*(each for part in bundles for each in part.charges), *(each for part in bundles for each in part.credits)]
-    subjects = {each.contract.subject for each in rows if each.contract}
+    contracts = [each.contract for part in bundles for each in part.charges]
+    contracts += [each.contract for part in bundles for each in part.credits if each.contract]
+    subjects = {contract.subject for contract in contracts}
     names = {subject: subject for subject in subjects} | dict(orders(subjects))
     invoices = []
     for part in bundles:

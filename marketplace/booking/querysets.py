@@ -119,8 +119,19 @@ class ChargeLineQuerySet(PublicQuerySet["ChargeLine"]):
         used = TruncMonth(F("during__endswith") - Value(MOMENT), tzinfo=UTC)
         return self.annotate(month=Greatest(used, TruncMonth(F("created_at") - Value(OPEN_FOR), tzinfo=UTC)))
 
+    def of_month(self, month: Month) -> Self:
+        """Those billed in that month, each with `month`."""
+        return self.with_month().filter(**{"month": month.start})
+
+    def before(self, month: Month) -> Self:
+        """Those billed in earlier months, each with `month`."""
+        return self.with_month().filter(**{"month__lt": month.start})
+
     def billed_in(self, month: Month) -> Self:
-        """Those billed in `month`: for use in it, or for use before it that was charged once its own was closed."""
+        """As `of_month`, found by time instead of by looking at every charge.
+
+        For use in the month, or for use before it that was charged once its own month was closed.
+        """
         written = self.filter(created_at__gt=month.start, created_at__lt=month.closes_at)
         mine = Q(during__endswith__gt=month.start, during__endswith__lte=month.end)
         return written.filter(mine | Q(during__endswith__lte=month.start, created_at__gte=month.start + OPEN_FOR))
@@ -141,6 +152,14 @@ class ServiceCreditQuerySet(PublicQuerySet["ServiceCredit"]):
     def with_month(self) -> Self:
         """Each with `month`: the start of the month in which it was given."""
         return self.annotate(month=TruncMonth("created_at", tzinfo=UTC))
+
+    def of_month(self, month: Month) -> Self:
+        """Those given in that month, each with `month`."""
+        return self.with_month().billed_in(month)
+
+    def before(self, month: Month) -> Self:
+        """Those given in earlier months, each with `month`."""
+        return self.with_month().filter(created_at__lt=month.start)
 
     def billed_in(self, month: Month) -> Self:
         """Those given in `month`."""

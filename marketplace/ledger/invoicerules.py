@@ -4,6 +4,8 @@ The database gives an invoice its number when it becomes issued, from the row of
 the transaction ends: one that is taken back takes its number back, and the next one waits for it.
 """
 
+from typing import Any
+
 import pgtrigger
 
 from marketplace.ledger.rules import refuse
@@ -33,7 +35,7 @@ OF_A_DRAFT = """
 """
 
 
-def _before(name: str, operation: pgtrigger.Operation, func: str, **more: object) -> pgtrigger.Trigger:
+def _before(name: str, operation: pgtrigger.Operation, func: str, **more: Any) -> pgtrigger.Trigger:
     return pgtrigger.Trigger(
         name=name, level=pgtrigger.Row, when=pgtrigger.Before, operation=operation, func=func, **more
     )
