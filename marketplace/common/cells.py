@@ -2,13 +2,15 @@
 
 from io import StringIO
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA = ("=", "+", "-", "@")
+BREAKS = str.maketrans("\t\r\n", "   ")
 PIECE = 1 << 16  # characters that are sent together
 
 
 def plain_text(text: str) -> str:
-    """A text that no table program takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """A text in one line that no table program takes for a formula."""
+    line = text.translate(BREAKS)
+    return f"'{line}" if line.lstrip().startswith(FORMULA) else line
 
 
 def taken(out: StringIO) -> str:
