@@ -173,6 +173,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.ScopedPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "URL_FORMAT_OVERRIDE": None,  # `format` is ours: usage?format=focus
     "DEFAULT_PARSER_CLASSES": ["marketplace.common.parsing.BoundedJSONParser"],
     "DEFAULT_THROTTLE_CLASSES": ["marketplace.common.limits.PerMinute"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

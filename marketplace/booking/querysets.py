@@ -116,8 +116,12 @@ class ChargeLineQuerySet(PublicQuerySet["ChargeLine"]):
 
     def with_month(self) -> Self:
         """Each with `month`: the start of the month that it is billed in, that of its use while it was open then."""
-        used = TruncMonth(F("during__endswith") - Value(MOMENT), tzinfo=UTC)
-        return self.annotate(month=Greatest(used, TruncMonth(F("created_at") - Value(OPEN_FOR), tzinfo=UTC)))
+        last = Greatest(
+            F("during__endswith") - Value(MOMENT),
+            F("created_at") - Value(OPEN_FOR),
+            output_field=models.DateTimeField(),
+        )
+        return self.annotate(month=TruncMonth(last, tzinfo=UTC))
 
     def of_month(self, month: Month) -> Self:
         """Those billed in that month, each with `month`."""

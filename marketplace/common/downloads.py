@@ -1,31 +1,22 @@
 """Answers of the API that are files: a client may ask for their type by name, and saves them under one of ours."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework.renderers import BaseRenderer
+from rest_framework.renderers import JSONRenderer
 
 
-class AsItIs(BaseRenderer):
-    """For the choice of a type alone: the view itself answers with bytes."""
+class AsPdf(JSONRenderer):
+    """Lets a client ask for this type: the view answers with a file, and a problem is JSON as everywhere."""
 
-    charset = None
-    render_style = "binary"
-
-    def render(
-        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
-    ) -> Any:
-        return data
-
-
-class AsPdf(AsItIs):
     media_type = "application/pdf"
     format = "pdf"
 
 
-class AsCsv(AsItIs):
+class AsCsv(JSONRenderer):
+    """As AsPdf, for tables."""
+
     media_type = "text/csv"
     format = "csv"
 

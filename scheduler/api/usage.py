@@ -53,7 +53,9 @@ class UsageView(APIView):
             raise InvalidParameter([FieldProblem("format", "invalid_parameter", "no such format", "json or focus")])
         page = page_of(charges_of(buyers, month), read_ask(params))
         sums = [*_sums_of_charges(buyers, month), *_sums_of_credits(buyers, month)]
-        return list_answer(request, page, charge_as_json, now=now, month=str(month), sums=sums)
+        answer = list_answer(request, page, charge_as_json, now=now, month=str(month), sums=sums)
+        answer.content_type = "application/json"  # also for who asked for text/csv and no format
+        return answer
 
 
 def month_asked(text: str | None, otherwise: Month) -> Month:
