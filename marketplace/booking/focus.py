@@ -7,6 +7,7 @@ no row. Everything is counted in integers: a cost is exactly the printed quantit
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from io import StringIO
 from typing import Any, NamedTuple
 
@@ -170,11 +171,16 @@ KEPT_BY_TAX = frozenset(COLUMNS) - {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=64)
+def _period(start: datetime) -> Cells:
+    month = Month.of(start)
+    return {"BillingPeriodStart": _time(month.start), "BillingPeriodEnd": _time(month.end)}
+
+
 def _common(row: Charge | Credit, issuer: str) -> Cells:
-    month = Month.of(row.month)
-    return {
+    return _period(row.month) | {
         "BillingAccountId": row.buyer, "BillingAccountName": plain_text(row.buyer_name),
-        "BillingCurrency": row.currency, "BillingPeriodStart": _time(month.start), "BillingPeriodEnd": _time(month.end),
+        "BillingCurrency": row.currency,
         "InvoiceIssuerName": plain_text(issuer), "ProviderName": plain_text(issuer),
         "PublisherName": plain_text(row.publisher or issuer), "InvoiceId": row.invoice or "",
         "x_ContractId": row.contract or "", "x_Livemode": "true" if row.livemode else "false",

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Subquery
 
 from accounts.models import Organization
-from marketplace.booking.invoiceitems import charge_item, credit_item
+from marketplace.booking.invoiceitems import OF_CHARGE, OF_CREDIT, Charged, Credited, charge_item, credit_item
 from marketplace.booking.models import ChargeLine, ServiceCredit
 from marketplace.booking.querysets import ChargeLineQuerySet, ServiceCreditQuerySet
 from marketplace.common.months import Month
@@ -25,7 +25,6 @@ Orders = Callable[[Collection[str]], Mapping[str, str]]  # of contracts' subject
 SLOWEST = timedelta(hours=1)  # who wrote a charge for a month that is closed has committed by then
 MONTH_OF_CHARGES = ("month", "contract__buyer", "contract__currency", "livemode")
 MONTH_OF_CREDITS = ("month", "buyer", "asset", "livemode")
-CHARGE_ROWS = ("contract__provider", "contract__offer__hardware", "contract__offer__site__zone")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,8 +41,8 @@ class Due:
 class Bundle:
     """What goes on one document."""
 
-    charges: Sequence[ChargeLine]
-    credits: Sequence[ServiceCredit]
+    charges: Sequence[Charged]
+    credits: Sequence[Credited]
     corrects: int | None = None
 
     @property
@@ -80,7 +79,7 @@ def issue_month(*, due: Due, now: datetime, orders: Orders) -> list[Invoice]:
     charges = _charges(buyer).of_month(due.month).filter(contract__currency=due.asset, livemode=due.livemode)
     credits_ = _credits(buyer).of_month(due.month).filter(asset=due.asset, livemode=due.livemode)
     head = Head(buyer, due.asset, due.livemode, due.month.start, due.month.end)
-    return _issue(head, _bundles(list(charges), list(credits_)), now, orders)
+    return _issue(head, _bundles(_read(charges), _read_credits(credits_)), now, orders)
 
 
 @transaction.atomic
@@ -93,11 +92,11 @@ def issue_order(
     invoices already; then nothing is written.
     """
     Organization.objects.select_for_update(no_key=True, of=("self",)).get(pk=buyer.pk)
-    charges = list(_charges(buyer).filter(contract__subject__in=subjects))
-    credits_ = list(_credits(buyer).filter(contract__subject__in=subjects))
+    charges = _read(_charges(buyer).filter(contract__subject__in=subjects))
+    credits_ = _read_credits(_credits(buyer).filter(contract__subject__in=subjects))
     if not charges:
         raise NothingToInvoice(f"nothing that {order} was charged is left to invoice", order=order)
-    kinds = {(each.contract.currency, each.livemode) for each in charges}
+    kinds = {(each.currency, each.livemode) for each in charges}
     return [
         invoice
         for asset, livemode in sorted(kinds)
@@ -106,33 +105,39 @@ def issue_order(
 
 
 def _order_of_one_kind(
-    buyer: Organization, order: str, asset: str, livemode: bool, charges: Iterable[ChargeLine],
-    credits_: Iterable[ServiceCredit], now: datetime, orders: Orders,
+    buyer: Organization, order: str, asset: str, livemode: bool, charges: Iterable[Charged],
+    credits_: Iterable[Credited], now: datetime, orders: Orders,
 ) -> list[Invoice]:  # fmt: skip
-    used = [each for each in charges if (each.contract.currency, each.livemode) == (asset, livemode)]
+    used = [each for each in charges if (each.currency, each.livemode) == (asset, livemode)]
     given = [each for each in credits_ if (each.asset, each.livemode) == (asset, livemode)]
     start, end = min(each.during.lower for each in used), max(each.during.upper for each in used)
     return _issue(Head(buyer, asset, livemode, start, end, ORDER, order), _bundles(used, given), now, orders)
 
 
 def _charges(buyer: Organization) -> ChargeLineQuerySet:
-    rows = ChargeLine.objects.of_buyers([buyer]).not_invoiced().select_related(*CHARGE_ROWS)
-    return rows.order_by("during", "pk")
+    return ChargeLine.objects.of_buyers([buyer]).not_invoiced().order_by("during", "pk")
 
 
 def _credits(buyer: Organization) -> ServiceCreditQuerySet:
-    rows = ServiceCredit.objects.of_buyers([buyer]).of_money().not_invoiced().select_related("contract")
-    return rows.order_by("pk")
+    return ServiceCredit.objects.of_buyers([buyer]).of_money().not_invoiced().order_by("pk")
 
 
-def _bundles(charges: Sequence[ChargeLine], credits_: Sequence[ServiceCredit]) -> list[Bundle]:
+def _read(rows: ChargeLineQuerySet) -> list[Charged]:
+    return [Charged(*row) for row in rows.values_list(*OF_CHARGE)]
+
+
+def _read_credits(rows: ServiceCreditQuerySet) -> list[Credited]:
+    return [Credited(*row) for row in rows.values_list(*OF_CREDIT)]
+
+
+def _bundles(charges: Sequence[Charged], credits_: Sequence[Credited]) -> list[Bundle]:
     """What goes on the bill, and on each credit note."""
-    billed = _invoices_of({each.contract_id for each in credits_ if each.contract_id})
-    later: dict[int, list[ServiceCredit]] = {}
+    billed = _invoices_of({each.contract for each in credits_ if each.contract})
+    later: dict[int, list[Credited]] = {}
     beside = []
     for each in credits_:
-        if each.contract_id in billed:
-            later.setdefault(billed[each.contract_id], []).append(each)
+        if each.contract in billed:
+            later.setdefault(billed[each.contract], []).append(each)
         else:
             beside.append(each)
     whole = Bundle(charges, beside)
@@ -152,11 +157,9 @@ def _invoices_of(contracts: Collection[int]) -> dict[int, int]:
 
 
 def _issue(head: Head, bundles: Sequence[Bundle], now: datetime, orders: Orders) -> list[Invoice]:
-    contracts = [each.contract for part in bundles for each in part.charges]
-    contracts += [each.contract for part in bundles for each in part.credits if each.contract]
-    subjects = {contract.subject for contract in contracts}
-    names = {subject: subject for subject in subjects} | dict(orders(subjects))
-    invoices = []
+    subjects = {each.contract_subject for part in bundles for each in part.charges}
+    subjects |= {each.contract_subject for part in bundles for each in part.credits if each.contract_subject}
+    names, invoices = orders(subjects), []
     for part in bundles:
         kind = head.kind if part.charges else CREDIT_NOTES
         items = [charge_item(each, names) for each in part.charges]

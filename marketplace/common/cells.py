@@ -1,5 +1,6 @@
 """Tables as text: cells that stay what they are in a table program, written piece by piece."""
 
+from functools import lru_cache
 from io import StringIO
 
 FORMULA = ("=", "+", "-", "@")
@@ -7,6 +8,7 @@ BREAKS = str.maketrans("\t\r\n", "   ")
 PIECE = 1 << 16  # characters that are sent together
 
 
+@lru_cache(maxsize=4_096)  # names come again in row after row
 def plain_text(text: str) -> str:
     """A text in one line that no table program takes for a formula."""
     line = text.translate(BREAKS)
