@@ -133,13 +133,14 @@ def export(buyer: Any) -> dict[str, Any]:
     month, before, size, lines, first = Month.of(START), peak_mb(), 0, -1, 0.0
     with CaptureQueriesContext(connection) as asked:
         began, cpu = time.perf_counter(), time.process_time()
-        for piece in focus_rows(focus_charges([buyer], month), focus_credits([buyer], month), issuer="Exchange Ltd"):
+        rows = focus_rows(focus_charges([buyer], month), focus_credits([buyer], month), issuer="Exchange Ltd")
+        for piece in rows:
             first = first or time.perf_counter() - began
             size, lines = size + len(piece), lines + piece.count("\n")
         took, cpu = time.perf_counter() - began, time.process_time() - cpu
     return {
-        "rows": lines, "seconds": round(took, 2), "cpu_s": round(cpu, 2), "first_piece_s": round(first, 2), "bytes": size,
-        "questions": len(asked), "memory_grew_mb": peak_mb() - before,
+        "rows": lines, "seconds": round(took, 2), "cpu_s": round(cpu, 2), "first_piece_s": round(first, 2),
+        "bytes": size, "questions": len(asked), "memory_grew_mb": peak_mb() - before,
     }  # fmt: skip
 
 
@@ -165,7 +166,9 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     fill(buyers, [asked.charges, asked.others])
     exports = [export(buyers[0]) for _ in range(asked.repeat)]
     return {
-        "charges": asked.charges, "others": asked.others, "exports": exports,
+        "charges": asked.charges,
+        "others": asked.others,
+        "exports": exports,
         "expected_rows": asked.charges + (asked.charges + 1) // 2 + asked.charges // 100,
         "invoices": invoice() if asked.invoices else None,
         "versions": {"python": platform.python_version(), "machine": platform.platform(), "cpus": os.cpu_count()},

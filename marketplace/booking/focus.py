@@ -26,7 +26,8 @@ MANDATORY = (
 FURTHER = (
     "CapacityReservationId", "CapacityReservationStatus", "ChargeFrequency", "ConsumedQuantity", "ConsumedUnit",
     "ContractedUnitPrice", "InvoiceId", "ListUnitPrice", "PricingCategory", "RegionId", "RegionName", "ResourceId",
-    "ResourceType", "SkuId", "SkuPriceId",
+    "ResourceType", "ServiceSubcategory", "SkuId", "SkuMeter",
+    "SkuPriceDetails", "SkuPriceId",
 )  # fmt: skip
 OURS = ("x_ContractId", "x_MatchedShare", "x_SiteWh", "x_Livemode")
 COLUMNS = (*MANDATORY, *FURTHER, *OURS)
@@ -133,7 +134,8 @@ def charge_cells(row: Charge, issuer: str) -> Cells:
         "ChargeDescription": plain_text(f"{row.hardware} x {row.units} at {row.site}{', unused' if row.idle else ''}"),
         "ChargePeriodStart": _time(start), "ChargePeriodEnd": _time(max(end, start + SECOND)),
         "PricingCategory": "Dynamic" if row.tier == "interruptible" else "Standard",
-        "ServiceCategory": "Compute", "ServiceName": plain_text(row.hardware), "SkuId": row.hardware_slug,
+        "ServiceCategory": "Compute", "ServiceSubcategory": "Other (Compute)",
+        "ServiceName": plain_text(row.hardware), "SkuId": row.hardware_slug, "SkuMeter": unit.what,
         "SkuPriceId": row.offer, "RegionId": plain_text(row.zone), "RegionName": plain_text(row.zone_name),
         "ResourceId": row.order, "ResourceType": _resource(row.order),
         "CapacityReservationId": row.subject if reserved else "",
@@ -151,6 +153,7 @@ def credit_cells(row: Credit, issuer: str) -> Cells:
         "ChargeClass": "Correction" if row.billed else "", "ChargeDescription": f"Credit: {row.kind}",
         "ChargePeriodStart": _time(day), "ChargePeriodEnd": _time(day + DAY),
         "ServiceCategory": "Compute" if row.hardware else "Other",
+        "ServiceSubcategory": "Other (Compute)" if row.hardware else "Other (Other)",
         "ServiceName": plain_text(row.hardware or "Marketplace"),
         "ResourceId": row.order or "", "ResourceType": _resource(row.order) if row.order else "",
     }  # fmt: skip
@@ -167,7 +170,8 @@ def tax_cells(of: Mapping[str, str], tax_minor: int, currency: str) -> Cells:
 
 KEPT_BY_TAX = frozenset(COLUMNS) - {
     "ListUnitPrice", "ContractedUnitPrice", "PricingQuantity", "ConsumedQuantity", "PricingUnit", "ConsumedUnit",
-    "PricingCategory", "SkuId", "SkuPriceId", "x_SiteWh", "CapacityReservationId", "CapacityReservationStatus",
+    "PricingCategory", "SkuId", "SkuMeter", "SkuPriceId", "x_SiteWh", "CapacityReservationId",
+    "CapacityReservationStatus",
 }  # fmt: skip
 
 

@@ -14,18 +14,19 @@ ONE = 10**PLACES
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The unit of a price: its name, and how much of the meter it is."""
+    """The unit of a price: its name, how much of the meter it is, and what is metered."""
 
     name: str
     per: int
+    what: str
 
 
 UNITS = {
-    UNIT_SECOND: Unit("Unit-Hours", 3_600),
-    "core_second": Unit("Core-Hours", 3_600),
-    "token": Unit("1000000 Tokens", 10**6),
-    "byte": Unit("GB", 10**9),
-    "wh": Unit("kWh", 1_000),
+    UNIT_SECOND: Unit("Unit-Hours", 3_600, "Unit Time"),
+    "core_second": Unit("Core-Hours", 3_600, "Core Time"),
+    "token": Unit("1000000 Tokens", 10**6, "Tokens"),
+    "byte": Unit("GB", 10**9, "Data Transfer"),
+    "wh": Unit("kWh", 1_000, "Electricity"),
 }
 
 
