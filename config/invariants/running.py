@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
-from config.invariants import books, capacity, records, work
+from config.invariants import books, capacity, invoices, records, work
 from config.invariants.check import FIRST, Anomaly, Check, Finding
 
 CHECKS: Mapping[str, Check] = {
-    each.id: each for each in (*books.CHECKS, *capacity.CHECKS, *work.CHECKS, *records.CHECKS)
+    each.id: each for each in (*books.CHECKS, *invoices.CHECKS, *capacity.CHECKS, *work.CHECKS, *records.CHECKS)
 }
 LEAST_PATIENCE = timedelta(seconds=10)
 

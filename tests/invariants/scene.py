@@ -14,14 +14,16 @@ from marketplace.booking.services import hold_units
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.ledger.lines import credit, debit
-from marketplace.ledger.models import Account
+from marketplace.ledger.models import Account, Invoice
 from marketplace.ledger.services import account_of, post, reverse
+from scheduler.billing import invoice_order
 from scheduler.cycle import run_round
 from scheduler.finishing import finish
 from scheduler.jobfile import parse
 from scheduler.models import Attempt, Job
 from scheduler.preempting import FIRM_WORK, give_notice, lock_open
 from scheduler.services import Actor, submit_job
+from tests.billing import make_charge, make_credit
 from tests.market import make_organization
 from tests.scheduler.machines import make_pair
 from tests.scheduler.scene import TestAgent, make_cpu_offer
@@ -60,6 +62,7 @@ class Market:
             buyer=self.buyer, offer=self.offer, units=2, start=start, end=start + 2 * HOUR, now=self.now
         )
         self.money_that_came_and_went()
+        self.invoice = self.use_that_was_billed()
         once(actor="org_a", key="one", fingerprint="f", now=self.now, effect=lambda: Answer(status=201, body={}))
 
     def money_that_came_and_went(self) -> None:
@@ -76,6 +79,13 @@ class Market:
             taken = [debit(wallet, 2_388), credit(held, 2_388)]
             hold = post(kind="hold", ref=f"hld_{number}", lines=taken, now=self.now, actor="test")
         reverse(journal=hold, now=self.now, actor="test")
+
+    def use_that_was_billed(self) -> Invoice:
+        """An invoice of the finished job, with a charge and a credit."""
+        contract = self.done.allocations.get().contract
+        make_charge(contract, 90, start=self.now, seconds=60, tax_minor=9)
+        make_credit(self.buyer, 9, contract=contract)
+        return invoice_order(buyer=self.buyer, order=self.done.public_id, now=timezone.now())[0]
 
     def submit(self, text: str = FILE) -> Job:
         return submit_job(actor=Actor(organization=self.buyer), file=parse(text), now=timezone.now())
