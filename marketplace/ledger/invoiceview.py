@@ -40,13 +40,13 @@ def invoice_summary(invoice: Invoice) -> dict[str, Any]:
     }
 
 
-def invoice_as_json(invoice: Invoice) -> dict[str, Any]:
-    """The invoice with who bills whom, its taxes and its lines."""
+def invoice_as_json(invoice: Invoice, *, lines: bool = True) -> dict[str, Any]:
+    """The invoice with who bills whom, its taxes and, unless they are left out, its lines."""
     return invoice_summary(invoice) | {
         "issuer": invoice.issuer_facts,
         "buyer": invoice.buyer_facts,
         "taxes": invoice.taxes,
-        "lines": [line_as_json(line) for line in invoice.lines.all()],
+        "lines": [line_as_json(line) for line in invoice.lines.all()] if lines else [],
     }
 
 
