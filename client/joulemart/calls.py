@@ -163,6 +163,12 @@ def move_reservation(reservation_id: str, verb: str, *, key: str | None) -> Call
     return post(Reservation, "reservations", reservation_id, verb, key=key)
 
 
+def focus(month: str | None) -> Call[bytes]:
+    """The costs of a month, such as `2026-11`, as FOCUS 1.2 CSV."""
+    kinds = {"Accept": "text/csv, application/problem+json"}
+    return replace(get(bytes, "usage", format="focus", month=month), headers=kinds)
+
+
 def upload(name: str, content: bytes, key: str | None) -> Call[Upload]:
     """Send one file."""
     return replace(post(Upload, "uploads", key=key), json=None, file=(name, content))

@@ -81,10 +81,10 @@ def _months(last: Month) -> list[str]:
 
 def _head(invoice: Invoice) -> dict[str, Any]:
     """The invoice as the API has it, with its period in words."""
-    start, end = invoice.period_start, invoice.period_end
-    month = invoice.scope == "month"
+    first, last = (f"{each:%Y-%m-%d}" for each in (invoice.period_start, invoice.period_end - MOMENT))
+    days = first if first == last else f"{first} – {last}"
     return invoice_summary(invoice) | {
-        "period_words": str(Month.of(start)) if month else f"{start:%Y-%m-%d} – {end - MOMENT:%Y-%m-%d}",
+        "period_words": str(Month.of(invoice.period_start)) if invoice.scope == "month" else days,
         "kind_words": kind_name(invoice.kind),
         "issued_at": invoice.issued_at,
     }
