@@ -14,16 +14,17 @@ from scheduler.models import Allocation, Attempt
 
 AT_ONCE = 2_000
 INVOICE = Subquery(
-    InvoiceLine.objects.filter(source=OuterRef("public_id"), invoice__state="issued").values("invoice__label")[:1]
+    InvoiceLine.objects.order_by()
+    .filter(source=OuterRef("public_id"), invoice__state="issued")
+    .values("invoice__label")[:1]
 )
-JOB = Subquery(Attempt.objects.filter(public_id=OuterRef("attempt")).values("job__public_id")[:1])
+JOB = Subquery(Attempt.objects.order_by().filter(public_id=OuterRef("attempt")).values("job__public_id")[:1])
 JOB_OF_CONTRACT = Subquery(
-    Allocation.objects.filter(public_id=OuterRef("contract__subject")).values("job__public_id")[:1]
+    Allocation.objects.order_by().filter(public_id=OuterRef("contract__subject")).values("job__public_id")[:1]
 )
 SITE_WH = Subquery(
-    UsageRecord.objects.filter(
-        contract=OuterRef("contract"), attempt=OuterRef("attempt"), during__overlap=OuterRef("during"), flagged=""
-    )
+    UsageRecord.objects.order_by()
+    .filter(contract=OuterRef("contract"), attempt=OuterRef("attempt"), during__overlap=OuterRef("during"), flagged="")
     .values("attempt")
     .annotate(sum=Sum("site_wh"))
     .values("sum")

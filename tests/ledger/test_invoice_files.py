@@ -13,10 +13,11 @@ from marketplace.common.months import Month
 from marketplace.ledger.currencies import to_major
 from marketplace.ledger.invoicepdf import amount, invoice_pdf
 from marketplace.ledger.invoiceview import invoice_as_json, invoice_rows
-from marketplace.ledger.models import BillingDetails
+from marketplace.ledger.models import BillingDetails, TaxRule
 from marketplace.ledger.pdfsheet import REGULAR, Style, runs, wrapped
+from marketplace.ledger.taxes import add_rule
 from tests.billing import make_charge, make_contract, make_credit
-from tests.market import NOON, make_offer, make_organization, make_site
+from tests.market import MONDAY, NOON, make_offer, make_organization, make_site
 
 pytestmark = pytest.mark.django_db
 CLOSED = Month(2026, 12).closes_at
@@ -150,3 +151,20 @@ def test_a_text_that_is_too_long_is_wrapped_and_then_cut(text):
     assert "".join(wrapped(text, style, 60, 99)).replace(" ", "") == text.replace(" ", "")
     assert wrapped(text, style, 60, 1)[0].endswith("…")
     assert wrapped(text, style, 1_000, 1) == [text]
+
+
+@pytest.mark.parametrize(("rate", "said"), [(1_900, True), (700, False)])
+def test_the_text_of_a_rule_is_printed_where_its_rate_was_charged(settings, rate, said):
+    settings.OPERATOR = settings.OPERATOR | {"country": "DE"}
+    settings.TAX_BP = 1_900
+    rule = TaxRule(
+        seller_country="DE", buyer_country="DE", business=False, tax_bp=rate, text="VAT 19 %, section 12",
+        valid_from=MONDAY.date(),
+    )  # fmt: skip
+    add_rule(rule=rule, now=NOON, actor="test")
+    make_charge(make_contract(make_organization()), 1_000, tax_minor=190)
+    [invoice] = issue_due(now=CLOSED, orders=lambda subjects: {})
+    [text] = read(invoice_pdf(invoice_as_json(invoice)))
+
+    assert "Tax 19 % on 10.00" in text
+    assert ("VAT 19 %, section 12" in text) is said

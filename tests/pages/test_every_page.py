@@ -26,7 +26,8 @@ PAGES = {
          "/accounts/password/reset/", "/compare/?offer={offer}&offer={own}", "/?renewable_share__gte=80",
          "/?near=shanghai&units=8&hours=6"],
     "buyer": ["/jobs/", "/jobs/new/", "/jobs/{job}/", "/reservations/", "/accounts/2fa/", "/accounts/email/",
-              "/accounts/password/change/", "/jobs/new/?example=factorize", "/jobs/?name=nothing", "/console/"],
+              "/accounts/password/change/", "/jobs/new/?example=factorize", "/jobs/?name=nothing", "/console/",
+              "/invoices/", "/invoices/details/"],
     "provider": ["/console/", "/console/offers/", "/console/offers/new/", "/console/offers/{own}/", "/console/jobs/",
                  "/console/agents/"],
 }  # fmt: skip
