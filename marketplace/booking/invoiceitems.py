@@ -24,7 +24,7 @@ OF_CREDIT = (
 
 
 class Charged(NamedTuple):
-    """The values of OF_CHARGE: thousands of rows are read, where objects would take ten times as long."""
+    """The values of OF_CHARGE: making objects of all they name took most of the time of a large bill."""
 
     public_id: str
     charge_minor: int

@@ -1,6 +1,6 @@
 """A sheet of paper to draw on: A4 pages with a head and a foot, Latin and Chinese text from fonts that travel along.
 
-Documents are drawn straight on the page: ten thousand lines take seconds where a layout engine takes minutes.
+Documents are drawn straight on the page, top to bottom; nothing is laid out twice.
 """
 
 from collections.abc import Callable, Sequence

@@ -5,6 +5,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,6 +19,7 @@ from marketplace.ledger.models import Invoice
 from scheduler.billing import invoice_order, orders_of
 from scheduler.models import Job
 from scheduler.services import cancel_job
+from scheduler.tasks import issue_invoices
 from tests.billing import make_charge, make_contract, make_credit
 from tests.market import MONDAY, NOON, key_of, make_member, make_offer, make_organization
 from tests.scheduler.scene import allocated, make_cpu_offer
@@ -227,6 +229,19 @@ def test_a_longer_export_asks_no_more_questions(buyer):
         make_credit(buyer, 5)
 
     assert questions() == few
+
+
+def test_the_task_bills_what_is_closed_and_the_second_time_finds_nothing(buyer):
+    job, charge = job_of(buyer)
+    with time_machine.travel(NOVEMBER.closes_at, tick=False):
+        issue_invoices()
+        assert not Invoice.objects.exists()
+    for _ in range(2):
+        with time_machine.travel(CLOSED, tick=False):
+            issue_invoices()
+
+    line = Invoice.objects.get().lines.get()
+    assert (line.source, line.facts["order"]) == (charge.public_id, job)
 
 
 def test_a_person_reads_them_too(buyer):
