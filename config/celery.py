@@ -42,6 +42,7 @@ app.conf.update(
         "match-carefully": {"task": "match_carefully", "schedule": 600.0, "options": {"expires": 300}},
         "refresh-grid": {"task": "refresh_grid", "schedule": 600.0, "options": {"expires": 300}},
         "extend-capacity": {"task": "extend_capacity", "schedule": 3600.0, "options": {"expires": 300}},
+        "issue-invoices": {"task": "issue_invoices", "schedule": 3600.0, "options": {"expires": 300}},
         "prune-idempotency-keys": {
             "task": "accounts.prune_idempotency_keys",
             "schedule": 3600.0,

@@ -6,6 +6,7 @@ from marketplace.booking.states import RESERVATION
 from marketplace.catalog.states import OFFER
 from marketplace.common.codes import CODES
 from marketplace.common.states import StateTable
+from marketplace.ledger.states import INVOICE
 from scheduler.states import ATTEMPT, JOB, NOT_PAID, PAID_FROM_S, RETRIED
 
 NOTE = "Written from the code by `manage.py write_reference`; change the code, not this page.\n"
@@ -23,7 +24,7 @@ def errors() -> str:
 
 def states() -> str:
     """docs/states.md: every state table."""
-    parts = [_table(table) for table in (OFFER, RESERVATION, JOB, ATTEMPT)]
+    parts = [_table(table) for table in (OFFER, RESERVATION, JOB, ATTEMPT, INVOICE)]
     ends = "\n".join(
         [
             "## How an attempt ends\n",

@@ -176,6 +176,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.ScopedPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "URL_FORMAT_OVERRIDE": None,  # `format` is ours: usage?format=focus
     "DEFAULT_PARSER_CLASSES": ["marketplace.common.parsing.BoundedJSONParser"],
     "DEFAULT_THROTTLE_CLASSES": ["marketplace.common.limits.PerMinute"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -237,6 +238,13 @@ MATURITY_DAYS = env.int("MATURITY_DAYS", 7, validate=validate.Range(0, 90))
 LEAST_PAYOUT_MINOR = env.int("LEAST_PAYOUT_MINOR", 1_000, validate=validate.Range(1, 10**9))
 NEW_BUYER_CAP_MINOR = env.int("NEW_BUYER_CAP_MINOR", 50_000, validate=validate.Range(0, 10**12))  # 0: none
 TAX_BP = env.int("TAX_BP", 0, validate=validate.Range(0, 5000))
+# Who runs the market and asks for the money: printed on invoices. Live money needs a name.
+OPERATOR = {
+    "name": env.str("OPERATOR_NAME", ""),
+    "address": env.str("OPERATOR_ADDRESS", "").replace("\\n", "\n"),
+    "country": env.str("OPERATOR_COUNTRY", "", validate=validate.Regexp(r"^([A-Z]{2})?$")),
+    "tax_id": env.str("OPERATOR_TAX_ID", ""),
+}
 HOLD_FOR = timedelta(minutes=env.int("HOLD_MINUTES", 10, validate=validate.Range(1, 60)))
 LEASE_SECONDS = env.int("LEASE_SECONDS", 40, validate=validate.Range(4, 600))
 HEARTBEAT_SECONDS = env.int("HEARTBEAT_SECONDS", 10, validate=validate.Range(1, 200))

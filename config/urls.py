@@ -18,6 +18,7 @@ urlpatterns = [
     path("api/v1/", include("accounts.api_urls")),
     path("api/v1/", include("marketplace.energy.api_urls")),
     path("api/v1/", include("marketplace.booking.api_urls")),
+    path("api/v1/", include("marketplace.ledger.api_urls")),
     path("api/v1/", include("marketplace.events.api_urls")),
     path("api/v1/", include("marketplace.ledger.api_urls")),
     path("api/v1/", include("scheduler.api_urls")),

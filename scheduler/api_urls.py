@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scheduler.api import agent, files, jobs, offers, quotes, reservations, rounds, signals
+from scheduler.api import agent, files, invoices, jobs, offers, quotes, reservations, rounds, signals, usage
 
 urlpatterns = [
     path("quotes", quotes.QuotesView.as_view(), name="api-quotes"),
@@ -30,6 +30,8 @@ urlpatterns = [
     path("jobs/<str:job>/why", jobs.WhyView.as_view(), name="api-job-why"),
     path("jobs/<str:job>/logs", jobs.LogsView.as_view(), name="api-job-logs"),
     path("jobs/<str:job>/artifacts", jobs.ArtifactsView.as_view(), name="api-job-artifacts"),
+    path("invoices", invoices.InvoicesView.as_view(), name="api-invoices"),
+    path("usage", usage.UsageView.as_view(), name="api-usage"),
     path("uploads", files.UploadsView.as_view(), name="api-uploads"),
     path("agents", rounds.AgentsView.as_view(), name="api-agents"),
     path("match_rounds", rounds.RoundsView.as_view(), name="api-rounds"),

@@ -5,10 +5,12 @@ from datetime import datetime
 
 from celery import shared_task
 
+from marketplace.booking.invoicing import issue_due
 from marketplace.booking.services import advance_reservations, settle_reservations
 from marketplace.common.clock import utc_now
 from marketplace.common.locking import alone
 from scheduler import money
+from scheduler.billing import orders_of
 from scheduler.cycle import MOST, run_round
 from scheduler.frozen import stop_disputed
 from scheduler.gangs import follow, follow_gangs
@@ -115,6 +117,14 @@ def sweep() -> None:
         follow_gangs(now=now)
         for shard in _with_jobs(now):
             run_round(segment=shard.name, now=utc_now())
+
+
+@shared_task(name="issue_invoices", time_limit=300, soft_time_limit=290)
+def issue_invoices() -> None:
+    """Bill the months that are closed, buyer by buyer; what does not fit in this run comes with the next."""
+    issued = issue_due(now=utc_now(), orders=orders_of)
+    if issued:
+        log.info("%s invoices and credit notes issued", len(issued))
 
 
 def _with_jobs(now: datetime) -> list[Shard]:

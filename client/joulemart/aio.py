@@ -1,7 +1,7 @@
 """`AsyncClient`: the marketplace from asyncio. The same resources as `Client`, awaited."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -257,6 +257,17 @@ async def _send_all(transport: AsyncTransport, workdir: Workdir, on_upload: OnUp
     return sent
 
 
+class AsyncUsage:
+    """What was used and charged."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    def focus(self, month: str | None = None) -> AsyncIterator[bytes]:
+        """The costs of a month, such as `2026-11`, as FOCUS 1.2 CSV, piece by piece; without one, of this month."""
+        return self._transport.pieces(calls.focus(month))
+
+
 class AsyncListing(Generic[T]):
     """A resource that is only read as a list."""
 
@@ -295,6 +306,7 @@ class AsyncClient:
         self.reservations = AsyncReservations(self._transport)
         self.jobs = AsyncJobs(self._transport)
         self.uploads = AsyncUploads(self._transport)
+        self.usage = AsyncUsage(self._transport)
         self.events = AsyncListing(self._transport, Event, "events")
         self.places = AsyncListing(self._transport, Place, "places")
         self.agents = AsyncListing(self._transport, Agent, "agents")

@@ -73,6 +73,18 @@ class AsyncTransport:
                     raise self.wire.lost(error) from error
                 await self.sleep(pause)
 
+    async def pieces(self, call: Call[bytes]) -> AsyncIterator[bytes]:
+        """The bytes of a file while they come. Raises ConnectionLost when they end too early: what came is a part."""
+        response = await self._tried(self.wire.request(self._http, call), stream=True)
+        try:
+            self.wire.settled(response)
+            async for piece in response.aiter_bytes():
+                yield piece
+        except httpx.TransportError as error:
+            raise self.wire.lost(error) from error
+        finally:
+            await response.aclose()
+
     async def follow(self, path: str) -> AsyncIterator[StreamEvent | None]:
         """The events of a stream, resumed over cut connections; None whenever bytes came without an event.
 
@@ -98,10 +110,10 @@ class AsyncTransport:
                 raise ConnectionLost(f"the stream broke too often: {cause or 'closed without an end'}")
             await self.sleep(pause)
 
-    async def _tried(self, request: httpx.Request) -> httpx.Response:
+    async def _tried(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         tries = Tries(self.policy, request)
         while True:
-            outcome = await self._once(request)
+            outcome = await self._once(request, stream=stream)
             pause = tries.pause_after(outcome)
             if pause is not None:
                 await self.sleep(pause)
@@ -110,11 +122,14 @@ class AsyncTransport:
             else:
                 raise self.wire.lost(outcome) from outcome
 
-    async def _once(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
+    async def _once(self, request: httpx.Request, *, stream: bool) -> httpx.Response | httpx.TransportError:
         try:
-            return await self._http.send(request)
+            response = await self._http.send(request, stream=stream)
+            if not response.is_success:
+                await response.aread()  # what a refusal says is short
         except httpx.TransportError as error:
             return error
+        return response
 
     async def _downloaded(self, request: httpx.Request, file: VerifiedFile) -> Path:
         response = await self._http.send(request, stream=True)

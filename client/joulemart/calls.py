@@ -171,6 +171,12 @@ def change_reservation(
     return post(Reservation, "reservations", reservation_id, verb, json=body, key=key, dry_run=dry_run)
 
 
+def focus(month: str | None) -> Call[bytes]:
+    """The costs of a month, such as `2026-11`, as FOCUS 1.2 CSV."""
+    kinds = {"Accept": "text/csv, application/problem+json"}
+    return replace(get(bytes, "usage", format="focus", month=month), headers=kinds)
+
+
 def upload(name: str, content: bytes, key: str | None) -> Call[Upload]:
     """Send one file."""
     return replace(post(Upload, "uploads", key=key), json=None, file=(name, content))

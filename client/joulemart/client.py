@@ -8,7 +8,7 @@ for line in job.logs(follow=True):
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -264,6 +264,17 @@ def _send_all(transport: Transport, workdir: Workdir, on_upload: OnUpload | None
     return sent
 
 
+class Usage:
+    """What was used and charged."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def focus(self, month: str | None = None) -> Iterator[bytes]:
+        """The costs of a month, such as `2026-11`, as FOCUS 1.2 CSV, piece by piece; without one, of this month."""
+        return self._transport.pieces(calls.focus(month))
+
+
 class Listing(Generic[T]):
     """A resource that is only read as a list."""
 
@@ -302,6 +313,7 @@ class Client:
         self.reservations = Reservations(self._transport)
         self.jobs = Jobs(self._transport)
         self.uploads = Uploads(self._transport)
+        self.usage = Usage(self._transport)
         self.events = Listing(self._transport, Event, "events")
         self.places = Listing(self._transport, Place, "places")
         self.agents = Listing(self._transport, Agent, "agents")

@@ -72,6 +72,17 @@ class Transport:
                     raise self.wire.lost(error) from error
                 self.sleep(pause)
 
+    def pieces(self, call: Call[bytes]) -> Iterator[bytes]:
+        """The bytes of a file while they come. Raises ConnectionLost when they end too early: what came is a part."""
+        response = self._tried(self.wire.request(self._http, call), stream=True)
+        try:
+            self.wire.settled(response)
+            yield from response.iter_bytes()
+        except httpx.TransportError as error:
+            raise self.wire.lost(error) from error
+        finally:
+            response.close()
+
     def follow(self, path: str) -> Iterator[StreamEvent | None]:
         """The events of a stream, resumed over cut connections; None whenever bytes came without an event.
 
@@ -97,10 +108,10 @@ class Transport:
                 raise ConnectionLost(f"the stream broke too often: {cause or 'closed without an end'}")
             self.sleep(pause)
 
-    def _tried(self, request: httpx.Request) -> httpx.Response:
+    def _tried(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         tries = Tries(self.policy, request)
         while True:
-            outcome = self._once(request)
+            outcome = self._once(request, stream=stream)
             pause = tries.pause_after(outcome)
             if pause is not None:
                 self.sleep(pause)
@@ -109,11 +120,14 @@ class Transport:
             else:
                 raise self.wire.lost(outcome) from outcome
 
-    def _once(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
+    def _once(self, request: httpx.Request, *, stream: bool) -> httpx.Response | httpx.TransportError:
         try:
-            return self._http.send(request)
+            response = self._http.send(request, stream=stream)
+            if not response.is_success:
+                response.read()  # what a refusal says is short
         except httpx.TransportError as error:
             return error
+        return response
 
     def _downloaded(self, request: httpx.Request, file: VerifiedFile) -> Path:
         response = self._http.send(request, stream=True)

@@ -1,6 +1,8 @@
 """M6, M7, M9, M12, M13, M14: holds, budgets, charges, credits, worked out again from use and frozen contracts."""
 # ruff: noqa: S608  # the queries are put together from words of this module, nothing typed by anybody
 
+from django.utils.translation import gettext_noop as _
+
 from config.invariants.check import Check
 
 HOLDS = "SELECT count(*) FROM ledger_hold"
@@ -8,7 +10,7 @@ LINES = "SELECT count(*) FROM booking_chargeline"
 
 M6 = Check(
     id="M6",
-    promise="no hold gives more than it has, and what is left of an organization's holds is what its books hold",
+    promise=_("no hold gives more than it has, and what is left of an organization's holds is what its books hold"),
     rows=HOLDS,
     queries=(
         """
@@ -71,7 +73,7 @@ USED = """
 """
 M7 = Check(
     id="M7",
-    promise="no contract is charged more than its price for what was metered, nor more tax than that bears",
+    promise=_("no contract is charged more than its price for what was metered, nor more tax than that bears"),
     rows=LINES,
     queries=(
         USED
@@ -89,7 +91,7 @@ M7 = Check(
 )
 M9 = Check(
     id="M9",
-    promise="market and provider share each charge whole, and the books captured just that",
+    promise=_("market and provider share each charge whole, and the books captured just that"),
     rows=LINES,
     queries=(
         """
@@ -112,7 +114,7 @@ M9 = Check(
 )
 M12 = Check(
     id="M12",
-    promise="what has not matured of a provider's lines is what its books have pending",
+    promise=_("what has not matured of a provider's lines is what its books have pending"),
     rows=LINES,
     queries=(
         """
@@ -132,7 +134,7 @@ M12 = Check(
 )
 M13 = Check(
     id="M13",
-    promise="a service credit is shared whole and in the books once; a job that ended is settled and holds nothing",
+    promise=_("a service credit is shared whole and in the books once; a job that ended is settled and holds nothing"),
     rows="SELECT (SELECT count(*) FROM booking_servicecredit) + (SELECT count(*) FROM booking_settlement)",
     queries=(
         """
@@ -160,7 +162,7 @@ M13 = Check(
 )
 M14 = Check(
     id="M14",
-    promise="what counts in a budget is what its holds hold and were charged, within its limit",
+    promise=_("what counts in a budget is what its holds hold and were charged, within its limit"),
     rows="SELECT count(*) FROM ledger_budgetperiod",
     queries=(
         """

@@ -1,6 +1,8 @@
 """C6: work inside reservations, swept again from contracts, changes and runs."""
 # ruff: noqa: S608  # the queries are put together from words of this package, nothing typed by anybody
 
+from django.utils.translation import gettext_noop as _
+
 from config.invariants.capacity import BLOCKS
 from config.invariants.check import Check
 
@@ -84,7 +86,7 @@ ELSEWHERE = """
 
 C6 = Check(
     id="C6",
-    promise="work inside a reservation stays within its units, its hours and its offer; it holds what was bought",
+    promise=_("work inside a reservation stays within its units, its hours and its offer; it holds what was bought"),
     rows="""
         SELECT (SELECT count(*) FROM booking_reservationday)
              + (SELECT count(*) FROM scheduler_allocation WHERE reservation_id IS NOT NULL)

@@ -11,6 +11,7 @@ STATEFUL = (
     ("scheduler_attempt", "pending"),
     ("booking_reservation", "held"),
     ("catalog_offer", None),
+    ("ledger_invoice", "draft"),
 )
 
 

@@ -1,8 +1,8 @@
-"""Paths of the buyers' pages about jobs and reservations."""
+"""Paths of the buyers' pages about jobs, reservations and invoices."""
 
 from django.urls import path
 
-from frontend.store import jobs, jobsubmit, reservationchanges, reservations
+from frontend.store import invoices, jobs, jobsubmit, reservationchanges, reservations
 
 urlpatterns = [
     path("jobs/", jobs.job_list, name="job-list"),
@@ -13,6 +13,9 @@ urlpatterns = [
     path("jobs/<str:job>/cancel/", jobs.cancel_job, name="job-cancel"),
     path("jobs/<str:job>/relax/", jobs.relax_job, name="job-relax"),
     path("jobs/<str:job>/retry/", jobs.retry_job, name="job-retry"),
+    path("invoices/", invoices.invoice_list, name="invoice-list"),
+    path("invoices/details/", invoices.billing_details, name="billing-details"),
+    path("invoices/<str:invoice>/", invoices.invoice_page, name="invoice"),
     path("reservations/", reservations.reservation_list, name="reservation-list"),
     path("reservations/<str:reservation>/", reservations.reservation_page, name="reservation"),
     path("reservations/<str:reservation>/confirm/", reservations.confirm_reservation, name="reservation-confirm"),

@@ -1,20 +1,21 @@
 """Questions about promises, and the guarded writes that services build on."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Greatest, TruncMonth
 
 from accounts.models import Organization
 from marketplace.booking.hours import HOURS_OF_DAY
 from marketplace.catalog.models import Offer
+from marketplace.common.months import MOMENT, OPEN_FOR, Month
 from marketplace.common.querysets import PublicQuerySet
 from marketplace.common.sql import HoursAdd, HoursFit
-from marketplace.ledger.models import Hold
+from marketplace.ledger.models import Hold, InvoiceLine
 
 if TYPE_CHECKING:
     from marketplace.booking.models import (  # noqa: F401
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 INTS = ArrayField(models.IntegerField())
 Day = TypeVar("Day", bound=models.Model)
+INVOICED = Exists(InvoiceLine.objects.filter(source=OuterRef("public_id")))
 
 
 class HourlyQuerySet(models.QuerySet[Day]):
@@ -144,10 +146,64 @@ class ChargeLineQuerySet(PublicQuerySet["ChargeLine"]):
         """Lines whose time has come and that nobody disputes."""
         return self.filter(matured_at=None, frozen=False, matures_at__lte=now)
 
+    def not_invoiced(self) -> Self:
+        """Those on no invoice."""
+        return self.filter(~INVOICED)
+
+    def with_month(self) -> Self:
+        """Each with `month`: the start of the month that it is billed in, that of its use while it was open then."""
+        last = Greatest(
+            F("during__endswith") - Value(MOMENT),
+            F("created_at") - Value(OPEN_FOR),
+            output_field=models.DateTimeField(),
+        )
+        return self.annotate(month=TruncMonth(last, tzinfo=UTC))
+
+    def of_month(self, month: Month) -> Self:
+        """Those billed in that month, each with `month`."""
+        return self.with_month().filter(**{"month": month.start})
+
+    def before(self, month: Month) -> Self:
+        """Those billed in earlier months, each with `month`."""
+        return self.with_month().filter(**{"month__lt": month.start})
+
+    def billed_in(self, month: Month) -> Self:
+        """As `of_month`, found by time instead of by looking at every charge.
+
+        For use in the month, or for use before it that was charged once its own month was closed.
+        """
+        written = self.filter(created_at__gt=month.start, created_at__lt=month.closes_at)
+        mine = Q(during__endswith__gt=month.start, during__endswith__lte=month.end)
+        return written.filter(mine | Q(during__endswith__lte=month.start, created_at__gte=month.start + OPEN_FOR))
+
 
 class ServiceCreditQuerySet(PublicQuerySet["ServiceCredit"]):
     def of_buyers(self, organizations: Iterable[Organization]) -> Self:
         return self.filter(buyer__in=list(organizations))
+
+    def of_money(self) -> Self:
+        """Those in a currency, which bills know, not in compute units."""
+        return self.filter(asset__regex="^[A-Z]{3}$")
+
+    def not_invoiced(self) -> Self:
+        """Those on no credit note or invoice."""
+        return self.filter(~INVOICED)
+
+    def with_month(self) -> Self:
+        """Each with `month`: the start of the month in which it was given."""
+        return self.annotate(month=TruncMonth("created_at", tzinfo=UTC))
+
+    def of_month(self, month: Month) -> Self:
+        """Those given in that month, each with `month`."""
+        return self.with_month().billed_in(month)
+
+    def before(self, month: Month) -> Self:
+        """Those given in earlier months, each with `month`."""
+        return self.with_month().filter(created_at__lt=month.start)
+
+    def billed_in(self, month: Month) -> Self:
+        """Those given in `month`."""
+        return self.filter(created_at__gte=month.start, created_at__lt=month.end)
 
 
 class UsageDisputeQuerySet(PublicQuerySet["UsageDispute"]):

@@ -37,3 +37,8 @@ def rfc3339(moment: datetime | None) -> str | None:
         return None
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
     return text.replace("+00:00", "Z")
+
+
+def read_rfc3339(text: str) -> datetime:
+    """What `rfc3339` wrote."""
+    return datetime.fromisoformat(text)

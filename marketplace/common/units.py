@@ -16,6 +16,18 @@ def ceil_div(amount: int, divisor: int) -> int:
     return -(-amount // divisor)
 
 
+def nearest_div(amount: int, divisor: int) -> int:
+    """`amount / divisor` to the nearest whole number, a half upwards; `divisor` > 0. For prices that are only shown."""
+    return (2 * amount + divisor) // (2 * divisor)
+
+
+def decimal_text(scaled: int, places: int) -> str:
+    """`scaled` / 10^places as a plain decimal without closing zeros: (1990, 3) is 1.99, (-5, 3) is -0.005."""
+    whole, part = divmod(abs(scaled), 10**places)
+    fraction = f".{part:0{places}d}".rstrip("0").rstrip(".") if part else ""
+    return f"{'-' if scaled < 0 else ''}{whole}{fraction}"
+
+
 def share_percent_down(share_ppm: int) -> int:
     """A share as whole percent, rounded down: 999,999 ppm is 99 %, so nothing is called full that is not."""
     return share_ppm * 100 // PPM

@@ -1,8 +1,8 @@
-"""Paths of the wallet and of the processors' webhooks."""
+"""Paths of the ledger under /api/v1; `invoices` itself is the scheduler's, which also bills one job."""
 
 from django.urls import path
 
-from marketplace.ledger.api import budgets, wallet
+from marketplace.ledger.api import budgets, invoices, wallet
 
 urlpatterns = [
     path("wallet", wallet.WalletView.as_view(), name="api-wallet"),
@@ -13,4 +13,7 @@ urlpatterns = [
     path("budgets/<str:budget>", budgets.BudgetView.as_view(), name="api-budget"),
     path("payouts", wallet.PayoutsView.as_view(), name="api-payouts"),
     path("payments/webhooks/<slug:gateway>", wallet.WebhookView.as_view(), name="api-payment-webhook"),
+    path("invoices/<str:invoice>", invoices.InvoiceView.as_view(), name="api-invoice"),
+    path("invoices/<str:invoice>/pdf", invoices.InvoicePdfView.as_view(), name="api-invoice-pdf"),
+    path("invoices/<str:invoice>/csv", invoices.InvoiceCsvView.as_view(), name="api-invoice-csv"),
 ]

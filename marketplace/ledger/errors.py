@@ -1,6 +1,6 @@
 """What the ledger refuses."""
 
-from marketplace.common.errors import DomainError
+from marketplace.common.errors import DomainError, IllegalState, Unavailable
 
 
 class InsufficientFunds(DomainError):
@@ -59,3 +59,11 @@ class HoldClosed(DomainError):
 
 class JournalConflict(Exception):
     """The fact is in the books already, with other amounts: two parts of the program disagree about it."""
+
+
+class NothingToInvoice(IllegalState):
+    """Everything there is of it is on an invoice already, or nothing was charged."""
+
+
+class IssuerUnknown(Unavailable):
+    """An invoice about live money must say who asks for it, and the operator has not said who that is."""

@@ -1,7 +1,7 @@
 """Named questions to the books."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
         CardDispute,
         Entry,
         Hold,
+        Invoice,
         Payee,
         Payment,
         Payout,
         Refund,
+        TaxRule,
     )
 
 
@@ -108,3 +110,27 @@ class BudgetQuerySet(PublicQuerySet["Budget"]):
         """Those that cap what the organization promises, through this key if through one."""
         whose = Q(api_key=None) | (Q(api_key=api_key) if api_key else Q(pk=None))
         return self.of([organization]).filter(whose, asset=asset, livemode=livemode)
+
+
+class TaxRuleQuerySet(PublicQuerySet["TaxRule"]):
+    """Tax rules."""
+
+    def between(self, seller_country: str, buyer_country: str, *, business: bool) -> Self:
+        """Those for what a seller of one country sells to a buyer of the other."""
+        return self.filter(seller_country=seller_country, buyer_country=buyer_country, business=business)
+
+    def in_force(self, on: date) -> Self:
+        """Those that hold on that day."""
+        return self.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=on), valid_from__lte=on)
+
+
+class InvoiceQuerySet(PublicQuerySet["Invoice"]):
+    """Invoices and credit notes."""
+
+    def of(self, organizations: Iterable[Organization]) -> Self:
+        """Those of these buyers."""
+        return self.filter(buyer__in=list(organizations))
+
+    def issued(self) -> Self:
+        """Those that have a number: nobody else is shown a draft."""
+        return self.filter(state="issued")

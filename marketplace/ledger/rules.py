@@ -27,7 +27,8 @@ BALANCED = """
 FORMS = " ".join(f"WHEN '{book}' THEN '{ASSETS[book]}'" for book in (MONEY, UNITS))
 
 
-def _refuse(name: str, message: str) -> str:
+def refuse(name: str, message: str) -> str:
+    """The statement that ends the writer's with `message`, an expression, under the name of what it broke."""
     return REFUSE.format(name=name, message=message)
 
 
@@ -52,9 +53,9 @@ def balanced(name: str, key: str) -> pgtrigger.Trigger:
         func=BALANCED.format(
             key=key,
             forms=FORMS,
-            few=_refuse("journal_has_two_entries", f"format('journal %s has fewer than two entries', NEW.{key})"),
-            unbalanced=_refuse("journal_sums_to_zero", f"format('journal %s does not sum to zero', NEW.{key})"),
-            elsewhere=_refuse("entry_of_its_book", f"format('journal %s has an asset of another book', NEW.{key})"),
+            few=refuse("journal_has_two_entries", f"format('journal %s has fewer than two entries', NEW.{key})"),
+            unbalanced=refuse("journal_sums_to_zero", f"format('journal %s does not sum to zero', NEW.{key})"),
+            elsewhere=refuse("entry_of_its_book", f"format('journal %s has an asset of another book', NEW.{key})"),
         ),
     )
 
@@ -66,7 +67,7 @@ def no_truncate(name: str) -> pgtrigger.Trigger:
         level=pgtrigger.Statement,
         when=pgtrigger.Before,
         operation=pgtrigger.Truncate,
-        func=_refuse(name, "'the books are not emptied'"),
+        func=refuse(name, "'the books are not emptied'"),
     )
 
 
@@ -77,7 +78,7 @@ def _before(name: str, operation: pgtrigger.Operation, func: str) -> pgtrigger.T
 
 
 def _refused_if(wrong: str, name: str, message: str) -> str:
-    return f"IF {wrong} THEN {_refuse(name, message)} END IF;"
+    return f"IF {wrong} THEN {refuse(name, message)} END IF;"
 
 
 WRITTEN_BY = _before("journal_written_by", pgtrigger.Insert, "NEW.xid = pg_current_xact_id()::text::bigint;")

@@ -1,4 +1,4 @@
-"""The legal moves of payments, refunds and payouts."""
+"""The legal moves of payments, refunds, disputes, payouts and invoices."""
 
 from marketplace.common.states import StateTable
 
@@ -32,3 +32,4 @@ CARD_DISPUTE = StateTable(
     kind="dispute",
     moves={"inquiry": ("open", "won", "lost"), "open": ("won", "lost"), "won": (), "lost": ()},
 )
+INVOICE = StateTable(kind="invoice", moves={"draft": ("issued",), "issued": ()})

@@ -15,7 +15,9 @@ from marketplace.booking.changing import extend
 from marketplace.booking.services import confirm, hold_units
 from marketplace.catalog.models import HardwareClass, Offer, Site
 from marketplace.events.models import Event, InvariantRun
+from marketplace.ledger.invoices import Head, Item, issue
 from marketplace.ledger.lines import credit, debit
+from marketplace.ledger.models import BillingDetails, TaxRule
 from marketplace.ledger.services import account_of, post
 from scheduler.cycle import run_round
 from scheduler.leases import claim_leases
@@ -39,7 +41,7 @@ PAGES = {
     for model, admin in admin_site._registry.items()
     if model._meta.app_label in APPS
 }
-KEPT_BY_OPERATORS = {"catalog/place", "catalog/site", "catalog/hardwareclass", "catalog/latency"}
+KEPT_BY_OPERATORS = {"catalog/place", "catalog/site", "catalog/hardwareclass", "catalog/latency", "ledger/taxrule"}
 
 
 @pytest.fixture(autouse=True)
@@ -78,11 +80,15 @@ def fill(now=NOON):
     extend(reservation=confirm(reservation=held, now=now), hours=1, now=now)
     money_comes_in(now)
     InvariantRun.objects.create(finished_at=now, outcome=InvariantRun.KEPT, ms=1)
+    TaxRule.objects.create(
+        seller_country="DE", buyer_country="FR", business=True, tax_bp=0, text="Reverse charge",
+        valid_from=now.date(), valid_to=now.date(),
+    )  # fmt: skip
     return offer, attempt, agent
 
 
 def money_comes_in(now):
-    """A journal and its two accounts; at the sandbox a payment, a part of it refunded and the rest disputed."""
+    """A journal, its accounts and an invoice; at the sandbox a payment, a part of it refunded and the rest disputed."""
     buyer = make_organization()
     clearing = account_of(kind="stripe_clearing", owner=None, asset="USD", livemode=False)
     wallet = account_of(kind="buyer_available", owner=buyer, asset="USD", livemode=False)
@@ -91,6 +97,9 @@ def money_comes_in(now):
     paid = scene.paid()
     scene.gateway.create_refund(key=a_key(), intent=paid.intent, amount=1)
     scene.dispute(paid.intent)
+    BillingDetails.objects.create(organization=buyer, legal_name="Buyer Ltd", updated_at=now)
+    charged = Item(buyer.public_id, 5, 0, 0, {"type": "charge"})
+    issue(head=Head(buyer, "USD", False, now, now + timedelta(days=1)), items=[charged], now=now)
 
 
 def test_every_model_of_the_market_has_its_page():
@@ -98,6 +107,7 @@ def test_every_model_of_the_market_has_its_page():
         "catalog/offer", "catalog/site", "catalog/hardwareclass", "catalog/place", "catalog/latency",
         "booking/capacityday", "booking/quote", "booking/reservation", "booking/contract", "booking/usagerecord",
         "booking/reservationday", "booking/reservationchange",
+        "ledger/taxrule", "ledger/billingdetails", "ledger/invoice", "ledger/invoiceline", "ledger/invoiceseries",
         "ledger/account", "ledger/journal", "ledger/entry", "ledger/sandboxpayment", "ledger/sandboxrefund",
         "ledger/sandboxdispute", "ledger/sandboxdelivery",
         "events/event", "events/invariantrun", "scheduler/job", "scheduler/attempt", "scheduler/allocation",
@@ -244,3 +254,41 @@ def test_a_replay_says_why_it_is_not_the_same(operator, decided, change, words):
     MatchRound.objects.filter(pk=decided.pk).update(**change)
 
     assert f"{decided.public_id}: {words}" in replayed(operator, decided)
+
+
+RULE = {
+    "seller_country": "DE", "buyer_country": "DE", "business": "", "tax_bp": "1900", "text": "VAT 19 %",
+    "valid_from": "2026-01-01", "valid_to": "",
+}  # fmt: skip
+
+
+def test_an_operator_begins_a_tax_rule_and_ends_it_and_nothing_else_of_it_changes(operator):
+    operator.post("/admin/ledger/taxrule/add/", RULE)
+    rule = TaxRule.objects.get()
+    operator.post(f"/admin/ledger/taxrule/{rule.pk}/change/", RULE | {"tax_bp": "700", "valid_to": "2026-07-01"})
+
+    rule.refresh_from_db()
+    assert (rule.tax_bp, str(rule.valid_to), rule.version) == (1_900, "2026-07-01", 2)
+    events = Event.objects.filter(object_id=rule.public_id)
+    assert list(events.values_list("type", flat=True)) == ["tax_rule.added", "tax_rule.ended"]
+    assert events[1].facts["valid_to"] == "2026-07-01"
+    assert events[1].facts["actor"].startswith("person:")
+
+
+def test_a_rule_in_the_time_of_another_is_refused_with_words(operator):
+    operator.post("/admin/ledger/taxrule/add/", RULE)
+
+    answer = operator.post("/admin/ledger/taxrule/add/", RULE | {"valid_from": "2026-03-01"})
+
+    assert "Another rule holds" in answer.content.decode()
+    assert TaxRule.objects.count() == 1
+
+
+def test_an_auditor_ends_no_rule(operator):
+    operator.post("/admin/ledger/taxrule/add/", RULE)
+    rule = TaxRule.objects.get()
+
+    answer = browser(Role.AUDITOR).post(f"/admin/ledger/taxrule/{rule.pk}/change/", {"valid_to": "2026-07-01"})
+
+    rule.refresh_from_db()
+    assert (answer.status_code, rule.valid_to) == (403, None)

@@ -20,11 +20,15 @@ MISSPELT = {
 }
 
 
+FOCUS = "BilledCost,ResourceId,RegionName\n18.27,job_4f21,淮河\n".encode()
+
+
 def set_up(market: StandIn) -> None:
     """Answers of a quiet day: one offer is best, job_4f21 succeeds, job_lost has no place."""
     _shelf(market)
     _jobs(market)
     _provider(market)
+    _costs(market)
 
 
 def _shelf(market: StandIn) -> None:
@@ -48,6 +52,16 @@ def _shelf(market: StandIn) -> None:
     market.on("POST", "/reservations/rsv_90ab/extend", Answer(answers.extended()))
     market.on("POST", "/reservations/rsv_90ab/resize", Answer(answers.resized()))
     market.on("POST", "/reservations/rsv_90ab/cancel", Answer(answers.reservation(state="cancelled")))
+
+
+def _costs(market: StandIn) -> None:
+    def script(exchange: Exchange, seen: Seen) -> None:
+        if ("month", "2026-13") in seen.query:
+            exchange.send(problem(400, "invalid_parameter", "a month is a year and a number"))
+        else:
+            exchange.send(Answer(FOCUS, headers={"Content-Type": "text/csv; charset=utf-8"}))
+
+    market.on("GET", "/usage", script)
 
 
 def _offers(*rows: dict[str, Any]) -> Any:

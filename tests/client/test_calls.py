@@ -10,7 +10,7 @@ from joulemart.errors import ApiError
 
 from . import answers
 from .answers import page
-from .stand_in import CUT, KEY, Answer, StandIn, problem
+from .stand_in import CUT, KEY, Answer, Exchange, Seen, StandIn, problem
 
 BUSY = problem(503, "unavailable", "try later")
 
@@ -243,3 +243,34 @@ def test_the_async_client_makes_the_same_calls(market: StandIn) -> None:
 
     assert asyncio.run(use()) == ("rsv_90ab", ["ofr_1", "ofr_2"], "buyer@example.com")
     assert len(set(keys(market, "/reservations"))) == 1
+
+
+def test_costs_come_piece_by_piece_and_a_broken_file_is_told(market: StandIn, client: Client) -> None:
+    csv = {"Content-Type": "text/csv"}
+    market.on("GET", "/usage", BUSY, Answer(b"BilledCost\n1.00\n", headers=csv))
+
+    assert b"".join(client.usage.focus("2026-11")) == b"BilledCost\n1.00\n"
+    [_, asked] = market.asked("GET", "/usage")
+    assert asked.query == [("format", "focus"), ("month", "2026-11")]
+    assert asked.headers["accept"].startswith("text/csv")
+
+    def broken(exchange: Exchange, seen: Seen) -> None:
+        exchange.send_response(200)
+        exchange.send_header("Content-Length", "100")
+        exchange.end_headers()
+        exchange.wfile.write(b"BilledCost\n")
+        exchange.cut()
+
+    market.on("GET", "/usage", broken)
+    with pytest.raises(joulemart.ConnectionLost):
+        list(client.usage.focus())
+
+
+def test_the_async_client_reads_costs_as_well(market: StandIn) -> None:
+    market.on("GET", "/usage", Answer(b"BilledCost\n"))
+
+    async def read() -> bytes:
+        async with AsyncClient(url=market.url, api_key=KEY) as client:
+            return b"".join([piece async for piece in client.usage.focus("2026-11")])
+
+    assert asyncio.run(read()) == b"BilledCost\n"

@@ -385,3 +385,15 @@ def test_there_is_no_colour_without_a_terminal(capsys: pytest.CaptureFixture[str
 
     shown = capsys.readouterr()
     assert "\x1b" not in shown.out + shown.err
+
+
+def test_a_cost_file_is_stored_whole_or_not_at_all(market: StandIn) -> None:
+    Path("costs.csv").write_text("last month's")
+    market.on("GET", "/usage", problem(403, "scope_missing"))
+    assert run(["usage", "focus", "--to", "costs.csv"]) == 3
+    assert [path.name for path in Path().glob("*costs*")] == ["costs.csv"]
+    assert Path("costs.csv").read_text() == "last month's"
+
+    scene.set_up(market)
+    assert run(["usage", "focus", "--to", "costs.csv"]) == 0
+    assert Path("costs.csv").read_bytes() == scene.FOCUS

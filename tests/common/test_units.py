@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.common.units import ceil_div, floor_div, grams_up, largest_remainder, part_ppm, share_percent_down
+from marketplace.common.units import (
+    ceil_div,
+    decimal_text,
+    floor_div,
+    grams_up,
+    largest_remainder,
+    nearest_div,
+    part_ppm,
+    share_percent_down,
+)
 
 
 @given(st.integers(0, 10**12), st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
@@ -47,3 +56,18 @@ def test_down_and_up_enclose_the_quotient(amount, divisor):
 
 def test_the_fee_of_the_worked_example_is_rounded_down():
     assert part_ppm(7155, 40_000) == 286
+
+
+@pytest.mark.parametrize(
+    ("amount", "divisor", "nearest"), [(5, 2, 3), (4, 3, 1), (-5, 2, -2), (0, 7, 0), (33_052, 3_600, 9)]
+)
+def test_the_nearest_whole_number_goes_up_from_a_half(amount, divisor, nearest):
+    assert nearest_div(amount, divisor) == nearest
+
+
+@pytest.mark.parametrize(
+    ("scaled", "places", "text"),
+    [(1_990, 3, "1.99"), (-5, 3, "-0.005"), (2_000, 3, "2"), (0, 9, "0"), (7, 0, "7"), (10**9 + 1, 9, "1.000000001")],
+)
+def test_a_decimal_has_no_closing_zeros(scaled, places, text):
+    assert decimal_text(scaled, places) == text

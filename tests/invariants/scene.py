@@ -1,6 +1,7 @@
 """A market in which something of everything has happened, through the services the product uses."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -11,19 +12,21 @@ from django.utils import timezone
 from accounts.idempotency import Answer, once
 from accounts.models import Organization
 from marketplace.booking.changing import resize
+from marketplace.booking.credits import give_credit
 from marketplace.booking.services import hold_units
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.ledger.budgets import set_budget
 from marketplace.ledger.holds import hold_money
 from marketplace.ledger.lines import credit, debit
-from marketplace.ledger.models import Account
-from marketplace.ledger.services import account_of, post, reverse
+from marketplace.ledger.models import Account, Invoice
+from marketplace.ledger.services import account_of, post, post_many, reverse
 from scheduler.attempts import mark_running
+from scheduler.billing import invoice_order
 from scheduler.cycle import run_round
 from scheduler.finishing import finish
 from scheduler.jobfile import parse
-from scheduler.models import Attempt, Job
+from scheduler.models import Attempt, Job, Lease
 from scheduler.preempting import FIRM_WORK, give_notice, lock_open
 from scheduler.services import Actor, submit_job
 from tests.market import make_organization
@@ -69,6 +72,7 @@ class Market:
         )
         self.inside = self.work_inside()
         self.money_that_came_and_went()
+        self.invoice = self.use_that_was_billed()
         once(actor="org_a", key="one", fingerprint="f", now=self.now, effect=lambda: Answer(status=201, body={}))
 
     def money_that_came_and_went(self) -> None:
@@ -86,6 +90,17 @@ class Market:
             organization=self.buyer, asset="USD", livemode=False, amount=2_388, subject="rsv_1", now=self.now,
             actor="test",
         )  # fmt: skip
+
+    def use_that_was_billed(self) -> Invoice:
+        """An invoice of the finished job, with its charge and a credit."""
+        contract = self.done.allocations.get().contract
+        with transaction.atomic():
+            facts = give_credit(
+                kind="usage_dispute", subject="udp_1", contract=contract, lines=[], base=90, amount=9, on_charges=0,
+                livemode=False, now=self.now,
+            )  # fmt: skip
+            post_many(facts=facts, now=self.now, actor="test")
+        return invoice_order(buyer=self.buyer, order=self.done.public_id, now=timezone.now())[0]
 
     def submit(self, text: str = FILE) -> Job:
         return submit_job(actor=Actor(organization=self.buyer), file=parse(text), now=timezone.now())
@@ -123,7 +138,8 @@ class Market:
         job = self.submit()
         self.match()
         [lease] = self.agent.claim(now=timezone.now())
-        report = self.agent.report(lease, usage=[self.agent.usage(lease, 1)])
+        Lease.objects.filter(pk=lease.pk).update(granted_at=timezone.now() - timedelta(seconds=1))
+        report = self.agent.report(lease, usage=[self.agent.usage(lease, 1000)])
         finish(public_id=lease.public_id, key=self.agent.key, report=report, now=timezone.now())
         return job
 

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from config.invariants import invoices
 from marketplace.booking.models import CapacityDay, Reservation
 from marketplace.booking.services import cancel
 from scheduler.models import Allocation, Job, Lease
@@ -15,7 +16,7 @@ from tests.invariants.scene import Market, findings, verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ALL = {
-    "M1", "M2", "M4", "M5", "M6", "M7", "M8", "M9", "M12", "M13", "M14",
+    "M1", "M2", "M4", "M5", "M6", "M7", "M8", "M9", "M12", "M13", "M14", "M15",
     "C1", "C2", "C5", "C6", "C7", "J1", "J2", "J3", "J4", "J5", "J7", "J8", "J9", "J10", "E1",
     "R1", "A1", "A3",
 }  # fmt: skip
@@ -286,3 +287,39 @@ def test_work_that_overstays_its_notice_and_one_that_keeps_units_are_named(marke
     found = findings("--only", "J9")[1]["J9"]["anomalies"]
     assert [each["key"] for each in found] == [market.noticed.public_id] * 2
     assert found[0]["expected"] == "no promise any more"
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("UPDATE ledger_invoice SET net_minor = net_minor + 1, total_minor = total_minor + 1", "252 + 0"),
+        ("UPDATE ledger_invoice SET livemode = true", "260 + 0"),
+        ("UPDATE ledger_invoiceline SET source = 'chl_gone' WHERE position = 1", "260 + 0"),
+        ("UPDATE ledger_invoiceseries SET last = 2", "1 of them, 1 to 1"),
+        ("UPDATE booking_servicecredit SET amount_minor = 8, provider_minor = 8", "-9 + 0"),
+    ],
+)
+def test_an_invoice_that_is_not_what_it_was_made_of_is_found(market, change, found):
+    broken(change)
+
+    code, answer = findings("--only", "M15")
+
+    assert code == 1
+    assert found in {each["found"] for each in answer["M15"]["anomalies"]}
+
+
+def test_a_charge_on_two_lines_is_found(market):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE ledger_invoiceline DISABLE TRIGGER USER")
+        cursor.execute(
+            "SELECT conname FROM pg_constraint WHERE conrelid = 'ledger_invoiceline'::regclass AND contype = 'u' "
+            "AND conname LIKE '%source%'"
+        )
+        [once] = cursor.fetchone()
+        cursor.execute(f"ALTER TABLE ledger_invoiceline DROP CONSTRAINT {once}")
+        cursor.execute("UPDATE ledger_invoiceline SET source = (SELECT min(source) FROM ledger_invoiceline)")
+        cursor.execute(invoices.M15.queries[0])
+        found = cursor.fetchall()
+        transaction.set_rollback(True)
+
+    assert [row[1:] for row in found] == [("1 line", "2")]

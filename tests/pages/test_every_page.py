@@ -28,7 +28,8 @@ PAGES = {
     "buyer": ["/jobs/", "/jobs/new/", "/jobs/{job}/", "/reservations/", "/accounts/2fa/", "/accounts/email/",
               "/reservations/{reservation}/", "/reservations/{reservation}/?hours=2",
               "/reservations/{reservation}/?units=1", "/jobs/new/?reservation={reservation}", "/jobs/{inside}/",
-              "/accounts/password/change/", "/jobs/new/?example=factorize", "/jobs/?name=nothing", "/console/"],
+              "/accounts/password/change/", "/jobs/new/?example=factorize", "/jobs/?name=nothing", "/console/",
+              "/invoices/", "/invoices/details/"],
     "provider": ["/console/", "/console/offers/", "/console/offers/new/", "/console/offers/{own}/", "/console/jobs/",
                  "/console/agents/"],
 }  # fmt: skip

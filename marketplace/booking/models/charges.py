@@ -2,6 +2,7 @@
 
 import pgtrigger
 from django.contrib.postgres.fields import DateTimeRangeField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -70,6 +71,7 @@ class ChargeLine(models.Model):
             models.Index(
                 fields=["matures_at"], condition=Q(matured_at=None, frozen=False), name="charge_line_to_mature"
             ),
+            BrinIndex(fields=["created_at"], name="charge_line_by_time"),  # bills are of months
         ]
         triggers = [
             references.stays("charge_line_stays"),

@@ -4,6 +4,7 @@ from marketplace.ledger.gateways import sandbox_models
 from marketplace.ledger.models.books import Account, Entry, Journal
 from marketplace.ledger.models.budgets import Budget, BudgetPeriod, BudgetUse
 from marketplace.ledger.models.holds import Hold
+from marketplace.ledger.models.invoices import Invoice, InvoiceLine, InvoiceSeries
 from marketplace.ledger.models.payments import (
     CardDispute,
     GatewayCall,
@@ -13,8 +14,10 @@ from marketplace.ledger.models.payments import (
     WebhookReceipt,
 )
 from marketplace.ledger.models.payouts import Payee, PayLine, Payout
+from marketplace.ledger.models.taxes import BillingDetails, TaxRule
 
 __all__ = [
-    "Account", "Budget", "BudgetPeriod", "BudgetUse", "CardDispute", "Entry", "GatewayCall", "GatewayStop", "Hold",
-    "Journal", "PayLine", "Payee", "Payment", "Payout", "Refund", "WebhookReceipt", "sandbox_models",
+    "Account", "BillingDetails", "Budget", "BudgetPeriod", "BudgetUse", "CardDispute", "Entry", "GatewayCall",
+    "GatewayStop", "Hold", "Invoice", "InvoiceLine", "InvoiceSeries", "Journal", "PayLine", "Payee", "Payment",
+    "Payout", "Refund", "TaxRule", "WebhookReceipt", "sandbox_models",
 ]  # fmt: skip
