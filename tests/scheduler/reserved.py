@@ -7,6 +7,7 @@ from accounts.models import Organization
 from marketplace.booking.models import CapacityDay, Reservation, ReservationDay
 from marketplace.booking.services import advance_reservations, confirm, hold_units
 from marketplace.catalog.models import Offer
+from scheduler.attempts import end_attempt
 from scheduler.jobfile import parse
 from scheduler.models import Attempt, Job
 from scheduler.services import Actor, submit_job
@@ -47,7 +48,12 @@ def submit_inside(reservation: Reservation, *, now: datetime, buyer: Organizatio
 
 def attempt_of(job: Job) -> Attempt:
     """Its last attempt with what an end needs."""
-    return Attempt.objects.with_terms().select_related("allocation__reservation").filter(job=job).latest("number")
+    return (
+        Attempt.objects.with_terms()
+        .select_related("allocation__reservation", "job__gang")
+        .filter(job=job)
+        .latest("number")
+    )
 
 
 def inside(reservation: Reservation, hour: datetime) -> tuple[int, int]:
@@ -59,3 +65,22 @@ def inside(reservation: Reservation, hour: datetime) -> tuple[int, int]:
 def promised(offer: Offer, hour: datetime) -> int:
     """Units of the offer promised in an hour."""
     return CapacityDay.objects.get(offer=offer, day=hour.date()).units_promised[hour.hour]
+
+
+def days_of(offer: Offer) -> list[list[int]]:
+    """What is promised of the offer, day by day."""
+    return list(CapacityDay.objects.filter(offer=offer).order_by("day").values_list("units_promised", flat=True))
+
+
+def begin(job: Job, now: datetime) -> None:
+    """As if an agent had claimed it and it ran."""
+    attempt = attempt_of(job)
+    Attempt.objects.filter(pk=attempt.pk).update(state="starting")
+    Attempt.objects.filter(pk=attempt.pk).update(state="running", started_at=now)
+    Job.objects.filter(pk=job.pk).update(state="starting", attempts_made=1)
+    Job.objects.filter(pk=job.pk).update(state="running", started_at=now)
+
+
+def end(job: Job, now: datetime, reason: str = "succeeded") -> Job:
+    """Its attempt ends for `reason`."""
+    return end_attempt(attempt=attempt_of(job), reason=reason, now=now)

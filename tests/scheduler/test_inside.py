@@ -6,26 +6,22 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from marketplace.booking.errors import ReservationFull, WorkInside
-from marketplace.booking.models import CapacityDay, Reservation
+from marketplace.booking.errors import ReservationFull
 from marketplace.booking.reserved import take_inside
-from marketplace.booking.services import advance_reservations, cancel
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.errors import ValidationFailed
 from marketplace.events.models import Event
-from scheduler.attempts import end_attempt
 from scheduler.cycle import run_round
 from scheduler.finishing import finish
-from scheduler.inside import cancel_reservation, follow_reservations, place_inside
+from scheduler.inside import follow_reservations, place_inside
 from scheduler.jobview import job_as_json
-from scheduler.leaseview import lease_as_json
-from scheduler.models import Allocation, Attempt, Job, MatchRound, QueueEntry, SegmentUse
+from scheduler.models import Allocation, Job, MatchRound, QueueEntry, SegmentUse
 from scheduler.preempting import lock_open
 from scheduler.services import Actor, cancel_job, relax_job, retry_job
 from scheduler.whyview import why_of
 from tests.market import MONDAY, NOON, at, make_organization
 from tests.scheduler.machines import make_pair
-from tests.scheduler.reserved import attempt_of, inside, promised, reserve, submit_inside
+from tests.scheduler.reserved import attempt_of, begin, days_of, end, inside, reserve, submit_inside
 from tests.scheduler.scene import TestAgent, make_cpu_offer
 
 pytestmark = pytest.mark.django_db
@@ -45,25 +41,6 @@ def buyer():
 def running(offer, buyer):
     """Two units from 12:00 to 16:00, which has begun."""
     return reserve(offer, buyer, units=2, start=NOON, hours=4, now=NOON)
-
-
-def days_of(offer):
-    return list(CapacityDay.objects.filter(offer=offer).order_by("day").values_list("units_promised", flat=True))
-
-
-def end(job, now, reason="succeeded"):
-    attempt = attempt_of(job)
-    attempt.job = Job.objects.select_related("buyer", "gang").get(pk=job.pk)
-    return end_attempt(attempt=attempt, reason=reason, now=now)
-
-
-def begin(job, now):
-    """As if an agent had claimed it and it ran."""
-    attempt = attempt_of(job)
-    Attempt.objects.filter(pk=attempt.pk).update(state="starting")
-    Attempt.objects.filter(pk=attempt.pk).update(state="running", started_at=now)
-    Job.objects.filter(pk=job.pk).update(state="starting", attempts_made=1)
-    Job.objects.filter(pk=job.pk).update(state="running", started_at=now)
 
 
 def test_a_job_starts_at_once_on_reserved_units_and_takes_none_of_the_shelf(offer, running):
@@ -290,101 +267,6 @@ def test_work_inside_is_nobodys_to_end_even_on_interruptible_machines(buyer):
     job = submit_inside(held, now=NOON, more="    tier: interruptible\n")
 
     assert lock_open([attempt_of(job).allocation.public_id]) == {}
-
-
-def test_an_unconfirmed_reservation_lets_jobs_wait_and_takes_them_along_when_it_lapses(offer, buyer):
-    held = reserve(offer, buyer, start=at(MONDAY, 13), now=NOON, firm=False)
-    job = submit_inside(held, now=NOON)
-    assert (job.state, job.unplaced["code"]) == ("queued", "not_confirmed")
-    told = job_as_json(Job.objects.with_story().get(pk=job.pk), NOON)
-    assert told["sentence"] == "It waits until its reservation is confirmed."
-
-    advance_reservations(now=NOON + timedelta(minutes=10))
-    follow_reservations(now=NOON + timedelta(minutes=10))
-
-    job.refresh_from_db()
-    assert (job.state, job.reason) == ("expired", "reservation_over")
-    assert promised(offer, at(MONDAY, 13)) == 0
-
-
-def test_cancelling_a_reservation_cancels_what_waits_inside_and_returns_all_hours(offer, buyer):
-    ahead = reserve(offer, buyer, start=at(MONDAY, 20), hours=2, now=NOON)
-    placed, waiting = (submit_inside(ahead, now=NOON, units=2) for _ in range(2))
-    assert (placed.state, waiting.state) == ("allocated", "queued")
-
-    cancel_reservation(reservation=ahead, now=NOON)
-
-    for job, reason in ((placed, "cancelled"), (waiting, "reservation_over")):
-        job.refresh_from_db()
-        assert (job.state, job.reason) == ("cancelled", reason)
-    assert (promised(offer, at(MONDAY, 20)), inside(ahead, at(MONDAY, 20))) == (0, (0, 0))
-    assert not Allocation.objects.live().exists()
-
-
-def test_a_reservation_with_work_inside_is_never_cancelled_under_it(offer, buyer):
-    """The bookkeeping alone cannot do it, and what has begun is left to run."""
-    late = reserve(offer, buyer, start=NOON + timedelta(seconds=1), hours=2, now=NOON)
-    job = submit_inside(late, now=NOON)
-    before = days_of(offer)
-
-    with pytest.raises(WorkInside):
-        cancel(reservation=late, now=NOON)
-    TestAgent(offer, now=NOON).claim(now=NOON + timedelta(seconds=2))
-    with pytest.raises(WorkInside):
-        cancel_reservation(reservation=late, now=NOON + timedelta(seconds=2))
-
-    job.refresh_from_db()
-    assert (job.state, Reservation.objects.get(pk=late.pk).state) == ("starting", "confirmed")
-    assert (days_of(offer), inside(late, NOON)) == (before, (2, 1))
-
-
-def test_a_reservation_that_ends_within_an_hour_gives_the_rest_of_it_back(offer, buyer):
-    held = reserve(offer, buyer, start=at(MONDAY, 12, 20), hours=1, now=NOON)
-    advance_reservations(now=at(MONDAY, 12, 20))
-
-    advance_reservations(now=at(MONDAY, 13, 20))
-
-    held.refresh_from_db()
-    assert (held.state, promised(offer, at(MONDAY, 13)), inside(held, at(MONDAY, 13))) == ("completed", 0, (0, 0))
-
-
-def test_its_last_hour_stays_its_own_until_the_work_inside_has_ended(offer, buyer):
-    held = reserve(offer, buyer, start=at(MONDAY, 12, 20), hours=1, now=NOON)
-    advance_reservations(now=at(MONDAY, 12, 20))
-    job = submit_inside(held, now=at(MONDAY, 13, 10))
-
-    advance_reservations(now=at(MONDAY, 13, 20))
-    held.refresh_from_db()
-    assert (held.state, promised(offer, at(MONDAY, 13))) == ("active", 2)
-    end(job, at(MONDAY, 13, 21), "cancelled")
-    advance_reservations(now=at(MONDAY, 13, 21))
-
-    held.refresh_from_db()
-    assert (held.state, promised(offer, at(MONDAY, 13))) == ("completed", 0)
-
-
-def test_a_job_stops_when_its_reservation_ends(offer, buyer):
-    now = timezone.now()
-    offer = make_cpu_offer(units=4, now=now)
-    held = reserve(offer, buyer, start=hour_floor(now), hours=2, now=now)
-    job = submit_inside(held, now=now, run_s=3600)
-
-    [lease] = TestAgent(offer, now=now).claim(now=now)
-
-    limit = lease_as_json(lease, now)["limits"]["time_limit_s"]
-    assert limit == 3600
-    assert now + timedelta(seconds=limit) <= held.end
-    assert attempt_of(job).allocation.end <= held.end
-
-
-def test_one_that_starts_late_stops_with_its_reservation_all_the_same(offer, buyer):
-    held = reserve(offer, buyer, start=at(MONDAY, 12, 20), hours=1, now=NOON)
-    submit_inside(held, now=at(MONDAY, 13, 10))
-
-    [lease] = TestAgent(offer, now=NOON).claim(now=at(MONDAY, 13, 11))
-
-    limit = lease_as_json(lease, at(MONDAY, 13, 11))["limits"]["time_limit_s"]
-    assert limit == 9 * 60 - 5, "with the seconds that a stop takes"
 
 
 def test_a_waiting_job_inside_may_have_other_units_but_no_limits_of_the_market(running):
