@@ -15,7 +15,8 @@ from marketplace.catalog.models import Offer
 from marketplace.common.clock import hour_floor
 from scheduler.core.types import GREEDY, Ask
 from scheduler.keptprices import kept_prices, last_priced
-from scheduler.models import MatchRound
+from scheduler.models import Job, MatchRound
+from scheduler.money import CEILING
 from scheduler.moving import LOOK_AGAIN
 from scheduler.queue import asks_of, read_queue
 from scheduler.references import as_core, reference_of
@@ -108,5 +109,19 @@ def _refused(family: str, p_mid: int, now: datetime) -> list[Ask]:
         queue = read_queue(segment=Shard(family, group).name, now=now + LOOK_AGAIN, most=READ)
         columns = asks_of(queue, overs=dict.fromkeys(queue.buyer.tolist(), 0), p_mid=p_mid, now=now)
         differing = {int(queue.form[place]): place for place in sorted(queue.told, reverse=True)}
-        asks += [columns[place] for place in sorted(differing.values())]
+        places = sorted(differing.values())
+        stated = _with_a_budget(queue.pk[places].tolist())
+        asks += [
+            columns[place] if int(queue.pk[place]) in stated else _without_ceiling(columns[place]) for place in places
+        ]
     return asks[:LOOKED_AT]
+
+
+def _with_a_budget(jobs: list[int]) -> set[int]:
+    """Those of the jobs (keys) whose buyers stated what they may cost; of the others that is only what is held."""
+    stated = Job.objects.filter(pk__in=jobs, file__config__joulemart__has_key="max_total")
+    return set(stated.values_list("pk", flat=True))
+
+
+def _without_ceiling(ask: Ask) -> Ask:
+    return replace(ask, limits={name: limit for name, limit in ask.limits.items() if name != CEILING})

@@ -129,6 +129,7 @@ def test_two_schedules_at_once_check_once():
         other.execute("SELECT pg_advisory_lock(%s)", [PROMISES_LOCK])
         assert check() is None
         assert not InvariantRun.objects.exists()
+        other.execute("SELECT pg_advisory_unlock(%s)", [PROMISES_LOCK])
     assert check().outcome == "kept"
     assert check() is not None
 
