@@ -11,6 +11,7 @@ from environs import validate
 from config import desk
 from config.env import data_dir, database, env, redis_url, region_groups, secret_key
 from config.payments import payments
+from marketplace.ledger.gateways import PAGES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = data_dir()
@@ -146,6 +147,15 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
+# Who takes the money.
+_payments = payments(DATA_DIR)
+PAYMENT_GATEWAY = _payments.gateway
+STRIPE_API_KEY, STRIPE_API_BASE = _payments.api_key, _payments.api_base
+STRIPE_WEBHOOK_SECRETS, STRIPE_ACCOUNT_ID = _payments.webhook_secrets, _payments.account
+STRIPE_LIVEMODE = _payments.livemode
+SANDBOX_FAULTS, SANDBOX_WEBHOOK_SECRET = _payments.faults, _payments.sandbox_secret
+LIVEMODE = _payments.moves_money
+
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -160,7 +170,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF, STREAM_URL],
-        "form-action": [SELF],
+        "form-action": [SELF, *PAGES[PAYMENT_GATEWAY]],  # a form may lead to the processor's own pages
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
         "manifest-src": [SELF],
@@ -215,15 +225,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_connect_timeout": 5,
 }
-
-# Who takes the money.
-_payments = payments(DATA_DIR)
-PAYMENT_GATEWAY = _payments.gateway
-STRIPE_API_KEY, STRIPE_API_BASE = _payments.api_key, _payments.api_base
-STRIPE_WEBHOOK_SECRETS, STRIPE_ACCOUNT_ID = _payments.webhook_secrets, _payments.account
-STRIPE_LIVEMODE = _payments.livemode
-SANDBOX_FAULTS, SANDBOX_WEBHOOK_SECRET = _payments.faults, _payments.sandbox_secret
-LIVEMODE = _payments.moves_money
 
 # The market's own numbers.
 CURRENCY = env.str("CURRENCY", "USD")

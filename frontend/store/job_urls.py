@@ -1,8 +1,8 @@
-"""Paths of the buyers' pages about jobs and reservations."""
+"""Paths of the buyers' pages about jobs, reservations and money."""
 
 from django.urls import path
 
-from frontend.store import jobs, jobsubmit, reservations
+from frontend.store import jobs, jobsubmit, reservations, wallet
 
 urlpatterns = [
     path("jobs/", jobs.job_list, name="job-list"),
@@ -13,6 +13,9 @@ urlpatterns = [
     path("jobs/<str:job>/cancel/", jobs.cancel_job, name="job-cancel"),
     path("jobs/<str:job>/relax/", jobs.relax_job, name="job-relax"),
     path("jobs/<str:job>/retry/", jobs.retry_job, name="job-retry"),
+    path("wallet/", wallet.wallet_page, name="wallet"),
+    path("wallet/statement.csv", wallet.wallet_csv, name="wallet-csv"),
+    path("wallet/topups/<str:payment>/", wallet.topup_page, name="topup"),
     path("reservations/", reservations.reservation_list, name="reservation-list"),
     path("reservations/<str:reservation>/", reservations.reservation_page, name="reservation"),
     path("reservations/<str:reservation>/confirm/", reservations.confirm_reservation, name="reservation-confirm"),

@@ -41,6 +41,7 @@ ACCOUNTS = {
     "dispute_loss": Kind(DEBIT, kept=False, owned=False),
     "sla_expense": Kind(DEBIT, kept=False, owned=False),
 }
+WALLET = {kind.removeprefix("buyer_"): kind for kind in ACCOUNTS if kind.startswith("buyer_")}  # its parts
 JOURNALS = (
     "topup", "topup_offline", "stripe_fee", "dispute_fee", "hold", "capture", "release", "mature", "net", "payout",
     "payout_failed", "transfer", "transfer_reversal", "refund", "refund_failed", "sla_credit", "goodwill",

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
 
 from accounts.models import Organization
 from marketplace.common.querysets import PublicQuerySet
+from marketplace.ledger.kinds import WALLET
 
 if TYPE_CHECKING:
     from marketplace.ledger.models import (  # noqa: F401
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         CardDispute,
         Entry,
         Hold,
+        Journal,
         Payee,
         Payment,
         Payout,
@@ -30,6 +32,26 @@ class AccountQuerySet(models.QuerySet["Account"]):
     def with_sum(self) -> Self:
         """Each with `summed`: its balance by its entries, on the side on which it grows."""
         return self.annotate(summed=F("normal") * Coalesce(Sum("entries__amount"), 0))
+
+
+class JournalQuerySet(PublicQuerySet["Journal"]):
+    """Journals."""
+
+    def of_wallet(self, organization: Organization, *, asset: str, livemode: bool) -> Self:
+        """Those that moved a wallet, the newest first, each with what it moved: `available`, `held` and `frozen`."""
+        moved = {
+            part: Coalesce(Sum(-F("entries__amount"), filter=Q(entries__account__kind=kind)), 0)
+            for part, kind in WALLET.items()
+        }
+        mine = self.filter(
+            entries__account__owner=organization, entries__account__kind__in=WALLET.values(),
+            entries__account__asset=asset, entries__account__livemode=livemode,
+        )  # fmt: skip
+        return mine.annotate(**moved).order_by("-pk")
+
+    def between(self, start: datetime, end: datetime) -> Self:
+        """Those posted in [start, end)."""
+        return self.filter(posted_at__gte=start, posted_at__lt=end)
 
 
 class EntryQuerySet(models.QuerySet["Entry"]):
