@@ -1,19 +1,13 @@
-"""What the books refuse, in the reader's words and in the currency's own format, with a way on."""
-
-from dataclasses import dataclass
-from urllib.parse import urlencode
+"""Amounts that cannot be taken, in the reader's words and in the currency's own format, and addresses to go on to."""
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from frontend.components.formats import duration, money
-from frontend.store.access import refusal_text
+from frontend.store.refusals import refusal_text
 from marketplace.common.errors import DomainError, RateLimited
-from marketplace.ledger.currencies import to_major
 from marketplace.ledger.errors import (
     AmountOutOfRange,
     InsufficientFunds,
@@ -22,47 +16,6 @@ from marketplace.ledger.errors import (
     WalletFrozen,
 )
 from marketplace.ledger.payments import LEAST, NEW_FOR
-
-
-@dataclass(frozen=True, slots=True)
-class Shortfall:
-    """What is needed and what is there, as people read it, and where the difference is paid in."""
-
-    needed: str
-    there: str
-    missing: str
-    href: str
-
-    @property
-    def text(self) -> str:
-        """The three amounts as a sentence."""
-        return _("%(needed)s is needed, and the wallet has %(there)s available: %(missing)s is missing.") % {
-            "needed": self.needed, "there": self.there, "missing": self.missing,
-        }  # fmt: skip
-
-
-def shortfall(*, needed: int, there: int, currency: str, back: str) -> Shortfall:
-    """`needed` > `there`; the link to the wallet asks for what is missing and leads back to `back`."""
-    missing = needed - there
-    query = urlencode({"amount": to_major(missing, currency), "next": back})
-    wanted, found, lacking = (money(each, currency) for each in (needed, there, missing))
-    return Shortfall(wanted, found, lacking, f"{reverse('wallet')}?{query}")
-
-
-def shortfall_of(error: DomainError, back: str) -> Shortfall | None:
-    """That of a refusal for want of money; None for any other."""
-    if not isinstance(error, InsufficientFunds):
-        return None
-    facts = error.facts
-    return shortfall(needed=facts["needed"], there=facts["available"], currency=facts["asset"], back=back)
-
-
-def refusal_with_way_out(error: DomainError, back: str) -> str:
-    """A refusal as a message; one for want of money leads to the wallet and back."""
-    short = shortfall_of(error, back)
-    if short is None:
-        return refusal_text(error)
-    return format_html('{} <a href="{}">{}</a>', short.text, short.href, _("Top up"))
 
 
 def amount_refused(error: DomainError, currency: str) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Organization
@@ -163,6 +164,6 @@ def _short_of(lines: Sequence[Line]) -> InsufficientFunds:
 def _lacks(asset: str, available: int, needed: int) -> InsufficientFunds:
     wanted, there = (f"{figure(amount, asset)} {asset}" for amount in (needed, available))
     return InsufficientFunds(
-        f"{wanted} is needed and {there} is there", hint="Top up the wallet, or ask for less.", asset=asset,
-        available=available, needed=needed,
+        f"{wanted} is needed and {there} is there", asset=asset, available=available, needed=needed,
+        hint=f"Top up at {settings.WEB_URL}/wallet/, or ask for less.",
     )  # fmt: skip
