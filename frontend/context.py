@@ -133,6 +133,7 @@ class Page:
             self._item(_("Offers"), "/console/offers/", "provider"),
             self._item(_("Jobs"), "/console/jobs/", "jobs"),
             self._item(_("Agents"), "/console/agents/", "agent"),
+            self._item(_("Payouts"), "/console/payouts/", "wallet"),
         ]
 
     @cached_property

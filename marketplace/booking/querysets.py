@@ -109,6 +109,10 @@ class ChargeLineQuerySet(PublicQuerySet["ChargeLine"]):
     def of_attempts(self, public_ids: Iterable[str]) -> Self:
         return self.filter(attempt__in=list(public_ids))
 
+    def maturing(self) -> Self:
+        """Those of which something has not matured, the next first; those that a dispute keeps come last."""
+        return self.filter(state__in=("pending", "frozen"), pending_left__gt=0).order_by("-state", "matures_at", "pk")
+
     def due_to_mature(self, now: datetime) -> Self:
         """Pending lines whose time has come."""
         return self.filter(state="pending", matures_at__lte=now)

@@ -352,3 +352,12 @@ def test_the_same_pages_speak_chinese(browser, cashier):
 
     assert "可用" in text_of(browser.get("/wallet/"))
     assert "已到账" in text_of(browser.get(f"/wallet/topups/{payment.public_id}/"))
+
+
+def test_a_stopped_processor_is_not_asked_even_for_a_person_who_waits(browser):
+    outbox.stop(gateway="sandbox", reason="restored", now=timezone.now())
+
+    here = top_up(browser)["Location"]
+
+    assert "The payment page is being prepared" in text_of(browser.get(here))
+    assert GatewayCall.objects.get().tries == 0
