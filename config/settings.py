@@ -235,6 +235,7 @@ SLA_CREDIT_BP = env.int("SLA_CREDIT_BP", 1000, validate=validate.Range(0, 10_000
 MATURITY_DAYS = env.int("MATURITY_DAYS", 7, validate=validate.Range(0, 90))
 LEAST_PAYOUT_MINOR = env.int("LEAST_PAYOUT_MINOR", 1_000, validate=validate.Range(1, 10**9))
 NEW_BUYER_CAP_MINOR = env.int("NEW_BUYER_CAP_MINOR", 50_000, validate=validate.Range(0, 10**12))  # 0: none
+TWO_PERSON_LIMIT_MINOR = env.int("TWO_PERSON_LIMIT_MINOR", 10_000, validate=validate.Range(0, 10**12))  # 0: none
 TAX_BP = env.int("TAX_BP", 0, validate=validate.Range(0, 5000))
 HOLD_FOR = timedelta(minutes=env.int("HOLD_MINUTES", 10, validate=validate.Range(1, 60)))
 LEASE_SECONDS = env.int("LEASE_SECONDS", 40, validate=validate.Range(4, 600))

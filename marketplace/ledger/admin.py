@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.admin import LookOnly
+from marketplace.ledger import paymentadmin  # noqa: F401 - registers what comes in and goes out
 from marketplace.ledger.models import Account, Entry, Journal
 
 

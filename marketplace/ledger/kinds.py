@@ -49,6 +49,9 @@ JOURNALS = (
     "correction",
 )  # fmt: skip
 
+MANUAL = ("topup_offline", "goodwill", "suspense", "write_off", "correction")  # booked by operators
+OF_WALLETS = ("topup_offline", "goodwill")  # of them, what comes to a wallet
+
 
 def book_of(asset: str) -> str:
     """The book that an asset is counted in. Raises ValueError for what is none."""

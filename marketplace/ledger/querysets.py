@@ -1,11 +1,12 @@
 """Named questions to the books."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Self
 
+from django.apps import apps
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from accounts.models import Organization
@@ -15,10 +16,12 @@ from marketplace.ledger.kinds import WALLET
 if TYPE_CHECKING:
     from marketplace.ledger.models import (  # noqa: F401
         Account,
+        AutoTopup,
         CardDispute,
         Entry,
         Hold,
         Journal,
+        JournalRequest,
         Payee,
         Payment,
         Payout,
@@ -116,3 +119,30 @@ class PayoutQuerySet(PublicQuerySet["Payout"]):
     def of(self, organizations: Iterable[Organization]) -> Self:
         """Those to these organizations."""
         return self.filter(provider__in=list(organizations))
+
+
+class JournalRequestQuerySet(PublicQuerySet["JournalRequest"]):
+    """Journals that operators ask for."""
+
+    def waiting(self) -> Self:
+        """Those that a second operator has to decide, the oldest first."""
+        return self.filter(state="waiting").order_by("pk")
+
+
+class AutoTopupQuerySet(PublicQuerySet["AutoTopup"]):
+    """Automatic top-ups."""
+
+    def below(self) -> Self:
+        """Those that are on and whose wallet has less than their threshold."""
+        purse = apps.get_model("ledger", "Account").objects.filter(
+            kind=WALLET["available"], owner=OuterRef("organization"), asset=OuterRef("asset"),
+            livemode=OuterRef("livemode"),
+        )  # fmt: skip
+        there = Coalesce(Subquery(purse.values("balance")), 0)
+        return self.filter(on=True).annotate(there=there).filter(there__lt=F("threshold"))
+
+    def charge(self, amount: int, day: date) -> bool:
+        """Count `amount` on `day` in one statement; False where it is off or would pass its daily cap."""
+        before = Case(When(day=day, then=F("charged")), default=Value(0), output_field=models.BigIntegerField())
+        room = self.filter(on=True).annotate(before=before).filter(daily_cap__gte=F("before") + amount)
+        return room.update(charged=before + amount, day=day, version=F("version") + 1) == 1

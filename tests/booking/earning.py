@@ -32,8 +32,8 @@ def earnings(deal: Deal, *kinds: str) -> list[int]:
 
 
 def matured(deal: Deal, *, lines: int = 2) -> None:
-    for number in range(lines):
-        earned(deal, attempt=f"att_{number}")
+    for _ in range(lines):
+        earned(deal, attempt=f"att_{ChargeLine.objects.count()}")
     mature_lines(now=NOON + WEEK)
 
 

@@ -8,20 +8,29 @@ from django.contrib.admin import site as admin_site
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import Role, User
 from accounts.services import add_member
+from marketplace.booking.goodwill import BOOKS
+from marketplace.booking.models import Settlement
 from marketplace.booking.services import hold_units
 from marketplace.catalog.models import HardwareClass, Offer, Site
+from marketplace.common.ids import new_id
 from marketplace.events.models import Event
 from marketplace.ledger.lines import credit, debit
+from marketplace.ledger.manual import Wanted, ask
+from marketplace.ledger.models import AutoTopup
 from marketplace.ledger.services import account_of, post
 from scheduler.cycle import run_round
 from scheduler.leases import claim_leases
 from scheduler.models import Agent, Job, MatchRound
+from tests.booking.earning import deal_of, matured
+from tests.ledger.cashier import Cashier
 from tests.market import (
     NOON,
     make_hardware,
+    make_member,
     make_offer,
     make_organization,
     make_place,
@@ -74,6 +83,7 @@ def fill(now=NOON):
         end=now + timedelta(hours=6), now=now,
     )  # fmt: skip
     money_comes_in(now)
+    money_goes_out(now)
     return offer, attempt, agent
 
 
@@ -85,11 +95,39 @@ def money_comes_in(now):
     post(kind="topup", ref=buyer.public_id, lines=[debit(clearing, 5), credit(wallet, 5)], now=now, actor="test")
 
 
+def money_goes_out(now):
+    """A refund, a dispute, a payout of what was earned, a goodwill credit and a settlement."""
+    cashier = Cashier(timezone.now())
+    deal = deal_of()
+    cashier.provider = deal.provider
+    cashier.onboarded()
+    payment = cashier.topped_up(5_000, save=True)
+    cashier.refund(1)
+    cashier.dispute(cashier.topped_up(1_000))
+    cashier.hear()
+    matured(deal)
+    cashier.pay_out()
+    wanted = Wanted("goodwill", "USD", False, 5, "sorry", organization=cashier.buyer)
+    by = make_member(make_organization(), Role.OPERATOR)
+    ask(wanted=wanted, by=by, request_key=by.email, now=now, books=BOOKS)
+    Settlement.objects.create(
+        public_id=new_id("stl"), job=new_id("job"), buyer=cashier.buyer, asset="USD", livemode=False, charged_minor=1,
+        released_minor=1, created_at=now,
+    )  # fmt: skip
+    AutoTopup.objects.create(
+        public_id=new_id("atp"), organization=cashier.buyer, asset="USD", livemode=False, threshold=1, amount=500,
+        daily_cap=500, card=payment, created_at=now,
+    )  # fmt: skip
+
+
 def test_every_model_of_the_market_has_its_page():
     assert {
         "catalog/offer", "catalog/site", "catalog/hardwareclass", "catalog/place", "catalog/latency",
         "booking/capacityday", "booking/quote", "booking/reservation", "booking/contract", "booking/usagerecord",
-        "ledger/account", "ledger/journal", "ledger/entry",
+        "ledger/account", "ledger/journal", "ledger/entry", "ledger/hold", "ledger/payment", "ledger/refund",
+        "ledger/gatewaycall", "ledger/webhookreceipt", "ledger/carddispute", "ledger/payee", "ledger/payout",
+        "ledger/journalrequest", "ledger/autotopup",
+        "booking/chargeline", "booking/servicecredit", "booking/settlement",
         "events/event", "scheduler/job", "scheduler/attempt", "scheduler/allocation", "scheduler/agent",
         "scheduler/gang", "scheduler/lease", "scheduler/matchround", "scheduler/segmentreference",
         "scheduler/segmentuse",
