@@ -11,6 +11,7 @@ from environs import validate
 from config import desk
 from config.env import data_dir, database, database_of_owner, env, redis_url, region_groups, secret_key
 from config.payments import payments
+from marketplace.ledger.gateways import PAGES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = data_dir()
@@ -148,6 +149,15 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
+# Who takes the money.
+_payments = payments(DATA_DIR)
+PAYMENT_GATEWAY = _payments.gateway
+STRIPE_API_KEY, STRIPE_API_BASE = _payments.api_key, _payments.api_base
+STRIPE_WEBHOOK_SECRETS, STRIPE_ACCOUNT_ID = _payments.webhook_secrets, _payments.account
+STRIPE_LIVEMODE = _payments.livemode
+SANDBOX_FAULTS, SANDBOX_WEBHOOK_SECRET = _payments.faults, _payments.sandbox_secret
+LIVEMODE = _payments.moves_money
+
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -162,7 +172,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF, STREAM_URL],
-        "form-action": [SELF],
+        "form-action": [SELF, *PAGES[PAYMENT_GATEWAY]],  # a form may lead to the processor's own pages
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
         "manifest-src": [SELF],
@@ -219,15 +229,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 5,
 }
 
-# Who takes the money.
-_payments = payments(DATA_DIR)
-PAYMENT_GATEWAY = _payments.gateway
-STRIPE_API_KEY, STRIPE_API_BASE = _payments.api_key, _payments.api_base
-STRIPE_WEBHOOK_SECRETS, STRIPE_ACCOUNT_ID = _payments.webhook_secrets, _payments.account
-STRIPE_LIVEMODE = _payments.livemode
-SANDBOX_FAULTS, SANDBOX_WEBHOOK_SECRET = _payments.faults, _payments.sandbox_secret
-LIVEMODE = _payments.moves_money
-
 # The market's own numbers.
 CURRENCY = env.str("CURRENCY", "USD")
 FEE_BP = env.int("FEE_BP", 400, validate=validate.Range(0, 5000))
@@ -237,6 +238,7 @@ SLA_CREDIT_BP = env.int("SLA_CREDIT_BP", 1000, validate=validate.Range(0, 10_000
 MATURITY_DAYS = env.int("MATURITY_DAYS", 7, validate=validate.Range(0, 90))
 LEAST_PAYOUT_MINOR = env.int("LEAST_PAYOUT_MINOR", 1_000, validate=validate.Range(1, 10**9))
 NEW_BUYER_CAP_MINOR = env.int("NEW_BUYER_CAP_MINOR", 50_000, validate=validate.Range(0, 10**12))  # 0: none
+TWO_PERSON_LIMIT_MINOR = env.int("TWO_PERSON_LIMIT_MINOR", 10_000, validate=validate.Range(0, 10**12))  # 0: none
 TAX_BP = env.int("TAX_BP", 0, validate=validate.Range(0, 5000))
 # Who runs the market and asks for the money: printed on invoices. Live money needs a name.
 OPERATOR = {

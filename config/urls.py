@@ -11,6 +11,7 @@ admin.site.index_title = _("Everything on record")
 
 urlpatterns = [
     path("health", health, name="health"),
+    path("admin/money/", include("frontend.desk.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

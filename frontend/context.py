@@ -11,6 +11,9 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.models import Membership, Organization, Role
+from frontend.components.formats import money
+from marketplace.ledger.kinds import WALLET
+from marketplace.ledger.models import Account
 
 THEMES = ("light", "dark")
 SAMPLE_ROLES = (Role.BUYER, Role.PROVIDER, Role.OPERATOR)
@@ -90,6 +93,17 @@ class Page:
         return Role.OPERATOR in self.roles
 
     @cached_property
+    def balance(self) -> str:
+        """What the organization can spend; empty for who belongs to none."""
+        mine = self.organization
+        if mine is None:
+            return ""
+        purse = Account.objects.filter(
+            kind=WALLET["available"], owner=mine, asset=mine.currency, livemode=settings.LIVEMODE
+        )
+        return money(purse.values_list("balance", flat=True).first() or 0, mine.currency)
+
+    @cached_property
     def nav(self) -> list[NavItem]:
         """The main places."""
         items = [
@@ -119,6 +133,7 @@ class Page:
             self._item(_("Offers"), "/console/offers/", "provider"),
             self._item(_("Jobs"), "/console/jobs/", "jobs"),
             self._item(_("Agents"), "/console/agents/", "agent"),
+            self._item(_("Payouts"), "/console/payouts/", "wallet"),
         ]
 
     @cached_property

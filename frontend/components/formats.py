@@ -36,6 +36,11 @@ def money(minor: int, currency: str = "USD") -> str:
     return f"{sign}{symbol(currency)}{grouped(amount, places)}"
 
 
+def moved(minor: int, currency: str = "USD") -> str:
+    """A change of an amount with its sign: `+$4.16`, `−$4.16`; nothing where nothing moved."""
+    return f"{'+' if minor > 0 else ''}{money(minor, currency)}" if minor else ""
+
+
 def cost(minor: int, currency: str = "USD") -> str:
     """What something costs that is not free: `$78.87`, and `< $0.01` where the exact amount rounds to nothing."""
     return money(minor, currency) if minor else f"< {money(1, currency)}"

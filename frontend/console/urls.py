@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from frontend.console import agents, offers, overview, work
+from frontend.console import agents, offers, overview, payouts, work
 
 urlpatterns = [
     path("", overview.overview, name="console"),
@@ -11,6 +11,11 @@ urlpatterns = [
     path("offers/<str:offer>/", offers.offer_page, name="console-offer"),
     path("offers/<str:offer>/<slug:act>/", offers.act_on_offer, name="console-offer-act"),
     path("jobs/", work.job_list, name="console-jobs"),
+    path("payouts/", payouts.payouts_page, name="console-payouts"),
+    path("payouts/register/", payouts.register, name="console-register"),
+    path("payouts/onboarding/", payouts.onboarding, name="console-onboarding"),
+    path("payouts/<str:payout>/", payouts.payout_page, name="console-payout"),
+    path("payouts/<str:payout>/lines.csv", payouts.payout_csv, name="console-payout-csv"),
     path("agents/", agents.agents_page, name="console-agents"),
     path("agents/keys/<str:key>/revoke/", agents.revoke_agent_key, name="console-agent-key-revoke"),
 ]

@@ -14,7 +14,7 @@ from django.utils.cache import patch_cache_control
 from accounts.errors import AuthError, RoleMissing
 from accounts.models import Role
 from accounts.tenancy import current_organization, require_role
-from marketplace.common.codes import CODES
+from frontend.store.refusals import refusal_told
 from marketplace.common.errors import DomainError, NotFound
 
 View = Callable[..., HttpResponseBase]
@@ -50,22 +50,18 @@ def _guarded(view: View, check: Callable[[HttpRequest], Any]) -> View:
     return wrapped
 
 
-def attempt(request: HttpRequest, act: Callable[[], Any], *, done: str = "") -> bool:
-    """Do `act` and say `done`; a refusal of the market becomes a message and False. NotFound passes through."""
+def attempt(request: HttpRequest, act: Callable[[], Any], *, done: str = "", back: str = "/") -> bool:
+    """Do `act` and say `done`; a refusal of the market becomes a message and False. NotFound passes through.
+
+    `back` is the page to come back to from a top-up, where money was missing.
+    """
     try:
         act()
     except (NotFound, RoleMissing, AuthError):
         raise
     except DomainError as error:
-        messages.error(request, refusal_text(error))
+        messages.error(request, refusal_told(error, back))
         return False
     if done:
         messages.success(request, done)
     return True
-
-
-def refusal_text(error: DomainError) -> str:
-    """What a person reads of a refusal: its title in their language, then the fact."""
-    known = CODES.get(error.code)
-    title = str(known.title) if known else error.code
-    return f"{title}: {error.detail}" if error.detail else title

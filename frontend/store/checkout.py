@@ -1,9 +1,10 @@
 """The checkout of a quote: hours that are held while a person decides, or the same request quoted anew."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -14,10 +15,12 @@ from django.views.decorators.http import require_http_methods
 from accounts.tenancy import current_organization, organizations_of
 from frontend.components.formats import carbon_mass, change, duration, grams_up, percent_down
 from frontend.components.formats import window as window_text
-from frontend.store.access import for_members, refusal_text
+from frontend.store.access import for_members
 from frontend.store.acts import act_once
 from frontend.store.billwords import bill_lines
 from frontend.store.limitwords import refusal
+from frontend.store.promisedmoney import cancelling_words
+from frontend.store.refusals import refusal_told, shortfall
 from frontend.store.shelfview import unit_of
 from frontend.store.shelfwords import named
 from marketplace.booking import services
@@ -27,6 +30,7 @@ from marketplace.catalog.models import Offer
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import DomainError
 from marketplace.common.ids import new_id
+from marketplace.ledger.wallets import wallet_of
 from scheduler.quoting import make_quote, need_again, option_as_json
 from scheduler.search import SearchResult, search
 
@@ -56,7 +60,7 @@ def _act(request: HttpRequest, quote: Quote, held: Reservation | None) -> HttpRe
     try:
         answer = act_once(request, request.POST["do"], lambda: act(request, quote, held))
     except DomainError as error:
-        messages.error(request, refusal_text(error))
+        messages.error(request, refusal_told(error, here))
         return HttpResponseRedirect(here)
     if said := answer.get("said"):
         messages.success(request, said)
@@ -111,7 +115,25 @@ def _context(quote: Quote, held: Reservation | None, now: datetime) -> dict[str,
         "left": f"{left // 60}:{left % 60:02d}",
         "request_key": new_id("key"),
         "offer_href": reverse("offer", args=[offer.public_id]),
+        **_paying(quote, offer, held, now),
         **(_anew(quote, option, now) if over else {}),
+    }
+
+
+def _paying(quote: Quote, offer: Offer, held: Reservation | None, now: datetime) -> dict[str, Any]:
+    """What the wallet has for it, what it lacks, and what cancelling will cost."""
+    option = quote.options[0]
+    currency, total = quote.request["currency"], option["total_minor"]
+    there = wallet_of(organization=quote.buyer, asset=currency, livemode=settings.LIVEMODE).available
+    terms = held.contract.terms if held else terms_of(offer)
+    free_until = datetime.fromisoformat(option["start"]) - timedelta(seconds=terms.get("free_cancel_s", 0))
+    back = reverse("checkout", args=[quote.public_id])
+    return {
+        "available": there,
+        "short": shortfall(needed=total, there=there, currency=currency, back=back) if there < total else None,
+        "cancelling": cancelling_words(
+            free_until=free_until, idle_bp=terms.get("idle_bp", 0), zone=offer.site.zone.timezone, now=now
+        ),
     }
 
 

@@ -1,8 +1,8 @@
-"""Paths of the buyers' pages about jobs, reservations and invoices."""
+"""Paths of the buyers' pages about jobs, reservations and money."""
 
 from django.urls import path
 
-from frontend.store import invoices, jobs, jobsubmit, reservationchanges, reservations
+from frontend.store import invoices, jobs, jobsubmit, reservationchanges, reservations, wallet
 
 urlpatterns = [
     path("jobs/", jobs.job_list, name="job-list"),
@@ -16,6 +16,9 @@ urlpatterns = [
     path("invoices/", invoices.invoice_list, name="invoice-list"),
     path("invoices/details/", invoices.billing_details, name="billing-details"),
     path("invoices/<str:invoice>/", invoices.invoice_page, name="invoice"),
+    path("wallet/", wallet.wallet_page, name="wallet"),
+    path("wallet/statement.csv", wallet.wallet_csv, name="wallet-csv"),
+    path("wallet/topups/<str:payment>/", wallet.topup_page, name="topup"),
     path("reservations/", reservations.reservation_list, name="reservation-list"),
     path("reservations/<str:reservation>/", reservations.reservation_page, name="reservation"),
     path("reservations/<str:reservation>/confirm/", reservations.confirm_reservation, name="reservation-confirm"),

@@ -22,6 +22,7 @@ from frontend.store.billwords import bill_lines, spent
 from frontend.store.jobexamples import SAMPLE, example
 from frontend.store.jobsubmit import submit_once
 from frontend.store.pager import listing
+from frontend.store.promisedmoney import credits_of, money_of
 from marketplace.booking.models import ChargeLine
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import MalformedBody
@@ -146,6 +147,8 @@ def job_page(request: HttpRequest, job: str) -> HttpResponse:
         "cpu_seconds": view["usage"]["cpu_ms"] // 1000,
         "created": row.created_at,
         "bill": bill_lines(view["allocation"]["price_lines"]) if view["allocation"] else [],
+        "money": money_of([row.public_id], view["currency"]),
+        "credits": credits_of(each.public_id for each in tries),
         "request_key": new_id("key"),
     }
     return render(request, "jobs/job.html", context)
@@ -188,6 +191,7 @@ def relax_job(request: HttpRequest, job: str) -> HttpResponse:
         request,
         lambda: services.relax_job(job=row, limits=_limits(request.POST.get("limits", "")), now=utc_now()),
         done=_("The limit has changed; the matcher looks again now."),
+        back=_address(row.public_id),
     )
     return HttpResponseRedirect(_address(row.public_id))
 
@@ -213,7 +217,8 @@ def retry_job(request: HttpRequest, job: str) -> HttpResponse:
     def again() -> None:
         new.append(submit_once(request, row.public_id, lambda: services.retry_job(job=row, actor=actor, now=utc_now())))
 
-    done = attempt(request, again, done=_("Submitted again with the same file and inputs."))
+    said = _("Submitted again with the same file and inputs.")
+    done = attempt(request, again, done=said, back=_address(row.public_id))
     return HttpResponseRedirect(_address(new[0] if done else row.public_id))
 
 
@@ -234,7 +239,7 @@ def submit_sample(request: HttpRequest) -> HttpResponse:
             submit_once(request, sample.slug, lambda: services.submit_job(actor=actor, file=file, now=utc_now()))
         )
 
-    done = attempt(request, go)
+    done = attempt(request, go, back=reverse("job-list"))
     return HttpResponseRedirect(_address(new[0]) if done else reverse("job-list"))
 
 

@@ -17,9 +17,11 @@ from accounts.idempotency import Answer, once
 from accounts.models import Organization
 from accounts.tenancy import actor_of, current_organization, organizations_of, person_of
 from frontend.store import jobstory
-from frontend.store.access import for_members, refusal_text
+from frontend.store.access import for_members
+from frontend.store.jobdrafts import keep_draft, kept_draft
 from frontend.store.jobexamples import example, examples
 from frontend.store.jobform import JobForm, as_yaml, from_file, into_file, tree_of
+from frontend.store.refusals import Shortfall, refusal_text, shortfall_of
 from marketplace.booking.models import Reservation
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import DomainError, FieldProblem, MalformedBody, ValidationFailed
@@ -51,6 +53,7 @@ class Draft:
     inputs: list[tuple[str, Upload]] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
     refusal: dict[str, Any] | None = None
+    short: Shortfall | None = None
     plan: dict[str, Any] | None = None
     said: str = ""
     form_counts: bool = False
@@ -100,7 +103,11 @@ def _tried(act: Act, request: HttpRequest, draft: Draft) -> str | None:
     except (NeverFits, NoOfferFits) as error:
         draft.refusal = _refusal(error, draft)
     except DomainError as error:
-        draft.problems = [{"pointer": "", "detail": refusal_text(error), "hint": error.hint, "line": None}]
+        draft.short = shortfall_of(error, f"{reverse('job-new')}?draft=1")
+        if draft.short:
+            keep_draft(request, draft.text, draft.inputs)
+        else:
+            draft.problems = [{"pointer": "", "detail": refusal_text(error), "hint": error.hint, "line": None}]
     return None
 
 
@@ -117,7 +124,7 @@ def _show(request: HttpRequest, draft: Draft) -> HttpResponse:
         "examples": examples(),
         "request_key": request.POST.get("request_key") or new_id("key"),
     }
-    status = 422 if draft.problems or draft.refusal or draft.form.errors else 200
+    status = 402 if draft.short else 422 if draft.problems or draft.refusal or draft.form.errors else 200
     return render(request, "jobs/new.html", context, status=status)
 
 
@@ -130,6 +137,9 @@ def _first_draft(request: HttpRequest, organization: Organization) -> Draft:
     elif named := request.GET.get("reservation"):
         held = Reservation.objects.of(organizations_of(request)).with_terms().by_public_id(named)
         draft.form_from(as_yaml(_inside(held)))
+    elif request.GET.get("draft"):
+        text, draft.inputs = kept_draft(request, organization)
+        draft.form_from(text)
     elif source := request.GET.get("from"):
         old = Job.objects.of(organizations_of(request)).by_public_id(source)
         draft.form_from(as_yaml(old.file))

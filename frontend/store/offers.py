@@ -26,12 +26,14 @@ from frontend.components.formats import (
     weekday,
     zone_of,
 )
-from frontend.store.access import for_members, refusal_text
+from frontend.store.access import for_members
 from frontend.store.acts import act_once
 from frontend.store.billwords import bill_lines
 from frontend.store.limitwords import refusal
 from frontend.store.ordering import Order, Week, facts_of, power_of, priced, read_order, three_like_it, week_of, why_not
+from frontend.store.promisedmoney import cancelling_terms
 from frontend.store.question import WHENS, in_chinese, locality_of, place_name
+from frontend.store.refusals import refusal_told
 from frontend.store.shelffilters import HOURS
 from frontend.store.shelfview import offer_href, pills_of, starts_of, unit_of
 from frontend.store.shelfwords import evidence, named
@@ -102,7 +104,7 @@ def _reserve(request: HttpRequest, *, order: Order, back: str, now: datetime) ->
         messages.error(request, _("These hours cannot be held: %(why)s.") % {"why": why})
         return HttpResponseRedirect(back)
     except DomainError as error:
-        messages.error(request, refusal_text(error))
+        messages.error(request, refusal_told(error, back))
         return HttpResponseRedirect(back)
     return HttpResponseRedirect(reverse("checkout", args=[made["quote"]]))
 
@@ -115,6 +117,7 @@ def _context(request: HttpRequest, order: Order, now: datetime) -> dict[str, Any
     return {
         "offer": offer,
         "order": order,
+        "cancelling": cancelling_terms(free_cancel_s=offer.free_cancel_s, idle_bp=offer.idle_bp),
         "zone": offer.site.zone.timezone,
         "near": place_name(near),
         "places": [{"slug": each.slug, "name": place_name(each)} for each in Place.objects.all()],

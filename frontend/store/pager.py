@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
 from marketplace.common.errors import InvalidParameter
-from marketplace.common.paging import NAMES, page_of, read_ask
+from marketplace.common.paging import DEFAULT_LIMIT, NAMES, page_of, read_ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class Listing:
     older: str
 
 
-def listing(request: HttpRequest, rows: "QuerySet[Any]") -> Listing:
+def listing(request: HttpRequest, rows: "QuerySet[Any]", *, limit: int = DEFAULT_LIMIT) -> Listing:
     """The part of `rows` (newest first) that the address asks for; an id that is not in it is 404."""
     try:
-        ask = read_ask(request.GET.dict())
+        ask = read_ask({"limit": str(limit)} | request.GET.dict())
         page = page_of(rows, ask)
     except InvalidParameter as error:
         raise Http404(error.detail) from error

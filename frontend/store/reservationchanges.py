@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.tenancy import organizations_of
-from frontend.store.access import attempt, for_members, refusal_text
+from frontend.store.access import attempt, for_members
 from frontend.store.acts import act_once
 from frontend.store.billwords import bill_lines
+from frontend.store.refusals import refusal_text
 from marketplace.booking.changing import FIRM, MOST_HOURS, first_open_hour
 from marketplace.booking.models import Reservation
 from marketplace.booking.reservationview import change_as_json

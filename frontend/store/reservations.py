@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,14 +16,17 @@ from frontend.components.formats import duration
 from frontend.store.access import attempt, for_members
 from frontend.store.billwords import bill_lines
 from frontend.store.pager import listing
+from frontend.store.promisedmoney import cancelled_words, cancelling_words, credits_of, money_of
+from frontend.store.refusals import Shortfall, shortfall
 from frontend.store.reservationchanges import change_of
-from marketplace.booking import services
+from marketplace.booking import services, settling
 from marketplace.booking.models import Reservation
 from marketplace.booking.querysets import ReservationQuerySet
 from marketplace.booking.reservationview import reservation_as_json
 from marketplace.booking.states import RESERVATION
 from marketplace.common.clock import utc_now
 from marketplace.events.models import Event
+from marketplace.ledger.wallets import wallet_of
 from scheduler import inside
 from scheduler.jobview import job_summary
 from scheduler.models import Job
@@ -97,6 +102,11 @@ def reservation_page(request: HttpRequest, reservation: str) -> HttpResponse:
         "can_cancel": "cancelled" in RESERVATION.moves[row.state],
         "terms": row.contract.terms,
         "provider": row.offer.site.provider.name,
+        "money": money_of([each.subject for each in row.contracts], row.contract.currency),
+        "credits": credits_of([row.public_id]),
+        "refund": settling.refund_of(reservation=row, now=utc_now()),
+        "cancelling": _cancelling(row),
+        "short": _short(row) if row.state == "held" else None,
         "rate_mm": row.contract.rate_mm[0] + row.contract.electricity_mm,
     }
     return render(request, "reservations/reservation.html", context)
@@ -107,6 +117,24 @@ def _jobs(reservation: Reservation) -> dict[str, Any]:
     jobs = Job.objects.filter(reservation=reservation)
     rows = [job_summary(job, list(job.attempts.all())) for job in jobs.with_story()[:MOST_JOBS]]
     return {"rows": rows, "count": jobs.count()}
+
+
+def _cancelling(reservation: Reservation) -> str:
+    contract = reservation.contract
+    return cancelling_words(
+        free_until=settling.free_until(contract), idle_bp=contract.terms.get("idle_bp", 0),
+        zone=reservation.offer.site.zone.timezone, now=utc_now(),
+    )  # fmt: skip
+
+
+def _short(reservation: Reservation) -> Shortfall | None:
+    """What the wallet lacks to confirm it."""
+    contract = reservation.contract
+    there = wallet_of(organization=reservation.buyer, asset=contract.currency, livemode=settings.LIVEMODE).available
+    if there >= contract.total_minor:
+        return None
+    back = reverse("reservation", args=[reservation.public_id])
+    return shortfall(needed=contract.total_minor, there=there, currency=contract.currency, back=back)
 
 
 def _timeline(reservation: Reservation) -> list[dict[str, Any]]:
@@ -137,6 +165,7 @@ def confirm_reservation(request: HttpRequest, reservation: str) -> HttpResponse:
         request,
         lambda: services.confirm(reservation=row, now=utc_now()),
         done=_("Confirmed: the hours are yours at this price."),
+        back=reverse("reservation", args=[row.public_id]),
     )
     return HttpResponseRedirect(reverse("reservation", args=[row.public_id]))
 
@@ -146,9 +175,8 @@ def confirm_reservation(request: HttpRequest, reservation: str) -> HttpResponse:
 def cancel_reservation(request: HttpRequest, reservation: str) -> HttpResponse:
     """End a reservation that has not begun and give its hours back."""
     row = mine(request).by_public_id(reservation)
-    attempt(
-        request,
-        lambda: inside.cancel_reservation(reservation=row, now=utc_now()),
-        done=_("Cancelled; nothing will be charged."),
-    )
+    if attempt(request, lambda: inside.cancel_reservation(reservation=row, now=utc_now())):
+        ended = money_of([each.subject for each in row.contracts], row.contract.currency)
+        charged, returned = (ended.charged, ended.returned) if ended else (0, 0)
+        messages.success(request, cancelled_words(charged=charged, returned=returned, currency=row.contract.currency))
     return HttpResponseRedirect(reverse("reservation", args=[row.public_id]))

@@ -17,6 +17,7 @@ register = template.Library()
 TIER_IN_TITLE = " · interruptible"
 
 register.filter("money", formats.money)
+register.filter("moved", formats.moved)
 register.filter("cost", formats.cost)
 register.filter("rate", formats.rate)
 register.filter("percent_down", formats.percent_down)

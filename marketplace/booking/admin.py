@@ -5,11 +5,14 @@ from django.contrib import admin
 from accounts.admin import LookOnly
 from marketplace.booking.models import (
     CapacityDay,
+    ChargeLine,
     Contract,
     Quote,
     Reservation,
     ReservationChange,
     ReservationDay,
+    ServiceCredit,
+    Settlement,
     UsageRecord,
 )
 
@@ -92,3 +95,34 @@ class UsageRecordAdmin(LookOnly):
     list_filter = ("energy_method", "signal_quality", "created_at")
     list_select_related = ("contract",)
     search_fields = ("public_id", "attempt", "contract__public_id")
+
+
+@admin.register(ChargeLine)
+class ChargeLineAdmin(LookOnly):
+    list_display = (
+        "public_id", "contract", "seq", "attempt", "quantity", "charge_minor", "fee_minor", "provider_minor",
+        "tax_minor", "pending_left", "state", "matures_at",
+    )  # fmt: skip
+    list_filter = ("state", "idle", "livemode", "matures_at")
+    list_select_related = ("contract",)
+    search_fields = ("public_id__exact", "attempt__exact", "contract__public_id__exact")
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+
+@admin.register(ServiceCredit)
+class ServiceCreditAdmin(LookOnly):
+    list_display = (
+        "public_id", "buyer", "kind", "subject", "asset", "amount_minor", "fee_minor", "provider_minor", "created_at",
+    )  # fmt: skip
+    list_filter = ("kind", "asset", "livemode", "created_at")
+    list_select_related = ("buyer",)
+    search_fields = ("public_id__exact", "subject__exact", "buyer__name")
+
+
+@admin.register(Settlement)
+class SettlementAdmin(LookOnly):
+    list_display = ("public_id", "job", "buyer", "asset", "charged_minor", "released_minor", "created_at")
+    list_filter = ("asset", "livemode", "created_at")
+    list_select_related = ("buyer",)
+    search_fields = ("public_id__exact", "job__exact", "buyer__name")

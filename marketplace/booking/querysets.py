@@ -116,8 +116,9 @@ class ReservationQuerySet(PublicQuerySet["Reservation"]):
 
     def to_settle(self, ended_by: datetime) -> Self:
         """Completed ones that ended by then and whose money is still held."""
-        held = Hold.objects.open().filter(subject__startswith="ctr_").values("subject")
-        of_it = Q(contract__public_id__in=held) | Q(changes__contract__public_id__in=held)
+        own = Q(subject__startswith="rsv_") | Q(subject__startswith="rch_")
+        held = Hold.objects.open().filter(own).values("subject")
+        of_it = Q(public_id__in=held) | Q(changes__public_id__in=held)
         return self.filter(of_it, state="completed", end__lte=ended_by).distinct()
 
 
@@ -141,6 +142,10 @@ class ChargeLineQuerySet(PublicQuerySet["ChargeLine"]):
 
     def of_attempts(self, public_ids: Iterable[str]) -> Self:
         return self.filter(attempt__in=list(public_ids))
+
+    def maturing(self) -> Self:
+        """Those of which something has not matured, the next first; those that a dispute keeps come last."""
+        return self.filter(state__in=("pending", "frozen"), pending_left__gt=0).order_by("-state", "matures_at", "pk")
 
     def due_to_mature(self, now: datetime) -> Self:
         """Lines whose time has come and that nobody disputes."""

@@ -64,7 +64,7 @@ class ReturnValue:
 
 def hold_of(contract: Contract) -> Hold | None:
     """What is still held for a contract."""
-    found: Hold | None = Hold.objects.of_subject(contract.public_id).open().select_related("organization").first()
+    found: Hold | None = Hold.objects.of_subject(contract.subject).open().select_related("organization").first()
     return found
 
 
@@ -79,7 +79,7 @@ def pay(*, contract: Contract, now: datetime, api_key: ApiKey | None = None) -> 
     if contract.total_minor:
         hold_money(
             organization=contract.buyer, asset=contract.currency, livemode=settings.LIVEMODE,
-            amount=contract.total_minor, subject=contract.public_id, now=now, actor=ACTOR, api_key=api_key,
+            amount=contract.total_minor, subject=contract.subject, now=now, actor=ACTOR, api_key=api_key,
         )  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def settle_failed(*, reservation: Reservation, now: datetime) -> None:
     facts = list[Fact]()
     for part in parts_of(reservation.contracts):
         facts += credit_interruption(
-            part=part, subject=part.contract.public_id, delivered=delivered, livemode=settings.LIVEMODE, now=now
+            part=part, subject=part.contract.subject, delivered=delivered, livemode=settings.LIVEMODE, now=now
         )
     for _, hold in holds_of(reservation):
         facts += release(hold=hold)

@@ -6,6 +6,7 @@ from marketplace.ledger.api import budgets, invoices, wallet
 
 urlpatterns = [
     path("wallet", wallet.WalletView.as_view(), name="api-wallet"),
+    path("wallet/movements", wallet.MovementsView.as_view(), name="api-movements"),
     path("wallet/topups", wallet.TopupsView.as_view(), name="api-topups"),
     path("wallet/topups/<str:topup>", wallet.TopupView.as_view(), name="api-topup"),
     path("wallet/refunds", wallet.RefundsView.as_view(), name="api-refunds"),

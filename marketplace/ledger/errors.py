@@ -45,6 +45,12 @@ class PayeeNotReady(DomainError):
     code = "payee_not_ready"
 
 
+class SecondApproverNeeded(DomainError):
+    """A large journal is booked by two operators: one asks, another agrees."""
+
+    code = "second_approver_needed"
+
+
 class WebhookSignatureInvalid(DomainError):
     """A message that nobody trusted signed, or not now, or not for us."""
 

@@ -41,12 +41,16 @@ ACCOUNTS = {
     "dispute_loss": Kind(DEBIT, kept=False, owned=False),
     "sla_expense": Kind(DEBIT, kept=False, owned=False),
 }
+WALLET = {kind.removeprefix("buyer_"): kind for kind in ACCOUNTS if kind.startswith("buyer_")}  # its parts
 JOURNALS = (
     "topup", "topup_offline", "stripe_fee", "dispute_fee", "hold", "capture", "release", "mature", "net", "payout",
     "payout_failed", "transfer", "transfer_reversal", "refund", "refund_failed", "sla_credit", "goodwill",
     "dispute_opened", "dispute_won", "dispute_lost", "freeze", "unfreeze", "platform_payout", "suspense", "write_off",
     "correction",
 )  # fmt: skip
+
+MANUAL = ("topup_offline", "goodwill", "suspense", "write_off", "correction")  # booked by operators
+OF_WALLETS = ("topup_offline", "goodwill")  # of them, what comes to a wallet
 
 
 def book_of(asset: str) -> str:

@@ -60,8 +60,9 @@ def send_due(*, now: datetime, most: int = MOST) -> int:
 
 
 def send_now(*, call: GatewayCall, now: datetime) -> None:
-    """Make one call at once, for a person who waits, unless a worker has it already."""
-    for claimed in GatewayCall.objects.filter(pk=call.pk).claim(now=now, most=1):
+    """Make one call at once, for a person who waits, unless a worker has it already or the processor is stopped."""
+    stopped = GatewayStop.objects.values("gateway")
+    for claimed in GatewayCall.objects.filter(pk=call.pk).exclude(gateway__in=stopped).claim(now=now, most=1):
         send(call=claimed, now=now)
 
 

@@ -4,21 +4,26 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Self
 
+from django.apps import apps
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from accounts.models import ApiKey, Organization
 from marketplace.common.querysets import PublicQuerySet
+from marketplace.ledger.kinds import WALLET
 
 if TYPE_CHECKING:
     from marketplace.ledger.models import (  # noqa: F401
         Account,
+        AutoTopup,
         Budget,
         CardDispute,
         Entry,
         Hold,
         Invoice,
+        Journal,
+        JournalRequest,
         Payee,
         Payment,
         Payout,
@@ -33,6 +38,26 @@ class AccountQuerySet(models.QuerySet["Account"]):
     def with_sum(self) -> Self:
         """Each with `summed`: its balance by its entries, on the side on which it grows."""
         return self.annotate(summed=F("normal") * Coalesce(Sum("entries__amount"), 0))
+
+
+class JournalQuerySet(PublicQuerySet["Journal"]):
+    """Journals."""
+
+    def of_wallet(self, organization: Organization, *, asset: str, livemode: bool) -> Self:
+        """Those that moved a wallet, the newest first, each with what it moved: `available`, `held` and `frozen`."""
+        moved = {
+            part: Coalesce(Sum(-F("entries__amount"), filter=Q(entries__account__kind=kind)), 0)
+            for part, kind in WALLET.items()
+        }
+        mine = self.filter(
+            entries__account__owner=organization, entries__account__kind__in=WALLET.values(),
+            entries__account__asset=asset, entries__account__livemode=livemode,
+        )  # fmt: skip
+        return mine.annotate(**moved).order_by("-pk")
+
+    def between(self, start: datetime, end: datetime) -> Self:
+        """Those posted in [start, end)."""
+        return self.filter(posted_at__gte=start, posted_at__lt=end)
 
 
 class EntryQuerySet(models.QuerySet["Entry"]):
@@ -134,3 +159,30 @@ class InvoiceQuerySet(PublicQuerySet["Invoice"]):
     def issued(self) -> Self:
         """Those that have a number: nobody else is shown a draft."""
         return self.filter(state="issued")
+
+
+class JournalRequestQuerySet(PublicQuerySet["JournalRequest"]):
+    """Journals that operators ask for."""
+
+    def waiting(self) -> Self:
+        """Those that a second operator has to decide, the oldest first."""
+        return self.filter(state="waiting").order_by("pk")
+
+
+class AutoTopupQuerySet(PublicQuerySet["AutoTopup"]):
+    """Automatic top-ups."""
+
+    def below(self) -> Self:
+        """Those that are on and whose wallet has less than their threshold."""
+        purse = apps.get_model("ledger", "Account").objects.filter(
+            kind=WALLET["available"], owner=OuterRef("organization"), asset=OuterRef("asset"),
+            livemode=OuterRef("livemode"),
+        )  # fmt: skip
+        there = Coalesce(Subquery(purse.values("balance")), 0)
+        return self.filter(on=True).annotate(there=there).filter(there__lt=F("threshold"))
+
+    def charge(self, amount: int, day: date) -> bool:
+        """Count `amount` on `day` in one statement; False where it is off or would pass its daily cap."""
+        before = Case(When(day=day, then=F("charged")), default=Value(0), output_field=models.BigIntegerField())
+        room = self.filter(on=True).annotate(before=before).filter(daily_cap__gte=F("before") + amount)
+        return room.update(charged=before + amount, day=day, version=F("version") + 1) == 1

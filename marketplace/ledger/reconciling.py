@@ -1,6 +1,7 @@
 """Day by day, the processor's balance transactions against the entries of the clearing account, one to one.
 
-A difference is 0, or named: a journal of kind `suspense` with the balance transaction's id as its reference.
+A difference is 0, or named: a journal of kind `suspense` whose reference is the balance transaction's id, or that of
+our journal where the processor knows of none.
 """
 
 from collections import defaultdict
@@ -27,6 +28,7 @@ class Difference:
     asset: str
     theirs: int
     ours: int
+    transaction: str = ""  # the processor's balance transaction; empty where it knows of none
     named: bool = False  # by a journal of suspense
 
 
@@ -53,7 +55,7 @@ class Reconciliation:
             "theirs": dict(self.theirs), "ours": dict(self.ours),
             "differences": [
                 {"reference": each.reference, "kind": each.kind, "asset": each.asset, "theirs": each.theirs,
-                 "ours": each.ours, "named": each.named}
+                 "ours": each.ours, "transaction": each.transaction, "named": each.named}
                 for each in self.differences
             ],
         }  # fmt: skip
@@ -72,26 +74,31 @@ def reconcile(*, gateway: PaymentGateway, day: date) -> Reconciliation:
     for each in theirs[day]:
         result.transactions += 1
         result.theirs[each.asset] += each.net
-        for key, amount in expected[each].items():
-            _compare(result, each, key, amount, ours.get(key, 0))
+        _compare(result, each, {key: (amount, ours.get(key, 0)) for key, amount in expected[each].items()})
     for (kind, reference), (asset, amount) in _posted_on(day, gateway.livemode).items():
         if (kind, reference) not in keys and kind != "suspense":
             result.ours[asset] += amount
-            result.differences.append(Difference(reference, kind, asset, 0, amount))
+            named = _suspense(reference, asset) == -amount
+            result.differences.append(Difference(reference, kind, asset, 0, amount, named=named))
     return result
 
 
-def _compare(result: Reconciliation, theirs: BalanceTransaction, key: Key, amount: int, ours: int) -> None:
-    result.ours[theirs.asset] += ours
-    if ours != amount:
-        named = _suspense(theirs) == amount - ours
-        result.differences.append(Difference(key[1], key[0], theirs.asset, amount, ours, named))
+def _compare(result: Reconciliation, theirs: BalanceTransaction, sides: dict[Key, tuple[int, int]]) -> None:
+    """One balance transaction against our journals of it; one suspense names all that differs of it."""
+    result.ours[theirs.asset] += sum(ours for _, ours in sides.values())
+    differing = {key: each for key, each in sides.items() if each[0] != each[1]}
+    lacking = sum(amount - ours for amount, ours in differing.values())
+    named = bool(lacking) and _suspense(theirs.id, theirs.asset) == lacking
+    result.differences += [
+        Difference(reference, kind, theirs.asset, amount, ours, theirs.id, named)
+        for (kind, reference), (amount, ours) in differing.items()
+    ]
 
 
-def _suspense(theirs: BalanceTransaction) -> int:
-    """What an operator has booked as suspense for a balance transaction."""
+def _suspense(ref: str, asset: str) -> int:
+    """What an operator has booked as suspense under this reference."""
     entries = Entry.objects.filter(
-        journal__kind="suspense", journal__ref=theirs.id, account__kind="stripe_clearing", asset=theirs.asset
+        journal__kind="suspense", journal__ref=ref, account__kind="stripe_clearing", asset=asset
     )
     return sum(entries.values_list("amount", flat=True))
 

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Organization
 from marketplace.common.ids import new_id
 from marketplace.common.sending import ask
+from marketplace.ledger.currencies import figure
 from marketplace.ledger.errors import InsufficientFunds, JournalConflict
 from marketplace.ledger.kinds import ACCOUNTS, book_of
 from marketplace.ledger.lines import Fact, Line
@@ -160,7 +162,8 @@ def _short_of(lines: Sequence[Line]) -> InsufficientFunds:
 
 
 def _lacks(asset: str, available: int, needed: int) -> InsufficientFunds:
+    wanted, there = (f"{figure(amount, asset)} {asset}" for amount in (needed, available))
     return InsufficientFunds(
-        f"{needed} minor units of {asset} are needed and {available} are there",
-        hint="Top up the wallet, or ask for less.", asset=asset, available=available, needed=needed,
+        f"{wanted} is needed and {there} is there", asset=asset, available=available, needed=needed,
+        hint=f"Top up at {settings.WEB_URL}/wallet/, or ask for less.",
     )  # fmt: skip

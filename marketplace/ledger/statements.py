@@ -9,8 +9,7 @@ from io import StringIO
 from django.db.models import Sum
 
 from marketplace.common.clock import rfc3339
-from marketplace.ledger.currencies import to_major
-from marketplace.ledger.kinds import MONEY, book_of
+from marketplace.ledger.currencies import figure
 from marketplace.ledger.models import Account, Entry
 
 COLUMNS = ("posted_at", "journal", "kind", "reference", "amount", "balance", "asset", "test_money")
@@ -68,10 +67,19 @@ def _rows(statement: Statement) -> Iterator[tuple[str | None, ...]]:
     account = statement.account
     test_money = "no" if account.livemode else "yes"
     for each in statement.postings:
-        amount, balance = (_figure(value, account.asset) for value in (each.amount, each.balance))
-        ref = each.ref if each.ref[:1].isalnum() else f"'{each.ref}"
-        yield rfc3339(each.posted_at), each.journal, each.kind, ref, amount, balance, account.asset, test_money
+        amount, balance = (figure(value, account.asset) for value in (each.amount, each.balance))
+        yield (
+            rfc3339(each.posted_at),
+            each.journal,
+            each.kind,
+            plain(each.ref),
+            amount,
+            balance,
+            account.asset,
+            test_money,
+        )
 
 
-def _figure(value: int, asset: str) -> str:
-    return to_major(value, asset) if book_of(asset) == MONEY else str(value)
+def plain(text: str) -> str:
+    """`text` for a cell of a table: nothing that a spreadsheet would take for a formula."""
+    return text if text[:1].isalnum() else f"'{text}"

@@ -28,6 +28,9 @@ PAYOUT = StateTable(
     kind="payout",
     moves={"due": ("sending",), "sending": ("paid", "due"), "paid": ("reversed",), "reversed": ()},
 )
+JOURNAL_REQUEST = StateTable(
+    kind="journal_request", moves={"waiting": ("booked", "refused"), "booked": (), "refused": ()}
+)
 CARD_DISPUTE = StateTable(
     kind="dispute",
     moves={"inquiry": ("open", "won", "lost"), "open": ("won", "lost"), "won": (), "lost": ()},

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import Organization
-from marketplace.ledger.kinds import ACCOUNTS
+from marketplace.ledger.kinds import WALLET
 from marketplace.ledger.lines import credit, debit
 from marketplace.ledger.models import Account, Journal
 from marketplace.ledger.services import account_of, post
-
-PARTS = tuple(kind for kind in ACCOUNTS if kind.startswith("buyer_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +23,16 @@ class Wallet:
 
 def wallet_of(*, organization: Organization, asset: str, livemode: bool) -> Wallet:
     """The wallet as it stands; one that was never used is empty."""
-    mine = Account.objects.filter(owner=organization, asset=asset, livemode=livemode, kind__in=PARTS)
+    mine = Account.objects.filter(owner=organization, asset=asset, livemode=livemode, kind__in=WALLET.values())
     parts = {kind.removeprefix("buyer_"): balance for kind, balance in mine.values_list("kind", "balance")}
     return Wallet(asset, livemode, **parts)
 
 
 def wallets_of(*, organization: Organization) -> list[Wallet]:
     """All wallets of the organization, its own currency first."""
-    found = Account.objects.filter(owner=organization, kind__in=PARTS).values_list("asset", "livemode").distinct()
+    found = (
+        Account.objects.filter(owner=organization, kind__in=WALLET.values()).values_list("asset", "livemode").distinct()
+    )
     keys = sorted(found, key=lambda key: (key[0] != organization.currency, *key))
     return [wallet_of(organization=organization, asset=asset, livemode=livemode) for asset, livemode in keys]
 

@@ -19,6 +19,22 @@ def wallet_as_json(wallet: Wallet) -> dict[str, Any]:
     }
 
 
+def movement_as_json(row: Any, *, currency: str) -> dict[str, Any]:
+    """A journal of `Journal.objects.of_wallet`: what it moved on each part of the wallet."""
+    return {
+        "object": "movement",
+        "id": row.public_id,
+        "kind": row.kind,
+        "reference": row.ref,
+        "currency": currency,
+        "livemode": row.livemode,
+        "available_minor": row.available,
+        "held_minor": row.held,
+        "frozen_minor": row.frozen,
+        "posted_at": rfc3339(row.posted_at),
+    }
+
+
 def payment_as_json(payment: Payment) -> dict[str, Any]:
     """A top-up; `url` is where its buyer pays while it is open."""
     return {

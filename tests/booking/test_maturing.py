@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from marketplace.booking.credits import credit_interruption, give_credit
+from marketplace.booking.credits import give_credit
 from marketplace.booking.maturing import mature_lines
 from marketplace.booking.models import ChargeLine
 from marketplace.ledger import payouts
@@ -13,32 +13,13 @@ from marketplace.ledger.gateways import current_gateway
 from marketplace.ledger.gateways.base import GatewayDeclined
 from marketplace.ledger.gateways.sandbox import SandboxGateway
 from marketplace.ledger.gateways.sandbox_models import SandboxTransfer
-from marketplace.ledger.models import Account, Journal, PayLine, Payout
+from marketplace.ledger.models import Journal, PayLine, Payout
 from marketplace.ledger.reconciling import reconcile
-from tests.booking.contracts import Deal
+from tests.booking.earning import WEEK, deal_of, earned, earnings, matured, owe
 from tests.ledger.cashier import Cashier
 from tests.market import NOON
 
 pytestmark = pytest.mark.django_db
-WEEK = timedelta(days=7)
-
-
-def earned(deal, amount=1_000, attempt="att_1"):
-    """A charge of `amount`, 88 % of it the provider's."""
-    begin = 3_600 * ChargeLine.objects.filter(contract=deal.contract).count()
-    deal.use(3_600, attempt=attempt, begin_s=begin)
-    line = deal.charge(attempt=attempt)
-    assert line.charge_minor == amount
-    return line
-
-
-def deal_of(**terms):
-    return Deal(units=1, hours=8, rate_mm=1_000_000, **terms)
-
-
-def of(deal, *kinds):
-    found = {each.kind: each.summed for each in Account.objects.with_sum() if each.owner_id == deal.provider.pk}
-    return [found.get(kind, 0) for kind in kinds]
 
 
 def test_a_line_matures_after_its_days_and_once():
@@ -49,7 +30,7 @@ def test_a_line_matures_after_its_days_and_once():
     assert mature_lines(now=NOON + WEEK) == 1
     assert mature_lines(now=NOON + 2 * WEEK) == 0
 
-    assert of(deal, "provider_pending", "provider_payable") == [0, 880]
+    assert earnings(deal, "provider_pending", "provider_payable") == [0, 880]
     assert Journal.objects.filter(kind="mature").count() == 1
 
 
@@ -61,7 +42,7 @@ def test_what_a_credit_took_does_not_mature():
 
     mature_lines(now=NOON + WEEK)
 
-    assert of(deal, "provider_pending", "provider_payable") == [0, 792]
+    assert earnings(deal, "provider_pending", "provider_payable") == [0, 792]
 
 
 def test_a_frozen_line_waits():
@@ -87,19 +68,13 @@ def paid_provider(cashier):
     return deal
 
 
-def matured(deal, *, lines=2):
-    for number in range(lines):
-        earned(deal, attempt=f"att_{number}")
-    mature_lines(now=NOON + WEEK)
-
-
 def test_matured_money_is_transferred_once_a_day_with_the_lines_it_pays(cashier, paid_provider):
     matured(paid_provider)
 
     [payout] = cashier.pay_out()
 
     assert (payout.state, payout.amount, payout.netted) == ("paid", 1_760, 0)
-    assert of(paid_provider, "provider_payable", "provider_in_transit") == [0, 0]
+    assert earnings(paid_provider, "provider_payable", "provider_in_transit") == [0, 0]
     assert SandboxTransfer.objects.get().amount == 1_760
     lines = [line.entry.journal.ref for line in PayLine.objects.filter(payout=payout)]
     assert lines == [line.public_id for line in ChargeLine.objects.order_by("pk")]
@@ -121,7 +96,7 @@ def test_little_money_waits_for_more(cashier, paid_provider):
 
     assert cashier.pay_out() == []
 
-    assert of(paid_provider, "provider_payable") == [880]
+    assert earnings(paid_provider, "provider_payable") == [880]
 
 
 def test_a_provider_that_the_processor_does_not_know_is_not_paid(cashier):
@@ -129,25 +104,18 @@ def test_a_provider_that_the_processor_does_not_know_is_not_paid(cashier):
     matured(deal)
 
     assert cashier.pay_out() == []
-    assert of(deal, "provider_payable") == [1_760]
-
-
-def owe(deal, amount):
-    """The provider owes `amount` for a promise that never started."""
-    broken = Deal(units=1, hours=1, rate_mm=amount * 10_000)
-    broken.contract.provider = deal.provider
-    deal.post(credit_interruption(part=broken.part, subject="att_x", delivered=[], livemode=False, now=NOON))
+    assert earnings(deal, "provider_payable") == [1_760]
 
 
 def test_what_a_provider_owes_is_netted_before_it_is_paid(cashier, paid_provider):
     owe(paid_provider, 238)
     matured(paid_provider)
-    assert of(paid_provider, "provider_receivable") == [238]
+    assert earnings(paid_provider, "provider_receivable") == [238]
 
     [payout] = cashier.pay_out()
 
     assert (payout.amount, payout.netted) == (1_522, 238)
-    assert of(paid_provider, "provider_receivable", "provider_payable") == [0, 0]
+    assert earnings(paid_provider, "provider_receivable", "provider_payable") == [0, 0]
 
 
 def test_what_is_too_little_to_pay_still_covers_what_is_owed(cashier, paid_provider):
@@ -156,7 +124,7 @@ def test_what_is_too_little_to_pay_still_covers_what_is_owed(cashier, paid_provi
 
     assert cashier.pay_out() == []
 
-    assert of(paid_provider, "provider_receivable", "provider_payable") == [1_120, 0]
+    assert earnings(paid_provider, "provider_receivable", "provider_payable") == [1_120, 0]
 
 
 def test_a_refused_transfer_is_payable_again_and_tried_on_the_next_day(cashier, paid_provider, monkeypatch):
@@ -165,14 +133,14 @@ def test_a_refused_transfer_is_payable_again_and_tried_on_the_next_day(cashier, 
     monkeypatch.setattr(SandboxGateway, "create_transfer", lambda *_, **__: (_ for _ in ()).throw(refuse))
     [payout] = cashier.pay_out()
     assert (payout.state, payout.reason) == ("due", "balance_insufficient")
-    assert of(paid_provider, "provider_payable", "provider_in_transit") == [1_760, 0]
+    assert earnings(paid_provider, "provider_payable", "provider_in_transit") == [1_760, 0]
     monkeypatch.undo()
 
     cashier.now += timedelta(days=1)
     [payout] = cashier.pay_out()
 
     assert (payout.state, payout.tries) == ("paid", 2)
-    assert of(paid_provider, "provider_payable", "provider_in_transit") == [0, 0]
+    assert earnings(paid_provider, "provider_payable", "provider_in_transit") == [0, 0]
 
 
 def test_a_transfer_taken_back_covers_the_loss_of_a_dispute(cashier, paid_provider):

@@ -128,7 +128,7 @@ def test_a_provider_that_fails_its_promise_gives_all_back_and_a_credit(buyer):
 
     assert (row.state, promised(row)) == ("failed", 0)
     assert wallet(buyer) == (10_000 + 83, 0)
-    assert ServiceCredit.objects.get().subject == row.contract.public_id
+    assert ServiceCredit.objects.get().subject == row.public_id
 
 
 def test_a_reservation_that_has_begun_is_not_cancelled(buyer):

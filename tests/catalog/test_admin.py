@@ -8,24 +8,32 @@ from django.contrib.admin import site as admin_site
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import Role, User
 from accounts.services import add_member
 from marketplace.booking.changing import extend
+from marketplace.booking.goodwill import BOOKS
+from marketplace.booking.models import Settlement
 from marketplace.booking.services import confirm, hold_units
 from marketplace.catalog.models import HardwareClass, Offer, Site
+from marketplace.common.ids import new_id
 from marketplace.events.models import Event, InvariantRun
 from marketplace.ledger.invoices import Head, Item, issue
 from marketplace.ledger.lines import credit, debit
-from marketplace.ledger.models import BillingDetails, TaxRule
+from marketplace.ledger.manual import Wanted, ask
+from marketplace.ledger.models import AutoTopup, BillingDetails, TaxRule
 from marketplace.ledger.services import account_of, post
 from scheduler.cycle import run_round
 from scheduler.leases import claim_leases
 from scheduler.models import Agent, Job, MatchRound
+from tests.booking.earning import deal_of, matured
+from tests.ledger.cashier import Cashier
 from tests.ledger.gateways.scene import a_key, sandbox_scene
 from tests.market import (
     NOON,
     make_hardware,
+    make_member,
     make_offer,
     make_organization,
     make_place,
@@ -84,6 +92,7 @@ def fill(now=NOON):
         seller_country="DE", buyer_country="FR", business=True, tax_bp=0, text="Reverse charge",
         valid_from=now.date(), valid_to=now.date(),
     )  # fmt: skip
+    money_goes_out(now)
     return offer, attempt, agent
 
 
@@ -102,13 +111,42 @@ def money_comes_in(now):
     issue(head=Head(buyer, "USD", False, now, now + timedelta(days=1)), items=[charged], now=now)
 
 
+def money_goes_out(now):
+    """A refund, a dispute, a payout of what was earned, a goodwill credit and a settlement."""
+    cashier = Cashier(timezone.now())
+    deal = deal_of()
+    cashier.provider = deal.provider
+    cashier.onboarded()
+    payment = cashier.topped_up(5_000, save=True)
+    cashier.refund(1)
+    cashier.dispute(cashier.topped_up(1_000))
+    cashier.hear()
+    matured(deal)
+    cashier.pay_out()
+    wanted = Wanted("goodwill", "USD", False, 5, "sorry", organization=cashier.buyer)
+    by = make_member(make_organization(), Role.OPERATOR)
+    ask(wanted=wanted, by=by, request_key=by.email, now=now, books=BOOKS)
+    Settlement.objects.create(
+        public_id=new_id("stl"), job=new_id("job"), buyer=cashier.buyer, asset="USD", livemode=False, charged_minor=1,
+        released_minor=1, created_at=now,
+    )  # fmt: skip
+    AutoTopup.objects.create(
+        public_id=new_id("atp"), organization=cashier.buyer, asset="USD", livemode=False, threshold=1, amount=500,
+        daily_cap=500, card=payment, created_at=now,
+    )  # fmt: skip
+
+
 def test_every_model_of_the_market_has_its_page():
     assert {
         "catalog/offer", "catalog/site", "catalog/hardwareclass", "catalog/place", "catalog/latency",
         "booking/capacityday", "booking/quote", "booking/reservation", "booking/contract", "booking/usagerecord",
         "booking/reservationday", "booking/reservationchange",
         "ledger/taxrule", "ledger/billingdetails", "ledger/invoice", "ledger/invoiceline", "ledger/invoiceseries",
-        "ledger/account", "ledger/journal", "ledger/entry", "ledger/sandboxpayment", "ledger/sandboxrefund",
+        "ledger/account", "ledger/journal", "ledger/entry", "ledger/hold", "ledger/payment", "ledger/refund",
+        "ledger/gatewaycall", "ledger/webhookreceipt", "ledger/carddispute", "ledger/payee", "ledger/payout",
+        "ledger/journalrequest", "ledger/autotopup", "booking/chargeline", "booking/servicecredit",
+        "booking/settlement",
+        "ledger/sandboxpayment", "ledger/sandboxrefund",
         "ledger/sandboxdispute", "ledger/sandboxdelivery",
         "events/event", "events/invariantrun", "scheduler/job", "scheduler/attempt", "scheduler/allocation",
         "scheduler/agent",

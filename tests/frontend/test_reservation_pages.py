@@ -86,7 +86,7 @@ def test_a_cancelled_reservation_gives_its_hours_back(browser, buyer):
 
     answer = browser.post(f"/reservations/{reservation.public_id}/cancel/", follow=True)
 
-    assert "Cancelled; nothing will be charged." in text_of(answer)
+    assert "Cancelled: nothing was charged, and $0.08 went back to the wallet." in text_of(answer)
     assert promised(reservation) == 0
 
 

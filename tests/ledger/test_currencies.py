@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from joulemart.cli import figures
 
-from marketplace.ledger.currencies import NONE, THREE, exponent_of, to_major
+from marketplace.ledger.currencies import NONE, THREE, exponent_of, to_major, to_minor
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,25 @@ def test_the_command_knows_the_same_decimals_as_the_books():
 
 def test_most_currencies_have_two_decimals():
     assert [exponent_of(each) for each in ("USD", "EUR", "CNY", "HUF", "JPY", "KRW", "TND")] == [2, 2, 2, 2, 0, 0, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("18.27", "USD", 1827), (" 5 ", "USD", 500), ("0.5", "USD", 50), ("1,234.50", "USD", 123_450),
+        ("1827", "JPY", 1827), ("1827.00", "JPY", 1827), ("0.001", "KWD", 1), ("12.500000", "USD", 1250),
+    ],
+)  # fmt: skip
+def test_an_amount_as_people_write_it_is_read_in_minor_units(text, currency, minor):
+    assert to_minor(text, currency) == minor
+
+
+@pytest.mark.parametrize("text", ["", ".", "5.", ".5", "1,23", "1.005", "-1", "1e3", "٣", "$5", "1 000", "9" * 13])
+def test_what_is_no_amount_is_not_guessed_at(text):
+    with pytest.raises(ValueError, match=r"USD|amount"):
+        to_minor(text, "USD")
+
+
+@given(st.integers(0, 10**12 - 1), st.sampled_from(["USD", "JPY", "KWD"]))
+def test_what_is_written_is_read_again(minor, currency):
+    assert to_minor(to_major(minor, currency), currency) == minor

@@ -1,5 +1,6 @@
 """Wallet, top-ups, refunds, payouts and the processors' webhooks over HTTP."""
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -14,24 +15,27 @@ from accounts.models import Role
 from accounts.tenancy import actor_of, current_organization, organizations_of
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import NotFound, TooLarge
-from marketplace.common.limits import spend
 from marketplace.common.paging import paged
 from marketplace.common.parsing import parse
 from marketplace.common.rehearsal import DRY_RUN, rehearsable
-from marketplace.ledger import outbox, payments, webhooks
+from marketplace.ledger import payments, topups, webhooks
 from marketplace.ledger.errors import WebhookSignatureInvalid
 from marketplace.ledger.gateways import NAMES
 from marketplace.ledger.gateways.base import SignatureInvalid
 from marketplace.ledger.hints import wake_outbox, wake_webhooks
-from marketplace.ledger.models import GatewayCall, Payment, Payout, Refund
+from marketplace.ledger.models import Journal, Payment, Payout, Refund
 from marketplace.ledger.querysets import PaymentQuerySet
 from marketplace.ledger.wallets import wallet_of, wallets_of
-from marketplace.ledger.walletview import payment_as_json, payout_as_json, refund_as_json, wallet_as_json
+from marketplace.ledger.walletview import (
+    movement_as_json,
+    payment_as_json,
+    payout_as_json,
+    refund_as_json,
+    wallet_as_json,
+)
 
 SCOPES = {"GET": "wallet:read", "POST": "wallet:write"}
 LARGEST_WEBHOOK = 256 * 1024
-TOPUPS_AN_HOUR = 10
-BACK = "/wallet/topups/{payment}/"  # the page that waits for what the processor says
 
 
 class MoneyInput(serializers.Serializer[dict[str, Any]]):
@@ -61,6 +65,19 @@ class WalletView(APIView):
         return Response({"object": "list", "data": [wallet_as_json(each) for each in found], "has_more": False})
 
 
+class MovementsView(APIView):
+    """What happened on the wallet."""
+
+    scopes = SCOPES
+
+    @extend_schema(tags=["wallet"], operation_id="movements_list", responses={200: dict})
+    def get(self, request: Request) -> Response:
+        """What each journal moved on the wallet of the organization's currency, the newest first."""
+        mine = current_organization(request)
+        rows = Journal.objects.of_wallet(mine, asset=mine.currency, livemode=settings.LIVEMODE)
+        return paged(request, rows, partial(movement_as_json, currency=mine.currency), now=utc_now())
+
+
 def topups_of(request: Request) -> PaymentQuerySet:
     """The payments of the caller's organizations."""
     return Payment.objects.of(organizations_of(request)).select_related("organization")
@@ -80,9 +97,7 @@ class TopupsView(APIView):
     def post(self, request: Request) -> Response:
         """Start a top-up; `url` is the processor's page on which it is paid, null while that is being prepared."""
         answer = self.start(request)
-        call = GatewayCall.objects.filter(subject=answer.data["id"], state="new").first()
-        if answer.status_code == 201 and call is not None:
-            outbox.send_now(call=call, now=utc_now())
+        if answer.status_code == 201 and topups.open_page(public_id=answer.data["id"], now=utc_now()):
             answer.data = payment_as_json(topups_of(request).by_public_id(answer.data["id"]))
         return answer
 
@@ -91,13 +106,9 @@ class TopupsView(APIView):
     def start(self, request: Request) -> Response:
         """The rows of a top-up, with its idempotency key."""
         ask = parse(TopupInput, request.data)
-        mine = current_organization(request)
-        now = utc_now()
-        spend("topups", mine.public_id, quota=TOPUPS_AN_HOUR, now=now, window_s=3600)
-        payment, _ = payments.start_topup(
-            organization=mine, asset=mine.currency, livemode=settings.LIVEMODE, amount=ask["amount_minor"],
-            save_method=ask["save_method"], success_url=settings.WEB_URL + BACK, cancel_url=settings.WEB_URL + BACK,
-            now=now,
+        payment = topups.begin(
+            organization=current_organization(request), amount=ask["amount_minor"], save_method=ask["save_method"],
+            now=utc_now(),
         )  # fmt: skip
         return Response(payment_as_json(payment), status=201)
 

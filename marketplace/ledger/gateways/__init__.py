@@ -11,11 +11,18 @@ if TYPE_CHECKING:
 
 SANDBOX, STRIPE = "sandbox", "stripe"
 NAMES = (SANDBOX, STRIPE)
+# Where a processor's own pages lie, that buyers and providers are led to; the sandbox's are this site's.
+PAGES: dict[str, tuple[str, ...]] = {SANDBOX: (), STRIPE: ("https://checkout.stripe.com", "https://connect.stripe.com")}
 
 
 def current_gateway() -> "PaymentGateway":
     """The processor of PAYMENT_GATEWAY."""
     return gateway_of(settings.PAYMENT_GATEWAY)
+
+
+def page_hosts() -> tuple[str, ...]:
+    """The addresses at which the pages of PAYMENT_GATEWAY begin."""
+    return PAGES[settings.PAYMENT_GATEWAY]
 
 
 def gateway_of(name: str) -> "PaymentGateway":

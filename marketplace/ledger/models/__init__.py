@@ -1,6 +1,7 @@
 """The ledger's rows: the books, what is held of a wallet, and what is owed and sent to the world outside."""
 
 from marketplace.ledger.gateways import sandbox_models
+from marketplace.ledger.models.autotopups import AutoTopup
 from marketplace.ledger.models.books import Account, Entry, Journal
 from marketplace.ledger.models.budgets import Budget, BudgetPeriod, BudgetUse
 from marketplace.ledger.models.holds import Hold
@@ -14,10 +15,11 @@ from marketplace.ledger.models.payments import (
     WebhookReceipt,
 )
 from marketplace.ledger.models.payouts import Payee, PayLine, Payout
+from marketplace.ledger.models.requests import JournalRequest
 from marketplace.ledger.models.taxes import BillingDetails, TaxRule
 
 __all__ = [
-    "Account", "BillingDetails", "Budget", "BudgetPeriod", "BudgetUse", "CardDispute", "Entry", "GatewayCall",
-    "GatewayStop", "Hold", "Invoice", "InvoiceLine", "InvoiceSeries", "Journal", "PayLine", "Payee", "Payment",
-    "Payout", "Refund", "TaxRule", "WebhookReceipt", "sandbox_models",
+    "Account", "AutoTopup", "BillingDetails", "Budget", "BudgetPeriod", "BudgetUse", "CardDispute", "Entry",
+    "GatewayCall", "GatewayStop", "Hold", "Invoice", "InvoiceLine", "InvoiceSeries", "Journal", "JournalRequest",
+    "PayLine", "Payee", "Payment", "Payout", "Refund", "TaxRule", "WebhookReceipt", "sandbox_models",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from marketplace.common import references
 from marketplace.common.ids import PublicIdField
 from marketplace.ledger import rules
 from marketplace.ledger.kinds import ASSETS, BOOKS, JOURNALS
-from marketplace.ledger.querysets import AccountQuerySet, EntryQuerySet
+from marketplace.ledger.querysets import AccountQuerySet, EntryQuerySet, JournalQuerySet
 
 
 class Account(models.Model):
@@ -63,6 +63,8 @@ class Journal(models.Model):
     posted_at = models.DateTimeField()
     actor = models.CharField(max_length=60)
     xid = models.BigIntegerField(editable=False, default=0)  # the transaction that wrote it, by the database
+
+    objects = JournalQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]

@@ -1,69 +1,16 @@
-"""The operators' view of the books. Nobody changes them; a mistake is undone by a journal of its own.
-
-Rules of taxes are the operators' own: they begin one and end it here, through the services.
-"""
+"""The operators' view of invoices. Rules of taxes are their own: they begin and end one here, through the services."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from accounts.admin import LookOnly
 from accounts.tenancy import person_of
 from marketplace.common.clock import utc_now
-from marketplace.ledger.gateways import admin as sandbox_admin  # noqa: F401 - registers its pages
-from marketplace.ledger.models import (
-    Account,
-    BillingDetails,
-    Entry,
-    Invoice,
-    InvoiceLine,
-    InvoiceSeries,
-    Journal,
-    TaxRule,
-)
+from marketplace.ledger.models import BillingDetails, Invoice, InvoiceLine, InvoiceSeries, TaxRule
 from marketplace.ledger.taxes import add_rule, end_rule
-
-
-@admin.register(Account)
-class AccountAdmin(LookOnly):
-    list_display = ("public_id", "kind", "owner", "asset", "livemode", "amount")
-    list_filter = ("kind", "asset", "livemode")
-    list_select_related = ("owner",)
-    search_fields = ("public_id__exact", "owner__name")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
-        rows: QuerySet[Account] = super().get_queryset(request).with_sum()
-        return rows
-
-    def amount(self, row: Account) -> int:
-        """The balance in minor units, of every account the sum of its entries."""
-        return int(row.summed)  # type: ignore[attr-defined]  # by get_queryset
-
-
-@admin.register(Journal)
-class JournalAdmin(LookOnly):
-    list_display = ("public_id", "posted_at", "book", "kind", "ref", "livemode", "reverses", "actor")
-    list_filter = ("book", "kind", "livemode", "posted_at")
-    list_select_related = ("reverses",)
-    search_fields = ("public_id__exact", "ref__exact")
-    show_full_result_count = False
-
-
-@admin.register(Entry)
-class EntryAdmin(LookOnly):
-    list_display = ("journal", "account", "owner", "amount", "asset", "livemode")
-    list_filter = ("account__kind", "asset", "livemode")
-    list_select_related = ("journal", "account__owner")
-    search_fields = ("journal__public_id__exact", "journal__ref__exact", "account__public_id__exact")
-    ordering = ("-pk",)
-    show_full_result_count = False
-
-    def owner(self, row: Entry) -> str:
-        """Whose account it is; the operator's where it is nobody's."""
-        return str(row.account.owner or "operator")
 
 
 @admin.register(TaxRule)

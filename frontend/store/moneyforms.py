@@ -1,0 +1,72 @@
+"""Forms about money: amounts are typed as people write them and become minor units."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from marketplace.ledger.currencies import exponent_of, to_major, to_minor
+
+PRESETS = (2_000, 5_000, 10_000, 25_000)  # minor units
+
+
+class AmountField(forms.CharField):
+    """Money as people write it, cleaned to minor units of `currency`."""
+
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+
+    def __init__(self, *, currency: str = "", **kwargs: Any) -> None:
+        super().__init__(max_length=20, **kwargs)
+        self.currency = currency
+
+    def clean(self, value: Any) -> Any:
+        """Minor units. Raises ValidationError for what is no amount above 0."""
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            minor = to_minor(text, self.currency)
+        except ValueError as error:
+            raise ValidationError(self._mend()) from error
+        if not minor:
+            raise ValidationError(_("It must be more than nothing."))
+        return minor
+
+    def _mend(self) -> str:
+        example = to_major(2_500, self.currency)
+        if not exponent_of(self.currency):
+            return _("Write a whole amount, such as %(example)s.") % {"example": example}
+        return _("Write an amount such as %(example)s.") % {"example": example}
+
+
+class MoneyForm(forms.Form):
+    """A form with amounts of one currency; `name` keeps its ids apart from those of the page's other forms."""
+
+    name = ""
+
+    def __init__(self, data: Any = None, *, currency: str, initial: Any = None) -> None:
+        super().__init__(data, auto_id=f"{self.name}_%s", initial=initial)
+        for field in self.fields.values():
+            if isinstance(field, AmountField):
+                field.currency = currency
+                field.label = f"{field.label} ({currency})"
+
+
+class TopupForm(MoneyForm):
+    """What is paid in by card."""
+
+    name = "topup"
+    amount = AmountField(label=gettext_lazy("Amount"))
+    save = forms.BooleanField(
+        label=gettext_lazy("Save the card for automatic top-ups"), required=False,
+        help_text=gettext_lazy("The processor keeps it; nothing is charged by itself before you switch that on."),
+    )  # fmt: skip
+
+
+class RefundForm(MoneyForm):
+    """What goes back to the cards that paid."""
+
+    name = "refund"
+    amount = AmountField(label=gettext_lazy("Amount"))
