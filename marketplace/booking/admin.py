@@ -101,9 +101,9 @@ class UsageRecordAdmin(LookOnly):
 class ChargeLineAdmin(LookOnly):
     list_display = (
         "public_id", "contract", "seq", "attempt", "quantity", "charge_minor", "fee_minor", "provider_minor",
-        "tax_minor", "pending_left", "state", "matures_at",
+        "tax_minor", "pending_left", "frozen", "matures_at", "matured_at",
     )  # fmt: skip
-    list_filter = ("state", "idle", "livemode", "matures_at")
+    list_filter = ("frozen", "idle", "livemode", "matures_at")
     list_select_related = ("contract",)
     search_fields = ("public_id__exact", "attempt__exact", "contract__public_id__exact")
     ordering = ("-pk",)
