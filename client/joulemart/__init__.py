@@ -32,6 +32,7 @@ from .job_objects import LogLine, MeterReading, StateChange
 from .jobs import Job, Output
 from .objects import Offer, Quote, Reservation, Why
 from .retry import RetryPolicy
+from .wallet_objects import Movement, Refund, Topup, Wallet
 from .wire import __version__
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "LogLine",
     "MeterReading",
     "MoneyRefused",
+    "Movement",
     "NotFound",
     "NotSignedIn",
     "NothingFits",
@@ -59,14 +61,17 @@ __all__ = [
     "Output",
     "Quote",
     "RateLimited",
+    "Refund",
     "Reservation",
     "RetryPolicy",
     "StateChange",
+    "Topup",
     "Unauthenticated",
     "Unavailable",
     "UnexpectedAnswer",
     "VerificationFailed",
     "WaitTimedOut",
+    "Wallet",
     "Why",
     "WorkdirRefused",
     "__version__",

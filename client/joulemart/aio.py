@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 from . import calls, config
 from .aio_jobs import AsyncJob, AsyncOutput
 from .aio_transport import AsyncTransport
+from .aio_wallet import AsyncWalletResource
 from .client import OnUpload, etag_of
 from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Reservation, Upload, Why
 from .paging import AsyncPager
@@ -307,6 +308,7 @@ class AsyncClient:
         self.jobs = AsyncJobs(self._transport)
         self.uploads = AsyncUploads(self._transport)
         self.usage = AsyncUsage(self._transport)
+        self.wallet = AsyncWalletResource(self._transport)
         self.events = AsyncListing(self._transport, Event, "events")
         self.places = AsyncListing(self._transport, Place, "places")
         self.agents = AsyncListing(self._transport, Agent, "agents")

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote as quoted
 
 from .objects import Calendar, Me, Offer, Quote, Reservation, Upload, Why
+from .wallet_objects import Refunds, Topup, Wallets
 
 T = TypeVar("T")
 Params = Mapping[str, Any]
@@ -228,3 +229,19 @@ def move_job(
 def why(job_id: str) -> Call[Why]:
     """Why a job runs where it does."""
     return get(Why, "jobs", job_id, "why")
+
+
+def wallets() -> Call[Wallets]:
+    """What the organization has."""
+    return get(Wallets, "wallet")
+
+
+def create_topup(amount_minor: int, *, save_method: bool, key: str | None, dry_run: bool) -> Call[Topup]:
+    """Pay in by card."""
+    body = {"amount_minor": amount_minor, "save_method": save_method or None}
+    return post(Topup, "wallet", "topups", json=body, key=key, dry_run=dry_run)
+
+
+def create_refund(amount_minor: int, *, key: str | None, dry_run: bool) -> Call[Refunds]:
+    """Send money back to the cards that paid."""
+    return post(Refunds, "wallet", "refunds", json={"amount_minor": amount_minor}, key=key, dry_run=dry_run)

@@ -21,6 +21,7 @@ from .paging import Pager
 from .retry import RetryPolicy
 from .submission import prepare
 from .transport import Transport
+from .wallet import WalletResource
 from .wire import OnCall
 from .workdir import Workdir
 
@@ -314,6 +315,7 @@ class Client:
         self.jobs = Jobs(self._transport)
         self.uploads = Uploads(self._transport)
         self.usage = Usage(self._transport)
+        self.wallet = WalletResource(self._transport)
         self.events = Listing(self._transport, Event, "events")
         self.places = Listing(self._transport, Place, "places")
         self.agents = Listing(self._transport, Agent, "agents")

@@ -7,7 +7,9 @@ from typing import Any
 
 import httpx
 
-MONEY_CODES = frozenset({"budget_exceeded", "spend_limit_reached", "wallet_frozen", "payee_not_ready"})
+MONEY_CODES = frozenset(
+    {"budget_exceeded", "spend_limit_reached", "wallet_frozen", "payee_not_ready", "refund_exceeds_payment"}
+)
 NOTHING_FITS_CODES = frozenset({"no_offer_fits", "never_fits"})
 
 

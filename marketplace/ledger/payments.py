@@ -15,6 +15,7 @@ from accounts.models import Organization
 from marketplace.common.errors import FieldProblem, ValidationFailed
 from marketplace.common.ids import new_id
 from marketplace.events.services import move
+from marketplace.ledger.currencies import figure
 from marketplace.ledger.errors import AmountOutOfRange, RefundExceedsPayment, SpendLimitReached
 from marketplace.ledger.gateways import current_gateway
 from marketplace.ledger.gateways.base import BalanceTransaction, PaymentFacts, RefundFacts, TopupPage
@@ -65,8 +66,8 @@ def _payment(
 ) -> Payment:
     if not LEAST <= amount <= MOST:
         raise AmountOutOfRange(
-            f"a top-up is from {LEAST} to {MOST} minor units, not {amount}", hint=str(min(max(amount, LEAST), MOST)),
-            least=LEAST, most=MOST, amount=amount,
+            f"a top-up is from {figure(LEAST, asset)} to {figure(MOST, asset)} {asset} ({LEAST} to {MOST} minor units)",
+            hint=str(min(max(amount, LEAST), MOST)), least=LEAST, most=MOST, amount=amount,
         )  # fmt: skip
     _check_step(asset, amount)
     _check_new_buyer(organization, asset, livemode, amount, now)
@@ -80,7 +81,9 @@ def _check_step(asset: str, amount: int) -> None:
     """Raises AmountOutOfRange where the processor's steps of a currency are coarser than its minor units."""
     movable = current_gateway().movable(op="create_topup", asset=asset, amount=amount)
     if movable != amount:
-        raise AmountOutOfRange(f"{amount} of {asset} cannot be paid by card", hint=str(movable), amount=amount)
+        raise AmountOutOfRange(
+            f"{figure(amount, asset)} {asset} cannot be paid by card", hint=str(movable), amount=amount
+        )
 
 
 def _check_new_buyer(organization: Organization, asset: str, livemode: bool, amount: int, now: datetime) -> None:
@@ -93,7 +96,8 @@ def _check_new_buyer(organization: Organization, asset: str, livemode: bool, amo
     left = max(0, cap - int(paid.aggregate(sum=Sum("amount"))["sum"] or 0))
     if amount > left:
         raise SpendLimitReached(
-            f"a new organization tops up {cap} minor units in its first {NEW_FOR.days} days; {left} are left",
+            f"a new organization tops up {figure(cap, asset)} {asset} in its first {NEW_FOR.days} days; "
+            f"{figure(left, asset)} {asset} ({left} minor units) is left",
             hint=str(left), limit=cap, left=left,
         )  # fmt: skip
 
@@ -172,7 +176,9 @@ def request_refund(
     if left:
         most = amount - left
         raise RefundExceedsPayment(
-            f"{most} minor units of {asset} were paid by card and have not gone back", hint=str(most), most=most
+            f"{figure(most, asset)} {asset} ({most} minor units) was paid by card and has not gone back",
+            hint=str(most),
+            most=most,
         )
     made = [_refund(payment, part, now) for payment, part in parts]
     post_many(facts=[fact for _, fact in made], now=now, actor=actor)

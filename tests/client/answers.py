@@ -261,3 +261,60 @@ def why(**changes: Any) -> dict[str, Any]:
         "considered": 5,
         "round": "rnd_1",
     } | changes
+
+
+def wallet(**changes: Any) -> dict[str, Any]:
+    return {
+        "object": "wallet",
+        "currency": "USD",
+        "livemode": False,
+        "available_minor": 123_450,
+        "held_minor": 7_887,
+        "frozen_minor": 0,
+    } | changes
+
+
+def topup(state: str = "open", **changes: Any) -> dict[str, Any]:
+    return {
+        "object": "topup",
+        "id": "pay_7K",
+        "state": state,
+        "reason": None,
+        "currency": "USD",
+        "livemode": False,
+        "amount_minor": 5_000,
+        "captured_minor": 5_000 if state == "succeeded" else 0,
+        "refunded_minor": 0,
+        "automatic": False,
+        "url": "https://pay.example/cs_7K" if state == "open" else None,
+        "created_at": "2026-11-24T00:59:58Z",
+    } | changes
+
+
+def refund(refund_id: str = "rfd_1", **changes: Any) -> dict[str, Any]:
+    return {
+        "object": "refund",
+        "id": refund_id,
+        "topup": "pay_7K",
+        "state": "new",
+        "reason": None,
+        "currency": "USD",
+        "livemode": False,
+        "amount_minor": 1_250,
+        "created_at": "2026-11-24T01:00:00Z",
+    } | changes
+
+
+def movement(movement_id: str, kind: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "object": "movement",
+        "id": movement_id,
+        "kind": kind,
+        "reference": "hld_1",
+        "currency": "USD",
+        "livemode": False,
+        "available_minor": 0,
+        "held_minor": 0,
+        "frozen_minor": 0,
+        "posted_at": "2026-11-24T00:30:00Z",
+    } | changes

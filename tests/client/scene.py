@@ -29,6 +29,7 @@ def set_up(market: StandIn) -> None:
     _jobs(market)
     _provider(market)
     _costs(market)
+    _money(market)
 
 
 def _shelf(market: StandIn) -> None:
@@ -175,3 +176,38 @@ def _provider(market: StandIn) -> None:
     market.on("GET", "/agents", Answer(page([agent])))
     market.on("POST", "/offers/ofr_wuhu_f1/pause", Answer(answers.offer(state="paused", version=12)))
     market.on("POST", "/offers/ofr_wuhu_f1/publish", problem(412, "stale_version", "the offer is version 13 by now"))
+
+
+def _money(market: StandIn) -> None:
+    moved = [
+        answers.movement("jrn_3", "release", available_minor=561, held_minor=-561, reference="hld_1:1"),
+        answers.movement("jrn_2", "hold", available_minor=-2388, held_minor=2388),
+        answers.movement("jrn_1", "topup", available_minor=10_000, reference="pi_1"),
+    ]
+    market.on("GET", "/wallet", Answer(page([answers.wallet()])))
+    market.on("GET", "/wallet/movements", Answer(page(moved)))
+    market.on("POST", "/wallet/topups", _topup)
+    market.on("GET", "/wallet/topups/pay_7K", Answer(answers.topup("processing")), Answer(answers.topup("succeeded")))
+    refunds = [answers.refund(), answers.refund("rfd_2", topup="pay_6B", amount_minor=750)]
+    market.on("POST", "/wallet/refunds", _refund(Answer(page(refunds), 201)))
+
+
+def _topup(exchange: Exchange, seen: Seen) -> None:
+    amount = seen.json["amount_minor"]
+    if amount < 500:
+        facts = {"least": 500, "most": 1_000_000, "amount": amount}
+        detail = "a top-up is from 5.00 to 10000.00 USD (500 to 1000000 minor units)"
+        exchange.send(problem(422, "amount_out_of_range", detail, hint="500", facts=facts))
+    else:
+        exchange.send(Answer(answers.topup(amount_minor=amount), 201))
+
+
+def _refund(made: Answer) -> Any:
+    def script(exchange: Exchange, seen: Seen) -> None:
+        if seen.json["amount_minor"] > 2_000:
+            detail = "20.00 USD (2000 minor units) was paid by card and has not gone back"
+            exchange.send(problem(422, "refund_exceeds_payment", detail, hint="2000"))
+        else:
+            exchange.send(made)
+
+    return script

@@ -274,3 +274,49 @@ def test_the_async_client_reads_costs_as_well(market: StandIn) -> None:
             return b"".join([piece async for piece in client.usage.focus("2026-11")])
 
     assert asyncio.run(read()) == b"BilledCost\n"
+
+
+def test_the_wallet_pays_in_waits_sends_back_and_tells_what_moved(
+    market: StandIn, client: Client, pauses: list[float]
+) -> None:
+    market.on("GET", "/wallet", Answer(page([answers.wallet(), answers.wallet(currency="EUR")])))
+    market.on("POST", "/wallet/topups", BUSY, Answer(answers.topup(), 201))
+    market.on("GET", "/wallet/topups/pay_7K", Answer(answers.topup()), Answer(answers.topup("succeeded")))
+    market.on("POST", "/wallet/refunds", Answer(page([answers.refund()]), 201))
+    market.on("GET", "/wallet/movements", Answer(page([answers.movement("jrn_1", "topup", available_minor=5_000)])))
+
+    started = client.wallet.topup(5_000, save_method=True)
+    paid = client.wallet.wait_for(started.id)
+
+    assert (client.wallet.get().currency, len(client.wallet.all())) == ("USD", 2)
+    assert market.asked("POST", "/wallet/topups")[-1].json == {"amount_minor": 5_000, "save_method": True}
+    assert len(set(keys(market, "/wallet/topups"))) == 1
+    assert (started.url, started.is_decided, paid.is_decided) == ("https://pay.example/cs_7K", False, True)
+    assert pauses[-1] == 2.0
+    assert [(each.id, each.amount_minor) for each in client.wallet.refund(1_250)] == [("rfd_1", 1_250)]
+    assert [(each.kind, each.available_minor) for each in client.wallet.movements()] == [("topup", 5_000)]
+
+
+def test_a_wait_for_a_topup_ends_in_time(market: StandIn, client: Client) -> None:
+    market.on("GET", "/wallet/topups/pay_7K", Answer(answers.topup()))
+
+    with pytest.raises(joulemart.WaitTimedOut, match="pay_7K is open"):
+        client.wallet.wait_for("pay_7K", timeout_s=0)
+
+
+def test_the_async_wallet_makes_the_same_calls(market: StandIn) -> None:
+    market.on("GET", "/wallet", Answer(page([answers.wallet()])))
+    market.on("POST", "/wallet/topups", Answer(answers.topup(), 201))
+    market.on("GET", "/wallet/topups/pay_7K", Answer(answers.topup("succeeded")))
+    market.on("POST", "/wallet/refunds", Answer(page([answers.refund()]), 201))
+    market.on("GET", "/wallet/movements", Answer(page([answers.movement("jrn_1", "topup")])))
+
+    async def use() -> tuple[int, str, str, list[str]]:
+        async with AsyncClient(url=market.url, api_key=KEY) as client:
+            started = await client.wallet.topup(5_000)
+            paid = await client.wallet.wait_for(started.id)
+            back = await client.wallet.refund(1_250)
+            moved = [each.id async for each in client.wallet.movements()]
+            return (await client.wallet.get()).available_minor, paid.state, back[0].id, moved
+
+    assert asyncio.run(use()) == (123_450, "succeeded", "rfd_1", ["jrn_1"])

@@ -77,6 +77,8 @@ def test_a_session_prints_what_its_golden_file_says(
         (problem(402, "insufficient_funds"), 7),
         (problem(403, "scope_missing"), 3),
         (problem(403, "spend_limit_reached"), 7),
+        (problem(409, "wallet_frozen"), 7),
+        (problem(422, "refund_exceeds_payment"), 7),
         (problem(404, "not_found"), 4),
         (problem(409, "capacity_taken", facts={"next_quote": "qte_2"}), 5),
         (problem(410, "quote_expired"), 5),
@@ -110,6 +112,18 @@ def test_a_failed_job_exits_1_and_a_changed_output_9(market: StandIn, capsys: py
     assert list(Path("out").iterdir()) == []
 
 
+@pytest.mark.parametrize(("state", "says"), [("failed", "was refused: card_declined"), ("cancelled", "was given up")])
+def test_a_topup_that_was_waited_for_and_not_paid_exits_7(
+    market: StandIn, capsys: pytest.CaptureFixture[str], state: str, says: str
+) -> None:
+    ended = answers.topup(state, reason="card_declined" if state == "failed" else None)
+    market.on("GET", "/wallet/topups/pay_7K", Answer(ended))
+
+    assert run(["wallet", "topup", "50", "--yes", "--wait"]) == 7
+
+    assert f"pay_7K {says}; nothing was charged" in capsys.readouterr().out
+
+
 def test_nobody_signed_in_is_told_how(
     market: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +146,8 @@ def test_nobody_signed_in_is_told_how(
         "reservations extend rsv_90ab --hours 2",
         "reservations resize rsv_90ab --units 6",
         "provider offers pause ofr_wuhu_f1",
+        "wallet topup 50",
+        "wallet refund 20",
     ],
 )
 def test_without_a_terminal_a_write_needs_yes(market: StandIn, capsys: pytest.CaptureFixture[str], line: str) -> None:

@@ -4,7 +4,7 @@ import inspect
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -20,7 +20,6 @@ from rich.console import Console
 from ..client import Client
 from ..errors import JoulemartError
 from ..objects import Record
-from ..paging import Pager
 from .exits import USAGE, as_problem, describe, exit_code, is_plain
 from .filters import filter_parameters, take_filters
 from .tables import Column, as_csv, as_json, as_table
@@ -157,7 +156,7 @@ class Session:
         else:
             self.say("\n".join(lines))
 
-    def show_list(self, pager: Pager[R], columns: Sequence[Column[R]], *, limit: int, empty: str) -> None:
+    def show_list(self, pager: Iterable[R], columns: Sequence[Column[R]], *, limit: int, empty: str) -> None:
         """Up to `limit` objects of a list, fetched page by page."""
         with self.working("reading"):
             items = list(islice(pager, limit))
