@@ -90,7 +90,7 @@ def _next_words(keeps: Keeps, earnings: Earnings, payee: Payee | None, first: An
     }
     facts = {"amount": amount, "least": least, "why": ", ".join(payee.missing) if payee else ""}
     words = told[keeps] % facts
-    if keeps is Keeps.NOTHING and first is not None and first.state == "pending":
+    if keeps is Keeps.NOTHING and first is not None and not first.frozen:
         when = {"date": f"{max(first.matures_at, now):%Y-%m-%d}"}
         words = f"{words} {_('The next amount matures on %(date)s.') % when}"
     return words

@@ -145,7 +145,7 @@ class ChargeLineQuerySet(PublicQuerySet["ChargeLine"]):
 
     def maturing(self) -> Self:
         """Those of which something has not matured, the next first; those that a dispute keeps come last."""
-        return self.filter(state__in=("pending", "frozen"), pending_left__gt=0).order_by("-state", "matures_at", "pk")
+        return self.filter(matured_at=None, pending_left__gt=0).order_by("frozen", "matures_at", "pk")
 
     def due_to_mature(self, now: datetime) -> Self:
         """Lines whose time has come and that nobody disputes."""

@@ -144,7 +144,7 @@ def test_charges_mature_on_their_day_and_until_then_stand_with_the_providers_par
 
 def test_a_line_that_a_buyer_objected_to_says_so_and_has_no_date(browser, deal):
     earned(deal)
-    ChargeLine.objects.update(state="frozen")
+    ChargeLine.objects.update(frozen=True)
 
     assert "objected to att_1" in text_of(browser.get(HERE))
 

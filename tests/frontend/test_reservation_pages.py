@@ -227,5 +227,5 @@ def test_cancelling_with_a_job_inside_ends_both(browser, firm):
     answer = browser.post(f"/reservations/{firm.public_id}/cancel/", follow=True)
 
     job.refresh_from_db()
-    assert "Cancelled; nothing will be charged." in text_of(answer)
+    assert "Cancelled: nothing was charged" in text_of(answer)
     assert (job.state, promised(firm)) == ("cancelled", 0)
