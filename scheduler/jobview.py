@@ -21,7 +21,7 @@ def job_as_json(job: Job, now: datetime) -> dict[str, Any]:
         "retries": job.retries,
         "gang": {"id": job.gang.name, "size": job.gang.size} if job.gang else None,
         "reservation": job.reservation.public_id if job.reservation else None,
-        "limits": limits_to_api(job.ask["limits"]),
+        "limits": limits_to_api(stated_limits(job)),
         "weights": dict(zip(("price", "latency", "green"), job.ask["weights"], strict=True)),
         "when": job.ask["when"],
         "near": job.ask["near"],
@@ -59,6 +59,11 @@ def job_summary(job: Job, attempts: list[Attempt]) -> dict[str, Any]:
         "finished_at": rfc3339(job.finished_at),
         "site": {"id": last.allocation.offer.site.public_id, "name": last.allocation.offer.site.name} if last else None,
     }
+
+
+def stated_limits(job: Job) -> dict[str, Any]:
+    """What its buyer asked for: the ceiling on its total only where it was stated, else it is just what is held."""
+    return {name: limit for name, limit in job.ask["limits"].items() if job.budget_stated or name != "total__lte"}
 
 
 def queue_place(job: Job, now: datetime) -> dict[str, Any] | None:

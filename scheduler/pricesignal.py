@@ -119,8 +119,7 @@ def _refused(family: str, p_mid: int, now: datetime) -> list[Ask]:
 
 def _with_a_budget(jobs: list[int]) -> set[int]:
     """Those of the jobs (keys) whose buyers stated what they may cost; of the others that is only what is held."""
-    stated = Job.objects.filter(pk__in=jobs, file__config__joulemart__has_key="max_total")
-    return set(stated.values_list("pk", flat=True))
+    return set(Job.objects.filter(pk__in=jobs, budget_stated=True).values_list("pk", flat=True))
 
 
 def _without_ceiling(ask: Ask) -> Ask:

@@ -95,6 +95,7 @@ def _place_in_market(buyer: Organization, file: JobFile, ask: StoredAsk, now: da
     due_at = _due_at(buyer, ask.segment, start_after=file.ask.start_after, now=now)
     return {
         "segment": ask.segment, "gang": gang, "due_at": due_at, "ceiling_minor": ceiling,
+        "budget_stated": file.ask.max_total_minor is not None,
         "ask": ask.relaxed({CEILING: ceiling}).as_json(), **start_of(prospect.groups),
     }  # fmt: skip
 
@@ -195,6 +196,7 @@ def relax_job(*, job: Job, limits: Mapping[str, Any], now: datetime) -> Job:
         prospect = prospect_of(ask=stored.relaxed({CEILING: None}), now=now, **window)
         way = start_of(prospect.groups) if job.region_group and not job.gang_id else {}
         way["ceiling_minor"] = _new_ceiling(job, limits, prospect)
+        way["budget_stated"] = limits[CEILING] is not None if CEILING in limits else job.budget_stated
         stored = stored.relaxed({CEILING: way["ceiling_minor"]})
     changed = Job.objects.filter(pk=job.pk, version=job.version)
     changed.update(ask=stored.as_json(), unplaced=None, next_attempt_at=now, version=job.version + 1, **own, **way)
@@ -218,8 +220,7 @@ def _new_ceiling(job: Job, limits: Mapping[str, Any], prospect: Prospect) -> int
     if CEILING in limits:
         return prospect.dearest_minor
     kept: int = job.ask["limits"].get(CEILING, 0)
-    stated = "max_total" in job.file.get("config", {}).get("joulemart", {})
-    return kept if stated else max(kept, prospect.dearest_minor)
+    return kept if job.budget_stated else max(kept, prospect.dearest_minor)
 
 
 def _own_limits(limits: Mapping[str, Any]) -> dict[str, Any]:

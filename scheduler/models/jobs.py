@@ -45,6 +45,7 @@ class Job(models.Model):
     time_limit_s = models.PositiveIntegerField()
     retries = models.PositiveSmallIntegerField(default=2)
     ceiling_minor = models.BigIntegerField(null=True)  # the most it may cost, which is held of the wallet
+    budget_stated = models.BooleanField(default=False)  # by its buyer; else it is what the dearest offer cost then
     start_after = models.DateTimeField(null=True)
     finish_by = models.DateTimeField(null=True)
     state = models.CharField(max_length=10, default="queued")

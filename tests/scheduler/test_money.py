@@ -14,6 +14,7 @@ from scheduler.attempts import end_attempt
 from scheduler.cycle import run_round
 from scheduler.finishing import finish
 from scheduler.jobfile import parse
+from scheduler.jobview import job_as_json
 from scheduler.models import Attempt, Job, Lease
 from scheduler.money import release_surplus
 from scheduler.services import Actor, cancel_job, expire_jobs, relax_job, retry_job, submit_job
@@ -195,6 +196,15 @@ def test_a_budget_that_the_wallet_cannot_pay_leaves_the_job_as_it_was(offer, buy
 
     job.refresh_from_db()
     assert (job.version, job.ceiling_minor, wallet(buyer)) == (1, 416, (584, 416))
+
+
+def test_only_a_stated_budget_is_shown_as_a_limit(offer, buyer):
+    held, stated = submit(buyer), submit(buyer, FILE + "    max_total: 500\n")
+
+    assert "total__lte" not in job_as_json(held, timezone.now())["limits"]
+    assert job_as_json(stated, timezone.now())["limits"]["total__lte"] == 500
+    relaxed = relax_job(job=held, limits={"total__lte": 450}, now=timezone.now())
+    assert job_as_json(relaxed, timezone.now())["limits"]["total__lte"] == 450
 
 
 def test_a_smaller_budget_gives_money_back_at_once(offer, buyer):
