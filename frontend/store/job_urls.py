@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from frontend.store import jobs, jobsubmit, reservations, wallet
+from frontend.store import autotopup, jobs, jobsubmit, reservations, wallet
 
 urlpatterns = [
     path("jobs/", jobs.job_list, name="job-list"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("jobs/<str:job>/relax/", jobs.relax_job, name="job-relax"),
     path("jobs/<str:job>/retry/", jobs.retry_job, name="job-retry"),
     path("wallet/", wallet.wallet_page, name="wallet"),
+    path("wallet/auto/off/", autotopup.auto_off, name="wallet-auto-off"),
     path("wallet/statement.csv", wallet.wallet_csv, name="wallet-csv"),
     path("wallet/topups/<str:payment>/", wallet.topup_page, name="topup"),
     path("reservations/", reservations.reservation_list, name="reservation-list"),
