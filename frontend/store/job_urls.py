@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from frontend.store import invoices, jobs, jobsubmit, reservationchanges, reservations, wallet
+from frontend.store import autotopup, invoices, jobs, jobsubmit, reservationchanges, reservations, wallet
 
 urlpatterns = [
     path("jobs/", jobs.job_list, name="job-list"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("invoices/details/", invoices.billing_details, name="billing-details"),
     path("invoices/<str:invoice>/", invoices.invoice_page, name="invoice"),
     path("wallet/", wallet.wallet_page, name="wallet"),
+    path("wallet/auto/off/", autotopup.auto_off, name="wallet-auto-off"),
     path("wallet/statement.csv", wallet.wallet_csv, name="wallet-csv"),
     path("wallet/topups/<str:payment>/", wallet.topup_page, name="topup"),
     path("reservations/", reservations.reservation_list, name="reservation-list"),

@@ -48,6 +48,7 @@ class MoneyForm(forms.Form):
 
     def __init__(self, data: Any = None, *, currency: str, initial: Any = None) -> None:
         super().__init__(data, auto_id=f"{self.name}_%s", initial=initial)
+        self.currency = currency
         for field in self.fields.values():
             if isinstance(field, AmountField):
                 field.currency = currency

@@ -63,3 +63,17 @@ def own_path(request: HttpRequest, address: str) -> str:
 def on_this_host(address: str) -> str:
     """The path of an address of this market, whatever name its reader calls the host by; any other stays."""
     return address.removeprefix(settings.WEB_URL) if address.startswith(f"{settings.WEB_URL}/") else address
+
+
+def decline_words(reason: str) -> str:
+    """Why a card was not charged, for people; nothing for a reason that says nothing."""
+    told = {
+        "card_declined": _("The card was declined."),
+        "generic_decline": _("The card was declined."),
+        "insufficient_funds": _("There is too little on the card."),
+        "expired_card": _("The card has expired."),
+        "authentication_required": _("The bank wants its owner to confirm; pay on the processor's page once."),
+        "payment_intent_authentication_failure": _("The bank did not confirm that it is the card's owner."),
+        "invalid": _("The processor did not take the request; the operator has been told."),
+    }
+    return told.get(reason, "")

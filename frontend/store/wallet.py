@@ -18,8 +18,9 @@ from accounts.tenancy import actor_of, current_organization, organizations_of
 from frontend.components.formats import money
 from frontend.store.access import for_members
 from frontend.store.acts import act_once
+from frontend.store.autotopup import auto_context, auto_form, save_auto
 from frontend.store.moneyforms import PRESETS, MoneyForm, RefundForm, TopupForm
-from frontend.store.moneywords import amount_refused, on_this_host, own_path, worth_topping_up
+from frontend.store.moneywords import amount_refused, decline_words, on_this_host, own_path, worth_topping_up
 from frontend.store.months import Month, month_of
 from frontend.store.movewords import told_rows
 from frontend.store.pager import listing
@@ -48,15 +49,15 @@ def wallet_shown(organization: Organization) -> Wallet:
 def wallet_page(request: HttpRequest) -> HttpResponse:
     """The wallet; a button pays in or sends back."""
     mine = current_organization(request)
-    forms = {
+    forms: dict[str, MoneyForm] = {
         "topup": TopupForm(initial=_proposed(request, mine), currency=mine.currency),
         "refund": RefundForm(currency=mine.currency),
+        "auto": auto_form(mine),
     }
-    acts: dict[str, tuple[type[MoneyForm], Act]] = {"topup": (TopupForm, _topup), "refund": (RefundForm, _refund)}
     chosen = request.POST.get("do", "") if request.method == "POST" else ""
-    if chosen in acts:
-        form_type, act = acts[chosen]
-        forms[chosen] = form_type(request.POST, currency=mine.currency)
+    if chosen in ACTS:
+        make, act = ACTS[chosen]
+        forms[chosen] = make(mine, request.POST)
         done = _tried(request, mine, forms[chosen], act)
         if done is not None:
             return done
@@ -128,6 +129,13 @@ def _refund(request: HttpRequest, mine: Organization, form: MoneyForm) -> HttpRe
     return HttpResponseRedirect(reverse("wallet"))
 
 
+ACTS: dict[str, tuple[Callable[[Organization, Any], MoneyForm], Act]] = {
+    "topup": (lambda mine, sent: TopupForm(sent, currency=mine.currency), _topup),
+    "refund": (lambda mine, sent: RefundForm(sent, currency=mine.currency), _refund),
+    "auto": (auto_form, save_auto),
+}
+
+
 def _context(request: HttpRequest, mine: Organization) -> dict[str, Any]:
     wallet, now = wallet_shown(mine), utc_now()
     began = movements.began(organization=mine, wallet=wallet)
@@ -148,6 +156,7 @@ def _context(request: HttpRequest, mine: Organization) -> dict[str, Any]:
         "returnable": min(wallet.available, can_return),
         "paid_by_card": can_return,
         "disputes": list(open_disputes(organization=mine, asset=wallet.asset, livemode=wallet.livemode)[:1]),
+        **auto_context(mine),
         "unfinished": Payment.objects.of([mine]).filter(state__in=("open", "processing"), automatic=False)[:3],
         "request_key": new_id("key"),
     }
@@ -227,17 +236,3 @@ def topup_page(request: HttpRequest, payment: str) -> HttpResponse:
         "fresh_at": datetime.now(UTC),
     }
     return render(request, "wallet/topup.html", context)
-
-
-def decline_words(reason: str) -> str:
-    """Why a card was not charged, for people; nothing for a reason that says nothing."""
-    told = {
-        "card_declined": _("The card was declined."),
-        "generic_decline": _("The card was declined."),
-        "insufficient_funds": _("There is too little on the card."),
-        "expired_card": _("The card has expired."),
-        "authentication_required": _("The bank wants its owner to confirm; pay on the processor's page once."),
-        "payment_intent_authentication_failure": _("The bank did not confirm that it is the card's owner."),
-        "invalid": _("The processor did not take the request; the operator has been told."),
-    }
-    return told.get(reason, "")

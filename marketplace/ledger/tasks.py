@@ -8,7 +8,7 @@ from django.conf import settings
 
 from marketplace.common.clock import utc_now
 from marketplace.common.locking import alone
-from marketplace.ledger import outbox, payouts, webhooks
+from marketplace.ledger import autotopups, outbox, payouts, webhooks
 from marketplace.ledger.gateways import SANDBOX, current_gateway
 from marketplace.ledger.gateways.base import GatewayError
 from marketplace.ledger.gateways.sandbox_engine.due import run_due
@@ -23,6 +23,13 @@ DAY = timedelta(days=1)
 def send_gateway_calls() -> None:
     """Make the calls whose turn has come."""
     outbox.send_due(now=utc_now())
+
+
+@shared_task(name="top_up_automatically", time_limit=30)
+def top_up_automatically() -> None:
+    """Charge saved cards for wallets that ran low."""
+    if autotopups.top_up_due(now=utc_now()):
+        outbox.send_due(now=utc_now())
 
 
 @shared_task(name="apply_webhooks", time_limit=30)

@@ -11,7 +11,7 @@ from marketplace.ledger.models import Journal
 from marketplace.ledger.movements import as_csv, began, movements_of
 from marketplace.ledger.services import post_many
 from marketplace.ledger.wallets import wallet_of
-from tests.market import NOON, fund, make_organization
+from tests.market import NOON, fund, key_of, make_organization
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -92,3 +92,20 @@ def fund_with_a_formula(buyer):
     from marketplace.ledger.wallets import top_up_offline
 
     top_up_offline(organization=buyer, amount=1, ref="=1+1", now=NOON + 2 * DAY, actor="test", **USD)
+
+
+def test_the_api_lists_what_moved_to_who_may_read_the_wallet(buyer, client):
+    _, reader = key_of(buyer, "wallet:read")
+    _, stranger = key_of(buyer, "jobs:read")
+
+    answer = client.get("/api/v1/wallet/movements?limit=2", HTTP_AUTHORIZATION=f"Bearer {reader}").json()
+
+    assert [(each["kind"], each["available_minor"], each["held_minor"]) for each in answer["data"]] == [
+        ("release", 561, -561), ("capture", 0, -1_827),
+    ]  # fmt: skip
+    assert (answer["has_more"], answer["meta"]["count"]) == (True, 4)
+    following = f"/api/v1/wallet/movements?starting_after={answer['next_cursor']}"
+    rest = client.get(following, HTTP_AUTHORIZATION=f"Bearer {reader}").json()
+    assert [each["kind"] for each in rest["data"]] == ["hold", "topup_offline"]
+    refused = client.get("/api/v1/wallet/movements", HTTP_AUTHORIZATION=f"Bearer {stranger}")
+    assert refused.json()["code"] == "scope_missing"
