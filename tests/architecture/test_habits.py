@@ -26,7 +26,7 @@ def is_edge(path: Path) -> bool:
     relative = path.relative_to(ROOT)
     return (
         path.name in EDGES
-        or any(part in {"api", "views", "management"} for part in relative.parts)
+        or any(part in {"admin", "api", "management", "views"} for part in relative.parts)
         or (relative.parts[0] == "frontend")
     )
 

@@ -7,39 +7,16 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
-import time_machine
-from joulemart import RetryPolicy
 from joulemart.cli import run
 
 from . import answers, scene
 from .stand_in import CUT, KEY, Answer, Exchange, Seen, StandIn, event, problem
 
 GOLDEN = Path(__file__).parent / "golden"
-MORNING = datetime(2026, 11, 24, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
-
-
-@pytest.fixture(autouse=True)
-def session(market: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """A signed-in shell in Shanghai, Tuesday 09:00, in a folder with two job files, without a terminal."""
-    monkeypatch.setenv("JOULEMART_URL", market.url)
-    monkeypatch.setenv("JOULEMART_API_KEY", KEY)
-    monkeypatch.setattr(RetryPolicy, "jitter", lambda policy, retry: 0.0)
-    monkeypatch.chdir(tmp_path)
-    Path("job.yaml").write_text(answers.JOB_FILE)
-    Path("bad.yaml").write_text(answers.JOB_FILE.replace("accelerators:", "accelerator:"))
-    Path("src").mkdir()
-    Path("src/factor.py").write_text("print(60)")
-    Path("src/.env").write_text("SECRET=1")
-    Path("with_workdir.yaml").write_text("workdir: src\n" + answers.JOB_FILE)
-    scene.set_up(market)
-    with time_machine.travel(MORNING, tick=False):
-        yield
+pytestmark = pytest.mark.usefixtures("session")
 
 
 def transcript(lines: list[str], capsys: pytest.CaptureFixture[str], url: str) -> str:
@@ -122,16 +99,6 @@ def test_a_topup_that_was_waited_for_and_not_paid_exits_7(
     assert run(["wallet", "topup", "50", "--yes", "--wait"]) == 7
 
     assert f"pay_7K {says}; nothing was charged" in capsys.readouterr().out
-
-
-def test_nobody_signed_in_is_told_how(
-    market: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.delenv("JOULEMART_API_KEY")
-    market.on("GET", "/jobs", problem(401, "authentication_required"))
-
-    assert run(["jobs", "ls"]) == 3
-    assert "run `joulemart login` or set JOULEMART_API_KEY" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -320,34 +287,6 @@ def test_outputs_are_stored_after_waiting(capsys: pytest.CaptureFixture[str]) ->
 
     assert Path("out/factors.txt").read_bytes() == answers.FACTORS
     assert "SHA-256 verified" in capsys.readouterr().out
-
-
-def test_login_checks_the_key_before_it_keeps_it(
-    market: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    market.on("GET", "/me", problem(401, "key_revoked", "this key was revoked"), Answer(answers.me()))
-
-    assert run(["login", "--yes"]) == 3
-    assert not (tmp_path / "xdg").exists()
-
-    assert run(["login", "--yes"]) == 0
-    monkeypatch.delenv("JOULEMART_API_KEY")
-    monkeypatch.delenv("JOULEMART_URL")
-    assert run(["me", "--quiet"]) == 0
-    assert market.seen[-1].headers["authorization"] == f"Bearer {KEY}"
-    assert KEY not in capsys.readouterr().out
-
-
-def test_as_picks_a_sample_account_before_or_after_the_command(market: StandIn, tmp_path: Path) -> None:
-    accounts = {role: {"api_key": f"jm_test_{role}"} for role in ("buyer", "provider", "operator")}
-    (tmp_path / "var").mkdir()
-    (tmp_path / "var" / "sample.json").write_text(json.dumps({"url": market.url, "accounts": accounts}))
-
-    assert run(["--as", "provider", "provider", "agents", "ls"]) == 0
-    assert run(["me", "--as", "operator"]) == 0
-
-    used = [seen.headers["authorization"] for seen in market.seen]
-    assert used == ["Bearer jm_test_provider", "Bearer jm_test_operator"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
