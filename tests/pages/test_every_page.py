@@ -26,9 +26,10 @@ PAGES = {
          "/accounts/password/reset/", "/compare/?offer={offer}&offer={own}", "/?renewable_share__gte=80",
          "/?near=shanghai&units=8&hours=6"],
     "buyer": ["/jobs/", "/jobs/new/", "/jobs/{job}/", "/reservations/", "/accounts/2fa/", "/accounts/email/",
-              "/accounts/password/change/", "/jobs/new/?example=factorize", "/jobs/?name=nothing", "/console/"],
+              "/accounts/password/change/", "/jobs/new/?example=factorize", "/jobs/?name=nothing", "/console/",
+              "/wallet/", "/wallet/?amount=7.25&next=/jobs/new/", "/wallet/?month=2020-01"],
     "provider": ["/console/", "/console/offers/", "/console/offers/new/", "/console/offers/{own}/", "/console/jobs/",
-                 "/console/agents/"],
+                 "/console/agents/", "/console/payouts/"],
 }  # fmt: skip
 
 
