@@ -36,6 +36,12 @@ def money(minor: int, currency: str = "USD") -> str:
     return f"{sign}{symbol(currency)}{grouped(amount, places)}"
 
 
+def round_money(minor: int, currency: str = "USD") -> str:
+    """An amount without the decimals that say nothing: `$50`, `$12.50`."""
+    text, places = money(minor, currency), exponent_of(currency)
+    return text.removesuffix(f".{'0' * places}") if places else text
+
+
 def moved(minor: int, currency: str = "USD") -> str:
     """A change of an amount with its sign: `+$4.16`, `−$4.16`; nothing where nothing moved."""
     return f"{'+' if minor > 0 else ''}{money(minor, currency)}" if minor else ""

@@ -91,7 +91,7 @@ def _next_words(keeps: Keeps, earnings: Earnings, payee: Payee | None, first: An
     facts = {"amount": amount, "least": least, "why": ", ".join(payee.missing) if payee else ""}
     words = told[keeps] % facts
     if keeps is Keeps.NOTHING and first is not None and not first.frozen:
-        when = {"date": f"{max(first.matures_at, now):%Y-%m-%d}"}
+        when = {"date": f"{max(first.matures_at, now):%Y-%m-%d}".replace("-", "\N{NON-BREAKING HYPHEN}")}
         words = f"{words} {_('The next amount matures on %(date)s.') % when}"
     return words
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
+from frontend.components.formats import MINUS
 from marketplace.ledger.currencies import figure
 from marketplace.ledger.kinds import ACCOUNTS, DEBIT
 from marketplace.ledger.models import Entry
@@ -22,6 +23,12 @@ class TrialBalance:
     credits: str
     difference: str
     balanced: bool
+
+
+def shown(value: int, asset: str) -> str:
+    """An amount as the desk shows it: no sign of a currency, thousands apart, a true minus."""
+    whole, dot, part = figure(abs(value), asset).partition(".")
+    return f"{MINUS if value < 0 else ''}{int(whole):,}{dot}{part}"
 
 
 def trial_balances() -> list[TrialBalance]:
@@ -41,12 +48,12 @@ def _balance(asset: str, livemode: bool, sums: dict[str, int]) -> TrialBalance:
             amount = sums[kind]
             sides = {"debit": amount, "credit": 0} if how.normal == DEBIT else {"debit": 0, "credit": -amount}
             rows.append({"kind": kind, "name": names.get(kind, kind)}
-                        | {side: figure(value, asset) if value else "" for side, value in sides.items()})  # fmt: skip
+                        | {side: shown(value, asset) if value else "" for side, value in sides.items()})  # fmt: skip
     debits = sum(sums[kind] for kind in sums if ACCOUNTS[kind].normal == DEBIT)
     credits = -sum(sums[kind] for kind in sums if ACCOUNTS[kind].normal != DEBIT)
     total = sum(sums.values())
     return TrialBalance(
-        asset, livemode, rows, figure(debits, asset), figure(credits, asset), figure(total, asset), not total
+        asset, livemode, rows, shown(debits, asset), shown(credits, asset), shown(total, asset), not total
     )
 
 

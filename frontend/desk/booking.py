@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import Organization
 from frontend.desk.access import for_operators, frame, operator_of
+from frontend.desk.balances import shown
 from frontend.store.refusals import refusal_text
 from marketplace.booking.goodwill import BOOKS
 from marketplace.common.clock import utc_now
@@ -115,7 +116,7 @@ def book_page(request: HttpRequest, kind: str) -> HttpResponse:
         **frame(request, about["name"]),
         "form": form,
         "about": about,
-        "limit": figure(settings.TWO_PERSON_LIMIT_MINOR, settings.CURRENCY) if settings.TWO_PERSON_LIMIT_MINOR else "",
+        "limit": shown(settings.TWO_PERSON_LIMIT_MINOR, settings.CURRENCY) if settings.TWO_PERSON_LIMIT_MINOR else "",
         "currency": settings.CURRENCY,
         "request_key": request.POST.get("request_key") or new_id("key"),
     }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from frontend.desk.balances import shown
 from marketplace.ledger.currencies import figure
 from marketplace.ledger.reconciling import Difference, Reconciliation
 
@@ -13,7 +14,8 @@ class Group:
 
     ref: str
     asset: str
-    missing: str  # what the clearing account lacks, as a plain decimal
+    missing: str  # what the clearing account lacks
+    amount: str  # the same as a plain decimal, for the form that names it
     named: bool
     rows: list[dict[str, Any]]
 
@@ -25,12 +27,16 @@ def groups_of(result: Reconciliation) -> list[Group]:
         found.setdefault((each.transaction or each.reference, each.asset), []).append(each)
     return [
         Group(
-            ref, asset, figure(sum(each.theirs - each.ours for each in rows), asset), all(each.named for each in rows),
+            ref, asset, shown(_missing(rows), asset), figure(_missing(rows), asset), all(each.named for each in rows),
             [
-                {"kind": each.kind, "reference": each.reference, "theirs": figure(each.theirs, asset),
-                 "ours": figure(each.ours, asset)}
+                {"kind": each.kind, "reference": each.reference, "theirs": shown(each.theirs, asset),
+                 "ours": shown(each.ours, asset)}
                 for each in rows
             ],
         )
         for (ref, asset), rows in found.items()
     ]  # fmt: skip
+
+
+def _missing(rows: list[Difference]) -> int:
+    return sum(each.theirs - each.ours for each in rows)

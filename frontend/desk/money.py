@@ -13,14 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend.desk.access import for_desk, for_operators, frame, may_act, operator_of
-from frontend.desk.balances import trial_balances
+from frontend.desk.balances import shown, trial_balances
 from frontend.desk.booking import manual_kinds
 from frontend.desk.differences import Group, groups_of
 from marketplace.common.clock import utc_now
 from marketplace.common.ids import new_id
 from marketplace.events.outbox import OPEN
 from marketplace.ledger import outbox
-from marketplace.ledger.currencies import figure
 from marketplace.ledger.gateways import current_gateway
 from marketplace.ledger.gateways.base import GatewayError
 from marketplace.ledger.models import GatewayCall, GatewayStop, JournalRequest, Payout, WebhookReceipt
@@ -50,7 +49,7 @@ def money_page(request: HttpRequest) -> HttpResponse:
         "receipts_waiting": receipts.count(),
         "payouts": list(Payout.objects.filter(state="due").select_related("provider")[:SHOWN]),
         "requests": [_request(each, mine.pk) for each in _waiting()],
-        "limit": figure(settings.TWO_PERSON_LIMIT_MINOR, settings.CURRENCY) if settings.TWO_PERSON_LIMIT_MINOR else "",
+        "limit": shown(settings.TWO_PERSON_LIMIT_MINOR, settings.CURRENCY) if settings.TWO_PERSON_LIMIT_MINOR else "",
         "currency": settings.CURRENCY,
         "kinds": manual_kinds(),
         "day": day,
@@ -67,7 +66,10 @@ def _waiting() -> Any:
 
 
 def _request(row: JournalRequest, me: int) -> dict[str, Any]:
-    return {"row": row, "amount": figure(row.amount, row.asset), "mine": row.asked_by_id == me}
+    kinds = {each["kind"]: each["name"] for each in manual_kinds()}
+    return {
+        "row": row, "kind": kinds[row.kind], "amount": shown(row.amount, row.asset), "mine": row.asked_by_id == me,
+    }  # fmt: skip
 
 
 def _day(text: str, otherwise: date) -> date:
@@ -91,7 +93,7 @@ def _reconciled(request: HttpRequest, day: date) -> dict[str, Any]:
 def _sums(result: Reconciliation) -> list[dict[str, str]]:
     assets = sorted({*result.theirs, *result.ours})
     return [
-        {"asset": each, "theirs": figure(result.theirs[each], each), "ours": figure(result.ours[each], each)}
+        {"asset": each, "theirs": shown(result.theirs[each], each), "ours": shown(result.ours[each], each)}
         for each in assets
     ]
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import Organization
 from accounts.tenancy import actor_of, current_organization, organizations_of
-from frontend.components.formats import money
+from frontend.components.formats import money, round_money
 from frontend.store.access import for_members
 from frontend.store.acts import act_once
 from frontend.store.autotopup import auto_context, auto_form, save_auto
@@ -150,7 +150,7 @@ def _context(request: HttpRequest, mine: Organization) -> dict[str, Any]:
         "page": page,
         "month": month,
         "never": began is None,
-        "presets": [{"text": money(each, mine.currency), "value": to_major(each, mine.currency)} for each in PRESETS],
+        "presets": [(round_money(each, mine.currency), to_major(each, mine.currency)) for each in PRESETS],
         "missing": _missing(request, mine),
         "next": own_path(request, request.POST.get("next") or request.GET.get("next", "")),
         "returnable": min(wallet.available, can_return),

@@ -29,9 +29,10 @@ PAGES = {
               "/reservations/{reservation}/", "/reservations/{reservation}/?hours=2",
               "/reservations/{reservation}/?units=1", "/jobs/new/?reservation={reservation}", "/jobs/{inside}/",
               "/accounts/password/change/", "/jobs/new/?example=factorize", "/jobs/?name=nothing", "/console/",
-              "/invoices/", "/invoices/details/"],
+              "/invoices/", "/invoices/details/",
+              "/wallet/", "/wallet/?amount=7.25&next=/jobs/new/", "/wallet/?month=2020-01"],
     "provider": ["/console/", "/console/offers/", "/console/offers/new/", "/console/offers/{own}/", "/console/jobs/",
-                 "/console/agents/"],
+                 "/console/agents/", "/console/payouts/"],
 }  # fmt: skip
 
 
