@@ -1,4 +1,4 @@
-"""The wallet's section about automatic top-ups: on, off, and why they stopped."""
+"""Automatic top-ups on the wallet: switched on, shown, refused at their field, stopped by a card."""
 
 import pytest
 from django.utils import timezone
