@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from frontend.store.moneywords import on_this_host
 from marketplace.common.clock import utc_now
 from marketplace.ledger.gateways.faults import Dice, dice_of
 from marketplace.ledger.gateways.sandbox_engine import checkout, connect, payments
@@ -151,9 +152,9 @@ def _success(request: HttpRequest, row: SandboxSession) -> str:
 
 
 def _own(request: HttpRequest, address: str) -> str:
-    """An address of this site; the front page in place of any other."""
+    """An address of this site, on the host by which its reader came; the front page in place of any other."""
     hosts = {request.get_host(), urlsplit(settings.WEB_URL).netloc}
-    return address if url_has_allowed_host_and_scheme(address, allowed_hosts=hosts) else "/"
+    return on_this_host(address) if url_has_allowed_host_and_scheme(address, allowed_hosts=hosts) else "/"
 
 
 def _dice() -> Dice:

@@ -222,3 +222,12 @@ def test_pages_are_never_kept_and_never_found_by_search_engines(gateway, person)
 
     assert "no-store" in answer["Cache-Control"]
     assert '<meta name="robots" content="noindex">' in answer.content.decode()
+
+
+def test_who_came_by_another_name_of_the_host_stays_on_it(gateway, settings):
+    back = f"{settings.WEB_URL}/wallet/topups/pay_1/"
+    _, page = make_page(gateway, success=back, cancel=back)
+
+    answer = Client(headers={"host": "localhost"}).post(page, {"outcome": "ok"})
+
+    assert answer["Location"] == "/wallet/topups/pay_1/"
