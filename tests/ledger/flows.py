@@ -1,15 +1,18 @@
 """What may happen to money at the processor, and its messages about it in any order, doubled, late or lost.
 
-Each flow is a list of steps; between any two of them any messages may arrive. What the books say in the end must not
-depend on that.
+Each flow is a list of steps; around them any messages may arrive. What the books say in the end must not depend on
+that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.utils import timezone
 
 from marketplace.ledger import webhooks
@@ -30,12 +33,6 @@ def _start(cashier: Cashier, told: dict[str, Any]) -> None:
 
 def _pay(outcome: str) -> Step:
     return lambda cashier, told: cashier.pay(told["payment"], outcome)
-
-
-def _await_payment(cashier: Cashier, told: dict[str, Any]) -> None:
-    """What follows needs the wallet's money."""
-    cashier.hear()
-    told["payment"].refresh_from_db()
 
 
 def _dispute(cashier: Cashier, told: dict[str, Any]) -> None:
@@ -82,56 +79,85 @@ def _take_back(amount: int) -> Step:
     return step
 
 
-FLOWS: dict[str, Sequence[Step]] = {
-    "a card is declined, then pays": (_start, _pay("declined"), _pay("ok")),
-    "slow money": (_start, _pay("slow"), lambda cashier, _: cashier.passes(timedelta(minutes=2))),
-    "a refund that the bank returns": (
-        _start, _pay("ok"), _await_payment, lambda cashier, _: cashier.refund(4_000), lambda cashier, _: cashier.send(),
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """`begin` is heard of to its last message; around the steps of `then` messages arrive in any order."""
+
+    begin: Sequence[Step]
+    then: Sequence[Step]
+
+
+PAID = (_start, _pay("ok"))
+FLOWS: dict[str, Flow] = {
+    "a card is declined, then pays": Flow((_start,), (_pay("declined"), _pay("ok"))),
+    "slow money": Flow((_start,), (_pay("slow"), lambda cashier, _: cashier.passes(timedelta(minutes=2)))),
+    "a refund that the bank returns": Flow(PAID, (
+        lambda cashier, _: cashier.refund(4_000), lambda cashier, _: cashier.send(),
         lambda cashier, _: cashier.bank_returns(),
+    )),
+    "a dispute that is won": Flow((*PAID, _spend), (_dispute, _decide(won=True))),
+    "a dispute that is lost": Flow((*PAID, _spend), (_dispute, _decide(won=False))),
+    "an inquiry that becomes a dispute": Flow(
+        PAID, (_inquire, lambda cashier, told: cashier.escalate(told["dispute"]))
     ),
-    "a dispute that is won": (_start, _pay("ok"), _await_payment, _spend, _dispute, _decide(won=True)),
-    "a dispute that is lost": (_start, _pay("ok"), _await_payment, _spend, _dispute, _decide(won=False)),
-    "an inquiry that becomes a dispute": (
-        _start, _pay("ok"), _await_payment, _inquire, lambda cashier, told: cashier.escalate(told["dispute"]),
-    ),
-    "a transfer that is taken back in two parts": (
-        _start, _pay("ok"), _await_payment, _earn, _pay_out, _take_back(608), _take_back(1_000),
+    "a transfer that is taken back in two parts": Flow(
+        (*PAID, _earn), (_pay_out, _take_back(608), _take_back(1_000))
     ),
 }  # fmt: skip
 
 
-def run_flow(flow: str, dice: Random | None) -> tuple[Any, ...]:
-    """What the books say of one flow; in order without dice, else in an order that they choose.
+class Begun:
+    """A flow of which every message so far was heard; how it goes on can be tried again and again."""
 
-    Messages are doubled, held back and lost; what was lost is found by asking the processor.
-    """
-    cashier, told = Cashier(timezone.now()), dict[str, Any]()
-    before, began = Journal.objects.order_by("-pk").values_list("pk", flat=True).first() or 0, cashier.now
-    seen = WebhookReceipt.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    for step in FLOWS[flow]:
-        step(cashier, told)
+    def __init__(self, flow: str) -> None:
+        self.before = Journal.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        self.seen = WebhookReceipt.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        self.flow, self.cashier, self.told = FLOWS[flow], Cashier(timezone.now()), dict[str, Any]()
+        self.began = self.cashier.now
+        for step in self.flow.begin:
+            step(self.cashier, self.told)
+            self.cashier.hear()
+
+    def books(self, dice: Random | None) -> tuple[Any, ...]:
+        """What the books say in the end; messages in order without dice, else in an order that they choose.
+
+        They are doubled, held back and lost, those of the beginning too; what was lost is found by asking the
+        processor. Afterwards nothing of it has happened.
+        """
+        told, self.cashier.now = dict(self.told), self.began
+        told["payment"].refresh_from_db()
+        with taken_back():
+            for step in self.flow.then:
+                step(self.cashier, told)
+                if dice is not None:
+                    self._some_arrive(dice)
+            self._all_arrive(dice)
+            connection.check_constraints()
+            return _books(self.cashier, self.before)
+
+    def _events(self) -> list[Any]:
+        return list(gateway_of(settings.PAYMENT_GATEWAY).events_since(self.began - timedelta(seconds=1)))
+
+    def _some_arrive(self, dice: Random) -> None:
+        chosen = [event for event in self._events() if dice.random() < 0.5]
+        dice.shuffle(chosen)
+        _apply(chosen, dice, self.seen)
+
+    def _all_arrive(self, dice: Random | None) -> None:
+        events = self._events()
         if dice is not None:
-            _some_arrive(dice, began, seen)
-    _all_arrive(dice, began, seen)
-    return _books(cashier, before)
+            dice.shuffle(events)
+        _apply(events, dice, self.seen)
 
 
-def _events(began: Any) -> list[Any]:
-    return list(gateway_of(settings.PAYMENT_GATEWAY).events_since(began - timedelta(seconds=1)))
-
-
-def _some_arrive(dice: Random, began: Any, seen: int) -> None:
-    events = _events(began)
-    chosen = [event for event in events if dice.random() < 0.5]
-    dice.shuffle(chosen)
-    _apply(chosen, dice, seen)
-
-
-def _all_arrive(dice: Random | None, began: Any, seen: int) -> None:
-    events = _events(began)
-    if dice is not None:
-        dice.shuffle(events)
-    _apply(events, dice, seen)
+@contextmanager
+def taken_back() -> Iterator[None]:
+    """All within is in one transaction, as a test's, and none of it has happened afterwards."""
+    block = transaction.atomic()
+    block._from_testcase = True  # Django's own mark: durable transactions may begin inside
+    with block:
+        yield
+        transaction.set_rollback(True)
 
 
 def _apply(events: list[Any], dice: Random | None, seen: int) -> None:
