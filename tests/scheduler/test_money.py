@@ -29,7 +29,7 @@ FILE = "name: hello\nrun: echo hello\nconfig:\n  joulemart:\n    time_limit_s: 3
 @pytest.fixture
 def offer():
     """A vCPU for 4.00 an hour, 4 % fee on top: 4.16 all-in, and 4.16 for a job of an hour."""
-    offer = make_cpu_offer(now=timezone.now())
+    offer = make_cpu_offer(now=timezone.now() - AGO)  # also when that was yesterday
     offer.rate_mm = [400_000] * 168
     offer.save(update_fields=["rate_mm"])
     return offer
