@@ -38,9 +38,9 @@ ROWS = (
     """,
     """
     INSERT INTO booking_chargeline (public_id, contract_id, meter, seq, attempt, idle, during, quantity, charge_minor,
-        fee_minor, provider_minor, tax_minor, livemode, state, pending_left, matures_at, created_at)
+        fee_minor, provider_minor, tax_minor, livemode, frozen, pending_left, matures_at, created_at)
     SELECT 'chl_' || name, n, 'unit_second', 1, 'att_' || name, false, tstzrange(at, at + interval '1 h'), 14400, 200,
-        24, 176, n %% 2 * 40, false, 'pending', 176, now(), at + interval '1 h'
+        24, 176, n %% 2 * 40, false, false, 176, now(), at + interval '1 h'
     FROM numbered
     """,
     """
@@ -66,9 +66,10 @@ ROWS = (
     """,
     """
     INSERT INTO scheduler_job (id, public_id, buyer_id, name, file, spec, ask, ask_sha256, segment, units, time_limit_s,
-        retries, state, reason, version, attempts_made, excluded_sites, due_at, created_at, started_at, finished_at)
+        retries, state, reason, version, attempts_made, excluded_sites, budget_stated, due_at, created_at,
+        started_at, finished_at)
     SELECT n, 'job_' || name, %(buyer)s, 'benchmark', '{}', '{}', '{}', '', 'accelerator', 4, 3600, 2, 'succeeded', '',
-        1, 1, '{}', at, at, at, at + interval '1 h'
+        1, 1, '{}', false, at, at, at, at + interval '1 h'
     FROM numbered
     """,
     "DROP TABLE numbered",
