@@ -41,6 +41,7 @@ app.conf.update(
         "reconcile-payments": {"task": "reconcile_payments", "schedule": 21_600.0, "options": {"expires": 300}},
         "check-promises": {"task": "check_promises", "schedule": 60.0, "options": {"expires": 50}},
         "match-carefully": {"task": "match_carefully", "schedule": 600.0, "options": {"expires": 300}},
+        "keep-standing-orders": {"task": "keep_standing_orders", "schedule": 60.0, "options": {"expires": 50}},
         "refresh-grid": {"task": "refresh_grid", "schedule": 600.0, "options": {"expires": 300}},
         "extend-capacity": {"task": "extend_capacity", "schedule": 3600.0, "options": {"expires": 300}},
         "issue-invoices": {"task": "issue_invoices", "schedule": 3600.0, "options": {"expires": 300}},

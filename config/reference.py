@@ -2,7 +2,7 @@
 
 from django.utils.translation import override
 
-from marketplace.booking.states import RESERVATION
+from marketplace.booking.states import RESERVATION, STANDING_ORDER
 from marketplace.catalog.states import OFFER
 from marketplace.common.codes import CODES
 from marketplace.common.states import StateTable
@@ -24,7 +24,7 @@ def errors() -> str:
 
 def states() -> str:
     """docs/states.md: every state table."""
-    parts = [_table(table) for table in (OFFER, RESERVATION, JOB, ATTEMPT, INVOICE)]
+    parts = [_table(table) for table in (OFFER, RESERVATION, STANDING_ORDER, JOB, ATTEMPT, INVOICE)]
     ends = "\n".join(
         [
             "## How an attempt ends\n",
@@ -43,7 +43,9 @@ def _table(table: StateTable) -> str:
         f"| `{state}` | {', '.join(f'`{each}`' for each in onward) or 'final'} |"
         for state, onward in table.moves.items()
     ]
-    return "\n".join([f"## {table.kind.capitalize()}\n", "| state | may become |", "| --- | --- |", *rows, ""])
+    return "\n".join(
+        [f"## {table.kind.replace('_', ' ').capitalize()}\n", "| state | may become |", "| --- | --- |", *rows, ""]
+    )
 
 
 PAGES = {"errors.md": errors, "states.md": states}

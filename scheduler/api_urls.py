@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scheduler.api import agent, files, invoices, jobs, offers, quotes, reservations, rounds, signals, usage
+from scheduler.api import agent, files, invoices, jobs, offers, quotes, reservations, rounds, signals, standing, usage
 
 urlpatterns = [
     path("quotes", quotes.QuotesView.as_view(), name="api-quotes"),
@@ -11,6 +11,11 @@ urlpatterns = [
     path("reservations/<str:reservation>/extend", reservations.ExtendView.as_view(), name="api-reservation-extend"),
     path("reservations/<str:reservation>/resize", reservations.ResizeView.as_view(), name="api-reservation-resize"),
     path("reservations/<str:reservation>/cancel", reservations.CancelView.as_view(), name="api-reservation-cancel"),
+    path("standing_orders", standing.StandingOrdersView.as_view(), name="api-standing-orders"),
+    path("standing_orders/<str:order>", standing.StandingOrderView.as_view(), name="api-standing-order"),
+    path("standing_orders/<str:order>/pause", standing.StateView.as_view(verb="pause"), name="api-standing-pause"),
+    path("standing_orders/<str:order>/resume", standing.StateView.as_view(verb="resume"), name="api-standing-resume"),
+    path("standing_orders/<str:order>/cancel", standing.StateView.as_view(verb="cancel"), name="api-standing-cancel"),
     path("offers", offers.OffersView.as_view(), name="api-offers"),
     path("offers/<str:offer>", offers.OfferView.as_view(), name="api-offer"),
     path("offers/<str:offer>/calendar", offers.CalendarView.as_view(), name="api-offer-calendar"),

@@ -20,6 +20,7 @@ from marketplace.booking.models import Reservation
 from marketplace.booking.reserved import free_inside, lock_reservation, take_inside
 from marketplace.booking.states import RESERVATION
 from marketplace.events.hints import publish_many
+from marketplace.ledger.budgets import DIRECTLY, Through
 from scheduler.admission import run_of
 from scheduler.attempts import end_attempt, move_job
 from scheduler.hints import wake_inside
@@ -112,20 +113,20 @@ def follow_reservations(*, now: datetime) -> int:
 
 @transaction.atomic
 def extend_reservation(
-    *, reservation: Reservation, hours: int, now: datetime, shown_minor: int | None = None
+    *, reservation: Reservation, hours: int, now: datetime, shown_minor: int | None = None, through: Through = DIRECTLY
 ) -> Reservation:
     """Give a reservation the next hours, as `changing.extend` does; jobs inside may use them at once."""
-    extend(reservation=reservation, hours=hours, now=now, shown_minor=shown_minor)
+    extend(reservation=reservation, hours=hours, now=now, shown_minor=shown_minor, through=through)
     wake_inside(reservation.public_id)
     return reservation
 
 
 @transaction.atomic
 def resize_reservation(
-    *, reservation: Reservation, units: int, now: datetime, shown_minor: int | None = None
+    *, reservation: Reservation, units: int, now: datetime, shown_minor: int | None = None, through: Through = DIRECTLY
 ) -> Reservation:
     """Give a reservation more or fewer units, as `changing.resize` does; jobs inside may use them at once."""
-    resize(reservation=reservation, units=units, now=now, shown_minor=shown_minor)
+    resize(reservation=reservation, units=units, now=now, shown_minor=shown_minor, through=through)
     wake_inside(reservation.public_id)
     return reservation
 

@@ -15,6 +15,7 @@ from marketplace.booking.charging import Part, Span, charge_use, parts_of
 from marketplace.booking.credits import credit_interruption, credit_lost_work
 from marketplace.booking.models import Settlement
 from marketplace.common.ids import new_id
+from marketplace.ledger.budgets import Through
 from marketplace.ledger.errors import BudgetExceeded, InsufficientFunds, WalletFrozen
 from marketplace.ledger.holds import hold_money, open_hold, release, release_many
 from marketplace.ledger.lines import Fact
@@ -58,7 +59,7 @@ def hold_ceiling(*, job: Job, now: datetime, actor: str = ACTOR) -> None:
     if job.ceiling_minor:
         hold_money(
             organization=job.buyer, asset=currency_of(job), livemode=settings.LIVEMODE, amount=job.ceiling_minor,
-            subject=job.public_id, now=now, actor=actor, api_key=job.api_key,
+            subject=job.public_id, now=now, actor=actor, through=Through(job.api_key),
         )  # fmt: skip
 
 
@@ -161,7 +162,7 @@ def _held_anew(job: Job, hold: Hold | None, ceiling: int, now: datetime) -> list
     if ceiling:
         _, fact = open_hold(
             organization=job.buyer, asset=hold.asset if hold else currency_of(job), livemode=settings.LIVEMODE,
-            amount=ceiling, subject=job.public_id, now=now, api_key=job.api_key,
+            amount=ceiling, subject=job.public_id, now=now, through=Through(job.api_key),
         )  # fmt: skip
         facts.append(fact)
     return facts

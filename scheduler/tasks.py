@@ -26,6 +26,7 @@ from scheduler.reasons import explain_pending, wake_unexplained
 from scheduler.replanning import AHEAD
 from scheduler.services import expire_jobs
 from scheduler.shards import Shard, all_shards
+from scheduler.standingorders import keep_orders
 
 log = logging.getLogger(__name__)
 SWEEP_LOCK = (7_412, 0)
@@ -117,6 +118,14 @@ def sweep() -> None:
         follow_gangs(now=now)
         for shard in _with_jobs(now):
             run_round(segment=shard.name, now=utc_now())
+
+
+@shared_task(name="keep_standing_orders", time_limit=50)
+def keep_standing_orders() -> None:
+    """Buy what standing orders lack of the hours ahead."""
+    bought = keep_orders(now=utc_now())
+    if bought:
+        log.info("%s hours bought for standing orders", bought)
 
 
 @shared_task(name="issue_invoices", time_limit=300, soft_time_limit=290)

@@ -32,6 +32,7 @@ from .job_objects import LogLine, MeterReading, StateChange
 from .jobs import Job, Output
 from .objects import Offer, Quote, Reservation, Why
 from .retry import RetryPolicy
+from .standing_objects import Decision, StandingOrder
 from .wallet_objects import Movement, Refund, Topup, Wallet
 from .wire import __version__
 
@@ -44,6 +45,7 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "ConnectionLost",
+    "Decision",
     "Expired",
     "FieldError",
     "Forbidden",
@@ -64,6 +66,7 @@ __all__ = [
     "Refund",
     "Reservation",
     "RetryPolicy",
+    "StandingOrder",
     "StateChange",
     "Topup",
     "Unauthenticated",

@@ -9,6 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from . import calls, config
 from .aio_jobs import AsyncJob, AsyncOutput
+from .aio_standing import AsyncStandingOrders
 from .aio_transport import AsyncTransport
 from .aio_wallet import AsyncWalletResource
 from .client import OnUpload, etag_of
@@ -308,6 +309,7 @@ class AsyncClient:
         self.jobs = AsyncJobs(self._transport)
         self.uploads = AsyncUploads(self._transport)
         self.usage = AsyncUsage(self._transport)
+        self.standing_orders = AsyncStandingOrders(self._transport)
         self.wallet = AsyncWalletResource(self._transport)
         self.events = AsyncListing(self._transport, Event, "events")
         self.places = AsyncListing(self._transport, Place, "places")

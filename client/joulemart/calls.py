@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote as quoted
 
 from .objects import Calendar, Me, Offer, Quote, Reservation, Upload, Why
+from .standing_objects import StandingOrder
 from .wallet_objects import Refunds, Topup, Wallets
 
 T = TypeVar("T")
@@ -170,6 +171,20 @@ def change_reservation(
     """Extend (`hours`) or resize (`units`) a reservation; `total_minor` is the price that was agreed to."""
     body = {**wish, "total_minor": total_minor}
     return post(Reservation, "reservations", reservation_id, verb, json=body, key=key, dry_run=dry_run)
+
+
+def place_standing_order(
+    *, where: Params, ends_at: datetime | None, dry_run: bool, key: str | None, **terms: int | None
+) -> Call[StandingOrder]:
+    """Keep units reserved for the hours ahead."""
+    limits = {name: _jsonable(value) for name, value in where.items()}
+    body = {**terms, "where": limits, "ends_at": None if ends_at is None else rfc3339(ends_at)}
+    return post(StandingOrder, "standing_orders", json=body, key=key, dry_run=dry_run)
+
+
+def move_standing_order(order_id: str, verb: str) -> Call[StandingOrder]:
+    """Pause, resume or cancel a standing order."""
+    return post(StandingOrder, "standing_orders", order_id, verb)
 
 
 def focus(month: str | None) -> Call[bytes]:

@@ -19,6 +19,7 @@ from .jobs import Job, Output
 from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Reservation, Upload, Why
 from .paging import Pager
 from .retry import RetryPolicy
+from .standing import StandingOrders
 from .submission import prepare
 from .transport import Transport
 from .wallet import WalletResource
@@ -315,6 +316,7 @@ class Client:
         self.jobs = Jobs(self._transport)
         self.uploads = Uploads(self._transport)
         self.usage = Usage(self._transport)
+        self.standing_orders = StandingOrders(self._transport)
         self.wallet = WalletResource(self._transport)
         self.events = Listing(self._transport, Event, "events")
         self.places = Listing(self._transport, Place, "places")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from frontend.store import autotopup, invoices, jobs, jobsubmit, reservationchanges, reservations, wallet
+from frontend.store import autotopup, invoices, jobs, jobsubmit, reservationchanges, reservations, standing, wallet
 
 urlpatterns = [
     path("jobs/", jobs.job_list, name="job-list"),
@@ -21,6 +21,9 @@ urlpatterns = [
     path("wallet/statement.csv", wallet.wallet_csv, name="wallet-csv"),
     path("wallet/topups/<str:payment>/", wallet.topup_page, name="topup"),
     path("reservations/", reservations.reservation_list, name="reservation-list"),
+    path("reservations/standing/new/", standing.standing_new, name="standing-new"),
+    path("reservations/standing/<str:order>/", standing.standing_page, name="standing"),
+    path("reservations/standing/<str:order>/move/", standing.standing_move, name="standing-move"),
     path("reservations/<str:reservation>/", reservations.reservation_page, name="reservation"),
     path("reservations/<str:reservation>/confirm/", reservations.confirm_reservation, name="reservation-confirm"),
     path("reservations/<str:reservation>/change/", reservationchanges.change_reservation, name="reservation-change"),

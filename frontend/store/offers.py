@@ -132,6 +132,7 @@ def _context(request: HttpRequest, order: Order, now: datetime) -> dict[str, Any
         "free_now": _free_now(week, now),
         "store_href": reverse("store") + order.query(start="", when=""),
         "compare_href": f"{reverse('compare')}{order.query(offer=offer.public_id)}",
+        "standing_href": f"{reverse('standing-new')}{_standing_query(order)}",
         "job_href": f"{reverse('job-new')}{order.query(accelerator=offer.hardware.accelerator)}",
         "hardware": _hardware(offer),
         "terms": _terms(offer),
@@ -164,6 +165,12 @@ def _drawn(layer: str, order: Order, week: Week, window: Window | None, now: dat
         "power": power_of(week, day, window, zone),
         "day_name": weekday(day, zone),
     }
+
+
+def _standing_query(order: Order) -> str:
+    """What the form of a standing order takes over from here."""
+    hardware, site = order.offer.hardware, order.offer.site
+    return "?" + urlencode({"accelerator": hardware.accelerator, "units": order.units, "region": site.region})
 
 
 def _hours(count: int) -> str:

@@ -19,6 +19,7 @@ from frontend.store.pager import listing
 from frontend.store.promisedmoney import cancelled_words, cancelling_words, credits_of, money_of
 from frontend.store.refusals import Shortfall, shortfall
 from frontend.store.reservationchanges import change_of
+from frontend.store.standing import orders_shown
 from marketplace.booking import services, settling
 from marketplace.booking.models import Reservation
 from marketplace.booking.querysets import ReservationQuerySet
@@ -54,6 +55,7 @@ def reservation_list(request: HttpRequest) -> HttpResponse:
         "page": page,
         "reservations": [_shown(each) for each in page.rows],
         "tabs": _tabs(group),
+        "orders": orders_shown(request),
         "empty": not page.rows and not rows.exists(),
     }
     return render(request, "reservations/list.html", context)

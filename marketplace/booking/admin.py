@@ -13,6 +13,8 @@ from marketplace.booking.models import (
     ReservationDay,
     ServiceCredit,
     Settlement,
+    StandingHour,
+    StandingOrder,
     UsageRecord,
 )
 
@@ -126,3 +128,22 @@ class SettlementAdmin(LookOnly):
     list_filter = ("asset", "livemode", "created_at")
     list_select_related = ("buyer",)
     search_fields = ("public_id__exact", "job__exact", "buyer__name")
+
+
+@admin.register(StandingOrder)
+class StandingOrderAdmin(LookOnly):
+    list_display = (
+        "public_id", "state", "short", "buyer", "units", "where", "ahead_hours", "block_hours", "ends_at", "looked_at",
+    )  # fmt: skip
+    list_filter = ("state", "short", "created_at")
+    list_select_related = ("buyer",)
+    search_fields = ("public_id__exact", "buyer__name")
+
+
+@admin.register(StandingHour)
+class StandingHourAdmin(LookOnly):
+    list_display = ("order", "hour", "units", "reservation")
+    list_filter = ("hour",)
+    list_select_related = ("order", "reservation")
+    search_fields = ("order__public_id__exact", "reservation__public_id__exact")
+    ordering = ("-hour", "-pk")

@@ -9,10 +9,11 @@ from typing import Any
 from django.db import transaction
 
 from marketplace.booking import settling
+from marketplace.booking.charging import Span
 from marketplace.booking.contracts import freeze_terms, price_of
 from marketplace.booking.errors import CapacityTaken
 from marketplace.booking.hours import hours_by_day
-from marketplace.booking.models import Reservation, ReservationChange
+from marketplace.booking.models import Contract, Reservation, ReservationChange
 from marketplace.booking.reserved import hold_less, hold_more, lock_reservation
 from marketplace.booking.services import return_hours, take_hours
 from marketplace.catalog.models import Offer
@@ -20,13 +21,16 @@ from marketplace.common.clock import HOUR, hour_ceil, rfc3339
 from marketplace.common.errors import FieldProblem, IllegalState, ValidationFailed
 from marketplace.common.ids import new_id
 from marketplace.events.services import record
+from marketplace.ledger.budgets import DIRECTLY, Through
 
 FIRM = ("confirmed", "active")
 MOST_HOURS, MOST_UNITS = 168, 100_000
 
 
 @transaction.atomic
-def extend(*, reservation: Reservation, hours: int, now: datetime, shown_minor: int | None = None) -> Reservation:
+def extend(
+    *, reservation: Reservation, hours: int, now: datetime, shown_minor: int | None = None, through: Through = DIRECTLY
+) -> Reservation:
     """Give a reservation the next `hours` on the same offer, with the units it has, at today's price.
 
     `shown_minor` is the price that was agreed to. Raises ValidationFailed when it is another by now or for hours out of
@@ -34,15 +38,18 @@ def extend(*, reservation: Reservation, hours: int, now: datetime, shown_minor: 
     """
     _within(hours, MOST_HOURS, "/hours")
     _lock_firm(reservation, now)
-    start, end = reservation.end, reservation.end + hours * HOUR
+    span = Span(reservation.end, reservation.end + hours * HOUR, reservation.units)
     # The hour that the reservation ends in is its own already.
-    _buy(reservation, units=reservation.units, start=start, end=end, first=hour_ceil(start), now=now, shown=shown_minor)
-    _write(reservation, now, "extended", {"hours": hours, "end": rfc3339(end)}, end=end)
+    contract = _buy(reservation, span, first=hour_ceil(span.start), now=now, shown=shown_minor)
+    settling.pay(contract=contract, now=now, through=through)
+    _write(reservation, now, "extended", {"hours": hours, "end": rfc3339(span.end)}, end=span.end)
     return reservation
 
 
 @transaction.atomic
-def resize(*, reservation: Reservation, units: int, now: datetime, shown_minor: int | None = None) -> Reservation:
+def resize(
+    *, reservation: Reservation, units: int, now: datetime, shown_minor: int | None = None, through: Through = DIRECTLY
+) -> Reservation:
     """Let a reservation have `units` in every hour that has not begun.
 
     More are bought at today's price; fewer go back to the offer. Raises as `extend` does, WorkInside when jobs inside
@@ -56,7 +63,8 @@ def resize(*, reservation: Reservation, units: int, now: datetime, shown_minor: 
     if first >= reservation.end:
         raise IllegalState("the last hour of this reservation has begun", end=rfc3339(reservation.end))
     if more > 0:
-        _buy(reservation, units=more, start=first, end=reservation.end, first=first, now=now, shown=shown_minor)
+        contract = _buy(reservation, Span(first, reservation.end, more), first=first, now=now, shown=shown_minor)
+        settling.pay(contract=contract, now=now, through=through)
     else:
         _give(reservation, units=-more, first=first, now=now)
     _write(reservation, now, "resized", {"units": units, "from": rfc3339(first)}, units=units)
@@ -81,29 +89,27 @@ def _lock_firm(reservation: Reservation, now: datetime) -> None:
         raise IllegalState(f"only a firm reservation changes; this one is {reservation.state}", state=reservation.state)
 
 
-def _buy(
-    reservation: Reservation, *, units: int, start: datetime, end: datetime, first: datetime, now: datetime,
-    shown: int | None,
-) -> None:  # fmt: skip
-    """Take the hours [first, end) from the offer and freeze the price of [start, end)."""
+def _buy(reservation: Reservation, span: Span, *, first: datetime, now: datetime, shown: int | None) -> Contract:
+    """Take the hours of `span` from `first` on from the offer and freeze the price of the span."""
     offer = Offer.objects.with_shelf().live().filter(pk=reservation.offer_id).first()
     if offer is None:
-        raise CapacityTaken(offer=reservation.offer.public_id, units=units)
-    _, total = price_of(offer, units, start, end)
+        raise CapacityTaken(offer=reservation.offer.public_id, units=span.units)
+    _, total = price_of(offer, span.units, span.start, span.end)
     if shown is not None and shown != total:
         raise ValidationFailed([FieldProblem("/total_minor", "bad_value", f"the price is {total} by now", str(total))])
-    hours = hours_by_day(first, end, units)
-    take_hours(offer=offer, wanted=hours, units=units)
+    hours = hours_by_day(first, span.end, span.units)
+    take_hours(offer=offer, wanted=hours, units=span.units)
     hold_more(reservation=reservation, hours=hours)
     public_id = new_id("rch")
     contract = freeze_terms(
-        subject=public_id, buyer=reservation.buyer, offer=offer, units=units, start=start, end=end, now=now
-    )
+        subject=public_id, buyer=reservation.buyer, offer=offer, units=span.units, start=span.start, end=span.end,
+        now=now,
+    )  # fmt: skip
     ReservationChange.objects.create(
-        public_id=public_id, reservation=reservation, contract=contract, units=units, start=first, end=end,
+        public_id=public_id, reservation=reservation, contract=contract, units=span.units, start=first, end=span.end,
         created_at=now,
     )  # fmt: skip
-    settling.pay(contract=contract, now=now)
+    return contract
 
 
 def _give(reservation: Reservation, *, units: int, first: datetime, now: datetime) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         Reservation,
         ReservationDay,
         ServiceCredit,
+        StandingHour,
+        StandingOrder,
         UsageDispute,
         UsageRecord,
     )
@@ -218,3 +220,30 @@ class UsageDisputeQuerySet(PublicQuerySet["UsageDispute"]):
     def to_decide(self) -> Self:
         """Open ones, the oldest first."""
         return self.filter(state="open").order_by("pk")
+
+
+class StandingOrderQuerySet(PublicQuerySet["StandingOrder"]):
+    def of(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(buyer__in=list(organizations))
+
+    def with_terms(self) -> Self:
+        return self.select_related("buyer", "api_key", "budget")
+
+    def due(self, now: datetime) -> Self:
+        """Those to be looked at, who waits longest first."""
+        return self.filter(state="active", look_at__lte=now).order_by("look_at", "pk")
+
+
+class StandingHourQuerySet(models.QuerySet["StandingHour"]):
+    def ahead(self, order: "StandingOrder", first: datetime) -> Self:
+        """The hours of an order from `first` on."""
+        return self.filter(order=order, hour__gte=first).order_by("hour")
+
+    def lost(self) -> Self:
+        """Those whose reservation ended against its buyer's will; what a buyer cancels is not wanted any more."""
+        by_others = Q(reservation__state="cancelled") & ~Q(reservation__reason="buyer")
+        return self.filter(Q(reservation__state__in=("failed", "expired")) | by_others)
+
+    def kept(self) -> Self:
+        """Those whose reservation is firm."""
+        return self.filter(reservation__state__in=("confirmed", "active", "completed"))

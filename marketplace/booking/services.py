@@ -20,6 +20,7 @@ from marketplace.common.clock import hour_floor
 from marketplace.common.errors import IllegalState, NotFound
 from marketplace.common.ids import new_id
 from marketplace.events.services import move, record
+from marketplace.ledger.budgets import DIRECTLY, Through
 
 
 def take_hours(*, offer: Offer, wanted: Mapping[date, list[int]], units: int) -> None:
@@ -119,17 +120,17 @@ def hold_option(*, quote: Quote, option: int, now: datetime) -> Reservation:
 
 
 @transaction.atomic
-def confirm(*, reservation: Reservation, now: datetime) -> Reservation:
+def confirm(*, reservation: Reservation, now: datetime, through: Through = DIRECTLY) -> Reservation:
     """Make a held reservation firm and hold its whole price.
 
     Raises QuoteExpired once its time is over, IllegalState for any other state, InsufficientFunds when the wallet
-    cannot pay: it stays held then, as long as its quote lasts, so that its buyer may top up.
+    cannot pay, BudgetExceeded: it stays held then, as long as its quote lasts, so that its buyer may top up.
     """
     lock_reservation(reservation)
     if reservation.state == "held" and reservation.expires_at and reservation.expires_at <= now:
         raise QuoteExpired(quote=reservation.quote.public_id if reservation.quote else reservation.public_id)
     _move(reservation, "confirmed", now=now)
-    settling.pay(contract=reservation.contract, now=now)
+    settling.pay(contract=reservation.contract, now=now, through=through)
     return reservation
 
 
@@ -212,7 +213,7 @@ def _end(reservation: Reservation, to: str, *, now: datetime, reason: str) -> No
 
 def _move(reservation: Reservation, to: str, *, now: datetime, reason: str = "") -> None:
     move(
-        reservation, to, table=RESERVATION, now=now, reason=reason,
+        reservation, to, table=RESERVATION, now=now, reason=reason, fields={"reason": reason},
         buyer=reservation.buyer, provider=reservation.offer.site.provider,
     )  # fmt: skip
 

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import F, Func, IntegerField, Sum
 
-from accounts.models import ApiKey
 from marketplace.booking.charging import (
     Part,
     Returned,
@@ -30,6 +29,7 @@ from marketplace.booking.credits import credit_interruption
 from marketplace.booking.models import CapacityDay, ChargeLine, Contract, Reservation, UsageRecord
 from marketplace.booking.pricing import BASIS, part_of
 from marketplace.catalog.models import Offer
+from marketplace.ledger.budgets import DIRECTLY, Through
 from marketplace.ledger.holds import hold_money, release
 from marketplace.ledger.lines import Fact
 from marketplace.ledger.models import Hold
@@ -74,12 +74,12 @@ def holds_of(reservation: Reservation) -> list[tuple[Part, Hold]]:
     return sorted(((part, hold) for part, hold in found if hold), key=lambda each: each[1].pk)
 
 
-def pay(*, contract: Contract, now: datetime, api_key: ApiKey | None = None) -> None:
+def pay(*, contract: Contract, now: datetime, through: Through = DIRECTLY) -> None:
     """Hold the whole price. Raises InsufficientFunds, BudgetExceeded, WalletFrozen; let it end the transaction."""
     if contract.total_minor:
         hold_money(
             organization=contract.buyer, asset=contract.currency, livemode=settings.LIVEMODE,
-            amount=contract.total_minor, subject=contract.subject, now=now, actor=ACTOR, api_key=api_key,
+            amount=contract.total_minor, subject=contract.subject, now=now, actor=ACTOR, through=through,
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The legal moves of reservations and of disputes of use."""
+"""The legal moves of reservations, of standing orders and of disputes of use."""
 
 from marketplace.common.states import StateTable
 
@@ -12,6 +12,15 @@ RESERVATION = StateTable(
         "expired": (),
         "cancelled": (),
         "failed": (),
+    },
+)
+STANDING_ORDER = StateTable(
+    kind="standing_order",
+    moves={
+        "active": ("paused", "cancelled", "ended"),
+        "paused": ("active", "cancelled", "ended"),
+        "cancelled": (),
+        "ended": (),
     },
 )
 USAGE_DISPUTE = StateTable(kind="usage_dispute", moves={"open": ("upheld", "refused"), "upheld": (), "refused": ()})

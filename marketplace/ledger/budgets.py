@@ -5,6 +5,7 @@ accounts.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import IntegrityError, connection, transaction
@@ -13,6 +14,7 @@ from django.db.models import F
 from accounts.models import ApiKey, Organization
 from marketplace.common.errors import FieldProblem, IllegalState, StaleVersion, ValidationFailed
 from marketplace.common.ids import new_id
+from marketplace.events.models import Event
 from marketplace.events.services import record
 from marketplace.ledger.errors import BudgetExceeded
 from marketplace.ledger.models import Budget, BudgetPeriod, BudgetUse, Hold
@@ -33,10 +35,21 @@ COUNT = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Through:
+    """Through what an organization promises money, if through anything: a key, a standing order's public id."""
+
+    api_key: ApiKey | None = None
+    order: str = ""
+
+
+DIRECTLY = Through()
+
+
 @transaction.atomic
 def set_budget(
     *, organization: Organization, api_key: ApiKey | None, asset: str, livemode: bool, limit_minor: int, now: datetime,
-    period: str = MONTH,
+    period: str = MONTH, order: str = "",
 ) -> Budget:  # fmt: skip
     """A new cap. What was promised before does not count. Raises ValidationFailed, IllegalState where there is one."""
     if limit_minor < 0:
@@ -47,7 +60,7 @@ def set_budget(
         with transaction.atomic():
             return Budget.objects.create(
                 public_id=new_id("bud"), organization=organization, api_key=api_key, asset=asset, livemode=livemode,
-                period=period, limit_minor=limit_minor, created_at=now,
+                order=order, period=period, limit_minor=limit_minor, created_at=now,
             )  # fmt: skip
     except IntegrityError as error:
         raise IllegalState("there is such a budget", hint="change its limit, or end it") from error
@@ -77,9 +90,11 @@ def end_budget(*, budget: Budget, now: datetime) -> None:
     Budget.objects.filter(pk=budget.pk, ended_at=None).update(ended_at=now, version=F("version") + 1)
 
 
-def take(*, hold: Hold, api_key: ApiKey | None, now: datetime) -> None:
+def take(*, hold: Hold, through: Through, now: datetime) -> None:
     """Count a new hold in each budget that caps it. Raises BudgetExceeded; let it end the transaction."""
-    mine = Budget.objects.that_cap(hold.organization, api_key, asset=hold.asset, livemode=hold.livemode)
+    mine = Budget.objects.that_cap(
+        hold.organization, through.api_key, asset=hold.asset, livemode=hold.livemode, order=through.order
+    )
     for budget in mine.order_by("pk"):
         period = period_of(budget=budget, now=now)
         free = BudgetPeriod.objects.filter(pk=period.pk, limit_minor__gte=F("held") + F("spent") + hold.amount)
@@ -111,7 +126,7 @@ def _start(budget: Budget, now: datetime) -> date:
 
 
 def _exceeded(budget: Budget, period: BudgetPeriod, needed: int) -> BudgetExceeded:
-    whose = "of the key" if budget.api_key_id else "of the organization"
+    whose = "of the standing order" if budget.order else "of the key" if budget.api_key_id else "of the organization"
     return BudgetExceeded(
         f"the budget {whose} has {period.left} minor units of {budget.asset} left, not {needed}",
         hint="Raise the budget, wait for what is held to come back, or ask for less.",
@@ -120,12 +135,14 @@ def _exceeded(budget: Budget, period: BudgetPeriod, needed: int) -> BudgetExceed
 
 
 def _tell(budget: Budget, period: BudgetPeriod, added: int, now: datetime) -> None:
-    """Say once that a budget is nearly or wholly promised."""
+    """Say once in a period, and again after another limit was set, that a budget is nearly or wholly promised."""
     used, before = period.held + period.spent, period.held + period.spent - added
     marks = {"near": period.limit_minor * NEAR_PERCENT // 100, "reached": period.limit_minor}
     for kind, mark in marks.items():
-        if before < mark <= used:
+        name = f"{budget.public_id}:{period.start:%y%m}:{kind}"
+        said = Event.objects.filter(object_id=name, object_seq=budget.version)
+        if before < mark <= used and not said.exists():
             record(
-                f"budget.{kind}", object_id=f"{budget.public_id}:{period.start}:{kind}:{period.pk}"[:40], seq=1,
-                now=now, buyer=budget.organization, facts={"limit_minor": period.limit_minor, "used_minor": used},
+                f"budget.{kind}", object_id=name, seq=budget.version, now=now, buyer=budget.organization,
+                facts={"limit_minor": period.limit_minor, "used_minor": used},
             )  # fmt: skip

@@ -11,9 +11,10 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from accounts.models import ApiKey, Organization
+from accounts.models import Organization
 from marketplace.common.ids import new_id
 from marketplace.ledger import budgets
+from marketplace.ledger.budgets import DIRECTLY, Through
 from marketplace.ledger.errors import HoldClosed
 from marketplace.ledger.freezing import freeze_freed, refuse_while_frozen
 from marketplace.ledger.kinds import MONEY
@@ -49,15 +50,15 @@ def hold_money(
     now: datetime,
     actor: str,
     purpose: str = BOOKING,
-    api_key: ApiKey | None = None,
+    through: Through = DIRECTLY,
 ) -> Hold:
-    """Keep `amount` > 0 minor units of the wallet for `subject`, asked for through `api_key` if through one.
+    """Keep `amount` > 0 minor units of the wallet for `subject`; what it is asked `through` may have a budget too.
 
     Raises InsufficientFunds, BudgetExceeded, WalletFrozen; then nothing is written.
     """
     hold, fact = open_hold(
         organization=organization, asset=asset, livemode=livemode, amount=amount, subject=subject, now=now,
-        purpose=purpose, api_key=api_key,
+        purpose=purpose, through=through,
     )  # fmt: skip
     post_many(facts=[fact], now=now, actor=actor)
     return hold
@@ -72,7 +73,7 @@ def open_hold(
     subject: str,
     now: datetime,
     purpose: str = BOOKING,
-    api_key: ApiKey | None = None,
+    through: Through = DIRECTLY,
 ) -> tuple[Hold, Fact]:
     """A new hold, and the fact to post with it. Raises BudgetExceeded, WalletFrozen; let it end the transaction."""
     refuse_while_frozen(organization=organization, asset=asset, livemode=livemode)
@@ -81,7 +82,7 @@ def open_hold(
         subject=subject, amount=amount, created_at=now,
     )  # fmt: skip
     if purpose == BOOKING:
-        budgets.take(hold=hold, api_key=api_key, now=now)
+        budgets.take(hold=hold, through=through, now=now)
     lines = debit(_mine(hold, "buyer_available"), amount), credit(_mine(hold, "buyer_held"), amount)
     return hold, Fact("hold", hold.public_id, lines)
 

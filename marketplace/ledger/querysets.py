@@ -131,10 +131,12 @@ class BudgetQuerySet(PublicQuerySet["Budget"]):
         """Those of these organizations that hold now."""
         return self.filter(organization__in=list(organizations), ended_at=None)
 
-    def that_cap(self, organization: Organization, api_key: ApiKey | None, *, asset: str, livemode: bool) -> Self:
-        """Those that cap what the organization promises, through this key if through one."""
+    def that_cap(
+        self, organization: Organization, api_key: ApiKey | None, *, asset: str, livemode: bool, order: str = ""
+    ) -> Self:
+        """Those that cap what the organization promises, through this key and this standing order if through one."""
         whose = Q(api_key=None) | (Q(api_key=api_key) if api_key else Q(pk=None))
-        return self.of([organization]).filter(whose, asset=asset, livemode=livemode)
+        return self.of([organization]).filter(whose, order__in=("", order), asset=asset, livemode=livemode)
 
 
 class TaxRuleQuerySet(PublicQuerySet["TaxRule"]):

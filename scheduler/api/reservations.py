@@ -9,12 +9,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.idempotency import idempotent
+from accounts.tenancy import key_of
 from marketplace.booking.api.reservations import SCOPES, mine
 from marketplace.booking.changing import MOST_HOURS, MOST_UNITS
 from marketplace.booking.reservationview import change_as_json, reservation_as_json
 from marketplace.common.clock import utc_now
 from marketplace.common.parsing import parse
 from marketplace.common.rehearsal import DRY_RUN, rehearsable
+from marketplace.ledger.budgets import Through
 from scheduler.inside import cancel_reservation, extend_reservation, resize_reservation
 
 
@@ -50,7 +52,8 @@ class ExtendView(APIView):
         """Take the next hours on the same offer at today's price; `dry_run=true` shows it."""
         ask, row = parse(ExtendInput, request.data), mine(request).by_public_id(reservation)
         extend_reservation(
-            reservation=row, hours=ask["hours"], shown_minor=ask.get("total_minor"), now=utc_now()
+            reservation=row, hours=ask["hours"], shown_minor=ask.get("total_minor"), now=utc_now(),
+            through=Through(key_of(request)),
         )  # fmt: skip
         return changed(request, reservation)
 
@@ -67,7 +70,8 @@ class ResizeView(APIView):
         """Buy more for the hours that have not begun, or give some back that no job inside needs."""
         ask, row = parse(ResizeInput, request.data), mine(request).by_public_id(reservation)
         resize_reservation(
-            reservation=row, units=ask["units"], shown_minor=ask.get("total_minor"), now=utc_now()
+            reservation=row, units=ask["units"], shown_minor=ask.get("total_minor"), now=utc_now(),
+            through=Through(key_of(request)),
         )  # fmt: skip
         return changed(request, reservation)
 

@@ -16,7 +16,9 @@ from marketplace.booking.changing import extend
 from marketplace.booking.goodwill import BOOKS
 from marketplace.booking.models import Settlement
 from marketplace.booking.services import confirm, hold_units
+from marketplace.booking.standing import Wish, note_bought, place_order
 from marketplace.catalog.models import HardwareClass, Offer, Site
+from marketplace.common.clock import hour_floor
 from marketplace.common.ids import new_id
 from marketplace.events.models import Event, InvariantRun
 from marketplace.ledger.invoices import Head, Item, issue
@@ -86,6 +88,13 @@ def fill(now=NOON):
         end=now + timedelta(hours=6), now=now,
     )  # fmt: skip
     extend(reservation=confirm(reservation=held, now=now), hours=1, now=now)
+    order = place_order(
+        buyer=held.buyer, wish=Wish(1, {"accelerator": ["vCPU"], "price__lte": 100}, 10**6), now=now
+    )  # fmt: skip
+    note_bought(
+        order=order, reservation=held, hours=[hour_floor(now + timedelta(hours=5))], now=now, total_minor=1,
+        longer=False,
+    )  # fmt: skip
     money_comes_in(now)
     InvariantRun.objects.create(finished_at=now, outcome=InvariantRun.KEPT, ms=1)
     TaxRule.objects.create(
@@ -145,7 +154,7 @@ def test_every_model_of_the_market_has_its_page():
         "ledger/account", "ledger/journal", "ledger/entry", "ledger/hold", "ledger/payment", "ledger/refund",
         "ledger/gatewaycall", "ledger/webhookreceipt", "ledger/carddispute", "ledger/payee", "ledger/payout",
         "ledger/journalrequest", "ledger/autotopup", "booking/chargeline", "booking/servicecredit",
-        "booking/settlement",
+        "booking/settlement", "booking/standingorder", "booking/standinghour",
         "ledger/sandboxpayment", "ledger/sandboxrefund",
         "ledger/sandboxdispute", "ledger/sandboxdelivery",
         "events/event", "events/invariantrun", "scheduler/job", "scheduler/attempt", "scheduler/allocation",

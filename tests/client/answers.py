@@ -318,3 +318,36 @@ def movement(movement_id: str, kind: str, **changes: Any) -> dict[str, Any]:
         "frozen_minor": 0,
         "posted_at": "2026-11-24T00:30:00Z",
     } | changes
+
+
+def standing_order(**changes: Any) -> dict[str, Any]:
+    return {
+        "object": "standing_order",
+        "id": "sto_5Kq",
+        "state": "active",
+        "version": 3,
+        "units": 2,
+        "where": {"accelerator": ["H100"], "price__lte": 250, "renewable_share__gte": 0.8, "tier": ["firm"]},
+        "ahead_hours": 24,
+        "block_hours": 6,
+        "ends_at": None,
+        "standing": "partly_kept",
+        "short_of": "price",
+        "hours_wanted": 24,
+        "hours_kept": 18,
+        "kept_until": "2026-11-24T20:00:00Z",
+        "budget": "bud_1",
+        "currency": "USD",
+        "limit_minor": 50_000,
+        "held_minor": 8_000,
+        "spent_minor": 0,
+        "left_minor": 42_000,
+        "looked_at": "2026-11-24T01:00:00Z",
+        "created_at": "2026-11-24T00:30:00Z",
+    } | changes
+
+
+def decision(decision: str, sentence: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "at": "2026-11-24T00:31:00Z", "decision": decision, "reason": None, "sentence": sentence, "facts": {},
+    } | changes  # fmt: skip

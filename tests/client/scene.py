@@ -30,6 +30,7 @@ def set_up(market: StandIn) -> None:
     _provider(market)
     _costs(market)
     _money(market)
+    _standing(market)
 
 
 def _shelf(market: StandIn) -> None:
@@ -190,6 +191,30 @@ def _money(market: StandIn) -> None:
     market.on("GET", "/wallet/topups/pay_7K", Answer(answers.topup("processing")), Answer(answers.topup("succeeded")))
     refunds = [answers.refund(), answers.refund("rfd_2", topup="pay_6B", amount_minor=750)]
     market.on("POST", "/wallet/refunds", _refund(Answer(page(refunds), 201)))
+
+
+def _standing(market: StandIn) -> None:
+    order = answers.standing_order()
+    why = "6 hours are not reserved: whatever else fits costs more than the order allows."
+    decisions = [
+        answers.decision("short", why, reason="price"),
+        answers.decision("active", "Hours are bought from now on."),
+    ]
+
+    def place(exchange: Exchange, seen: Seen) -> None:
+        tried = ("dry_run", "true") in seen.query
+        fresh = answers.standing_order(standing=None, short_of=None, hours_kept=0, left_minor=50_000)
+        exchange.send(Answer(fresh, 200 if tried else 201))
+
+    market.on("POST", "/standing_orders", place)
+    market.on("GET", "/standing_orders", Answer(page([order])))
+    market.on("GET", "/standing_orders/sto_5Kq", Answer(order | {"decisions": decisions}))
+    for verb, state in (("pause", "paused"), ("resume", "active"), ("cancel", "cancelled")):
+        market.on(
+            "POST",
+            f"/standing_orders/sto_5Kq/{verb}",
+            Answer(answers.standing_order(state=state, standing=None, short_of=None)),
+        )
 
 
 def _topup(exchange: Exchange, seen: Seen) -> None:

@@ -14,6 +14,7 @@ from accounts.models import Organization
 from marketplace.booking.changing import resize
 from marketplace.booking.credits import give_credit
 from marketplace.booking.services import hold_units
+from marketplace.booking.standing import Wish, place_order
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.ledger.budgets import set_budget
@@ -29,6 +30,7 @@ from scheduler.jobfile import parse
 from scheduler.models import Attempt, Job, Lease
 from scheduler.preempting import FIRM_WORK, give_notice, lock_open
 from scheduler.services import Actor, submit_job
+from scheduler.standingorders import keep_orders
 from tests.market import make_organization
 from tests.scheduler.machines import make_pair
 from tests.scheduler.reserved import reserve, submit_inside
@@ -71,9 +73,19 @@ class Market:
             buyer=self.buyer, offer=self.offer, units=2, start=start, end=start + 2 * HOUR, now=self.now
         )
         self.inside = self.work_inside()
+        self.units_kept_reserved()
         self.money_that_came_and_went()
         self.invoice = self.use_that_was_billed()
         once(actor="org_a", key="one", fingerprint="f", now=self.now, effect=lambda: Answer(status=201, body={}))
+
+    def units_kept_reserved(self) -> None:
+        """A standing order that bought two blocks of hours."""
+        offer = make_cpu_offer(now=self.now, units=2)
+        where = {"accelerator": ["vCPU"], "price__lte": 10**6, "site": [offer.site.public_id]}
+        wish = Wish(1, where, 10**9, ahead_hours=4, block_hours=2)
+        place_order(buyer=self.buyer, wish=wish, now=self.now)
+        keep_orders(now=self.now)
+        Offer.objects.filter(pk=offer.pk).update(state="paused")
 
     def money_that_came_and_went(self) -> None:
         """A top-up, a hold of a part of it, and a journal that was undone."""

@@ -9,7 +9,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from marketplace.common.errors import IllegalState, StaleVersion, ValidationFailed
 from marketplace.events.models import Event
 from marketplace.ledger import budgets
-from marketplace.ledger.budgets import change_limit, end_budget, set_budget
+from marketplace.ledger.budgets import Through, change_limit, end_budget, set_budget
 from marketplace.ledger.errors import BudgetExceeded, InsufficientFunds
 from marketplace.ledger.holds import Split, capture, hold_money, release
 from marketplace.ledger.models import BudgetPeriod, Hold
@@ -83,10 +83,10 @@ def test_a_key_has_a_cap_of_its_own_beside_that_of_the_organization(buyer):
     other, _ = key_of(buyer, "jobs:write")
     whole, own = cap(buyer, 1_000), cap(buyer, 300, api_key=key, period="ever")
 
-    hold(buyer, 300, api_key=key)
+    hold(buyer, 300, through=Through(key))
     with pytest.raises(BudgetExceeded) as refusal, transaction.atomic():
-        hold(buyer, 1, subject="job_2", api_key=key)
-    hold(buyer, 700, subject="job_3", api_key=other)
+        hold(buyer, 1, subject="job_2", through=Through(key))
+    hold(buyer, 700, subject="job_3", through=Through(other))
 
     assert refusal.value.facts["budget"] == own.public_id
     assert (use(own), use(whole)) == ((300, 0), (1_000, 0))
@@ -154,6 +154,27 @@ def test_it_is_told_once_when_a_budget_is_nearly_and_wholly_promised(buyer):
         hold(buyer, amount, subject=f"job_{number}")
 
     assert list(Event.objects.order_by("pk").values_list("type", flat=True)) == ["budget.near", "budget.reached"]
+
+
+def test_a_budget_that_is_nearly_promised_again_is_told_again_only_after_another_limit(buyer):
+    budget = cap(buyer, 1_000)
+    post(release(hold=hold(buyer, 900)))
+
+    hold(buyer, 900, subject="job_2")
+    assert Event.objects.count() == 1
+
+    change_limit(budget=budget, limit_minor=2_000, version=1, now=NOON)
+    hold(buyer, 800, subject="job_3")
+    assert list(Event.objects.values_list("type", flat=True)) == ["budget.near"] * 2
+
+
+def test_the_budget_of_a_standing_order_caps_that_order_alone(buyer):
+    cap(buyer, 100, order="sto_1")
+
+    hold(buyer, 500, through=Through(order="sto_2"))
+    hold(buyer, 100, subject="job_2", through=Through(order="sto_1"))
+    with pytest.raises(BudgetExceeded, match="of the standing order"), transaction.atomic():
+        hold(buyer, 1, subject="job_3", through=Through(order="sto_1"))
 
 
 def test_money_that_is_not_there_takes_nothing_from_the_budget(buyer):

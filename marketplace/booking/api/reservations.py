@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.idempotency import idempotent
-from accounts.tenancy import organizations_of
+from accounts.tenancy import key_of, organizations_of
 from marketplace.booking import services
 from marketplace.booking.models import Quote, Reservation
 from marketplace.booking.querysets import ReservationQuerySet
@@ -18,6 +18,7 @@ from marketplace.common.clock import utc_now
 from marketplace.common.paging import paged
 from marketplace.common.parsing import parse
 from marketplace.common.rehearsal import DRY_RUN, rehearsable
+from marketplace.ledger.budgets import Through
 
 SCOPES = {"GET": "reservations:read", "POST": "reservations:write"}
 
@@ -54,7 +55,7 @@ class ReservationsView(APIView):
         quote = Quote.objects.of(organizations_of(request)).by_public_id(ask["quote"])
         reservation = services.hold_option(quote=quote, option=ask["option"], now=now)
         if ask["confirm"]:
-            services.confirm(reservation=reservation, now=now)
+            services.confirm(reservation=reservation, now=now, through=Through(key_of(request)))
         return Response(reservation_as_json(mine(request).by_public_id(reservation.public_id)), status=201)
 
 
@@ -79,5 +80,7 @@ class ConfirmView(APIView):
     @idempotent(required=True)
     def post(self, request: Request, reservation: str) -> Response:
         """Confirm before the hold expires."""
-        row = services.confirm(reservation=mine(request).by_public_id(reservation), now=utc_now())
+        row = services.confirm(
+            reservation=mine(request).by_public_id(reservation), now=utc_now(), through=Through(key_of(request))
+        )
         return Response(reservation_as_json(row))

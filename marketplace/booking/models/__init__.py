@@ -12,8 +12,9 @@ from marketplace.booking.models.promises import (
     UsageRecord,
     no_units,
 )
+from marketplace.booking.models.standing import StandingHour, StandingOrder
 
 __all__ = [
     "CapacityDay", "ChargeLine", "Contract", "Quote", "Reservation", "ReservationChange", "ReservationDay",
-    "ServiceCredit", "Settlement", "UsageDispute", "UsageRecord", "no_units",
+    "ServiceCredit", "Settlement", "StandingHour", "StandingOrder", "UsageDispute", "UsageRecord", "no_units",
 ]  # fmt: skip

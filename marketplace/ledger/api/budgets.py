@@ -14,6 +14,7 @@ from accounts.idempotency import idempotent
 from accounts.models import ApiKey
 from accounts.tenancy import current_organization, organizations_of
 from marketplace.common.clock import utc_now
+from marketplace.common.errors import IllegalState
 from marketplace.common.etag import require_match, with_etag
 from marketplace.common.paging import paged
 from marketplace.common.parsing import parse
@@ -45,6 +46,7 @@ def budget_as_json(budget: Budget, now: datetime) -> dict[str, Any]:
         "object": "budget",
         "id": budget.public_id,
         "api_key": budget.api_key.public_id if budget.api_key else None,
+        "standing_order": budget.order or None,
         "period": budget.period,
         "currency": budget.asset,
         "livemode": budget.livemode,
@@ -104,9 +106,11 @@ class BudgetView(APIView):
 
     @extend_schema(tags=["budgets"], request=None, responses={204: None})
     def delete(self, request: Request, budget: str) -> Response:
-        """End the cap. Needs If-Match."""
+        """End the cap. Needs If-Match. That of a standing order ends with the order."""
         row = _budget(request, budget)
         require_match(request, row.version)
+        if row.order:
+            raise IllegalState(f"standing order {row.order} needs its cap", hint="change its limit, or end the order")
         budgets.end_budget(budget=row, now=utc_now())
         return Response(status=204)
 

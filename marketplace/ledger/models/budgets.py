@@ -14,11 +14,12 @@ PERIODS = (MONTH, EVER)
 
 
 class Budget(models.Model):
-    """The most that may be promised and spent in a period, by the organization or through one key."""
+    """The most that may be promised and spent in a period: by the organization, through a key, for a standing order."""
 
     public_id = PublicIdField("bud")
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="budgets", db_index=False)
     api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="budgets", db_index=False)
+    order = models.CharField(max_length=40, blank=True)  # the public id of the standing order that it caps alone
     asset = models.CharField(max_length=40)
     livemode = models.BooleanField()
     period = models.CharField(max_length=5, default=MONTH)
@@ -35,14 +36,21 @@ class Budget(models.Model):
             models.CheckConstraint(condition=Q(period__in=PERIODS), name="budget_period_known"),
             models.CheckConstraint(condition=Q(limit_minor__gte=0), name="budget_limit_not_negative"),
             models.UniqueConstraint(
-                fields=["organization", "api_key", "asset", "livemode", "period"], condition=Q(ended_at=None),
+                fields=["organization", "api_key", "order", "asset", "livemode", "period"], condition=Q(ended_at=None),
                 name="budget_once", nulls_distinct=False,
             ),
         ]  # fmt: skip
         triggers = [
             references.stays("budget_stays"),
             references.keeps(
-                "budget_keeps_what_it_caps", "organization", "api_key", "asset", "livemode", "period", "public_id"
+                "budget_keeps_what_it_caps",
+                "organization",
+                "api_key",
+                "order",
+                "asset",
+                "livemode",
+                "period",
+                "public_id",
             ),
         ]
 
