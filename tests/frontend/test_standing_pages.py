@@ -164,7 +164,7 @@ def test_its_cap_is_changed_on_its_page_but_not_below_what_is_promised(browser):
 
     for typed in ("0.01", "much"):
         page = browser.post(f"{where}move/", {"do": "cap", "cap": typed}, follow=True)
-        assert 'class="notice bad"' in page.content.decode()
+        assert 'class="notice bad' in page.content.decode()
         assert StandingOrder.objects.get().budget.limit_minor == 60_000
 
 
