@@ -40,6 +40,8 @@ def end_sentence(attempt: Attempt) -> str:
         return _("The provider took the machines back.")
     if attempt.reason == "preempted" and attempt.preempt_cause == GANG:
         return _("Another job of its gang lost its machine, and they start together anew.")
+    if attempt.reason == "node_failed" and attempt.started_at is not None:
+        return _("The machine failed under it; these seconds are not charged.")
     return reason_sentence(attempt.reason)
 
 

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -40,13 +43,15 @@ def money_of(subjects: Iterable[str], currency: str) -> PromisedMoney | None:
 
 
 def credits_of(subjects: Iterable[str]) -> list[dict[str, Any]]:
-    """Service credits for these attempts or reservations, with their reason."""
-    rows = ServiceCredit.objects.filter(subject__in=list(subjects)).order_by("pk")
+    """Service credits for these attempts or reservations, and for their parts (`att_…:7`), with their reason."""
+    names = list(subjects)
+    parts = (Q(subject__startswith=f"{each}:") for each in names)
+    rows = ServiceCredit.objects.filter(reduce(or_, parts, Q(subject__in=names))).order_by("pk")
     return [
         {
             "amount_minor": row.amount_minor,
             "currency": row.asset,
-            "why": credit_words(row.kind, "reservation" if row.subject.startswith("rsv_") else "job"),
+            "why": credit_words(row.kind, "reservation" if row.subject.startswith(("rsv_", "rch_")) else "job"),
         }
         for row in rows
     ]

@@ -15,6 +15,7 @@ from frontend.components import states
 from frontend.components.formats import duration
 from frontend.store.access import attempt, for_members
 from frontend.store.billwords import bill_lines
+from frontend.store.orderbills import bill_of_order
 from frontend.store.pager import listing
 from frontend.store.promisedmoney import cancelled_words, cancelling_words, credits_of, money_of
 from frontend.store.refusals import Shortfall, shortfall
@@ -103,7 +104,13 @@ def reservation_page(request: HttpRequest, reservation: str) -> HttpResponse:
         "terms": row.contract.terms,
         "provider": row.offer.site.provider.name,
         "money": money_of([each.subject for each in row.contracts], row.contract.currency),
-        "credits": credits_of([row.public_id]),
+        "credits": credits_of(each.subject for each in row.contracts),
+        "invoicing": bill_of_order(
+            order=row.public_id,
+            subjects=[each.subject for each in row.contracts],
+            buyer=row.buyer,
+            ended=row.state in RESERVATION.final,
+        ),
         "refund": settling.refund_of(reservation=row, now=utc_now()),
         "cancelling": _cancelling(row),
         "short": _short(row) if row.state == "held" else None,
