@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scheduler.api import agent, files, invoices, jobs, offers, quotes, reservations, rounds, signals, usage
+from scheduler.api import agent, files, invoices, jobs, offers, quotes, reservations, rounds, signals, sold, usage
 
 urlpatterns = [
     path("quotes", quotes.QuotesView.as_view(), name="api-quotes"),
@@ -11,6 +11,9 @@ urlpatterns = [
     path("reservations/<str:reservation>/extend", reservations.ExtendView.as_view(), name="api-reservation-extend"),
     path("reservations/<str:reservation>/resize", reservations.ResizeView.as_view(), name="api-reservation-resize"),
     path("reservations/<str:reservation>/cancel", reservations.CancelView.as_view(), name="api-reservation-cancel"),
+    path("sold_reservations", sold.SoldReservationsView.as_view(), name="api-sold-reservations"),
+    path("sold_reservations/<str:reservation>", sold.SoldReservationView.as_view(), name="api-sold-reservation"),
+    path("sold_reservations/<str:reservation>/give_up", sold.GiveUpView.as_view(), name="api-give-up"),
     path("offers", offers.OffersView.as_view(), name="api-offers"),
     path("offers/<str:offer>", offers.OfferView.as_view(), name="api-offer"),
     path("offers/<str:offer>/calendar", offers.CalendarView.as_view(), name="api-offer-calendar"),

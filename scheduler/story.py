@@ -102,6 +102,8 @@ def _over(job: Job) -> str:
     """Why a job has no place to run any more."""
     if job.reason != RESERVATION_OVER:
         return _("Its window passed before an offer could take it.")
+    if job.reservation is not None and job.reservation.state == "failed":
+        return _("Its provider gave the reservation up.")
     if job.state == "cancelled":
         return _("Its reservation was cancelled.")
     return _("Its reservation left it no time to run.")

@@ -113,6 +113,7 @@ def test_a_topup_that_was_waited_for_and_not_paid_exits_7(
         "reservations extend rsv_90ab --hours 2",
         "reservations resize rsv_90ab --units 6",
         "provider offers pause ofr_wuhu_f1",
+        "provider reservations give-up rsv_90ab --reason withdrawn",
         "wallet topup 50",
         "wallet refund 20",
     ],
