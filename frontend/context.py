@@ -131,6 +131,7 @@ class Page:
         return [
             self._item(_("Overview"), "/console/", "shelf", exact=True),
             self._item(_("Offers"), "/console/offers/", "provider"),
+            self._item(_("Reservations"), "/console/reservations/", "calendar"),
             self._item(_("Jobs"), "/console/jobs/", "jobs"),
             self._item(_("Agents"), "/console/agents/", "agent"),
             self._item(_("Payouts"), "/console/payouts/", "wallet"),

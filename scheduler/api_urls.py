@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from scheduler.api import agent, files, invoices, jobs, offers, quotes, reservations, rounds, signals, standing, usage
+from scheduler.api import (
+    agent,
+    files,
+    invoices,
+    jobs,
+    offers,
+    quotes,
+    reservations,
+    rounds,
+    signals,
+    sold,
+    standing,
+    usage,
+)
 
 urlpatterns = [
     path("quotes", quotes.QuotesView.as_view(), name="api-quotes"),
@@ -16,6 +29,9 @@ urlpatterns = [
     path("standing_orders/<str:order>/pause", standing.StateView.as_view(verb="pause"), name="api-standing-pause"),
     path("standing_orders/<str:order>/resume", standing.StateView.as_view(verb="resume"), name="api-standing-resume"),
     path("standing_orders/<str:order>/cancel", standing.StateView.as_view(verb="cancel"), name="api-standing-cancel"),
+    path("sold_reservations", sold.SoldReservationsView.as_view(), name="api-sold-reservations"),
+    path("sold_reservations/<str:reservation>", sold.SoldReservationView.as_view(), name="api-sold-reservation"),
+    path("sold_reservations/<str:reservation>/give_up", sold.GiveUpView.as_view(), name="api-give-up"),
     path("offers", offers.OffersView.as_view(), name="api-offers"),
     path("offers/<str:offer>", offers.OfferView.as_view(), name="api-offer"),
     path("offers/<str:offer>/calendar", offers.CalendarView.as_view(), name="api-offer-calendar"),

@@ -7,18 +7,22 @@ Lock order: reservation, jobs, hours of the reservation. An end of work locks it
 reservation is never locked by who has a job already: `wake_inside` asks for it, and the sweep finds what is left.
 """
 
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
 
 from marketplace.booking import services as booking
+from marketplace.booking import settling
 from marketplace.booking.changing import FIRM, extend, resize
+from marketplace.booking.charging import Span
 from marketplace.booking.errors import WorkInside
 from marketplace.booking.hours import touched_hours
-from marketplace.booking.models import Reservation
+from marketplace.booking.models import Reservation, ServiceCredit
 from marketplace.booking.reserved import free_inside, lock_reservation, take_inside
 from marketplace.booking.states import RESERVATION
+from marketplace.common.errors import FieldProblem, IllegalState, ValidationFailed
 from marketplace.events.hints import publish_many
 from marketplace.ledger.budgets import DIRECTLY, Through
 from scheduler.admission import run_of
@@ -26,10 +30,11 @@ from scheduler.attempts import end_attempt, move_job
 from scheduler.hints import wake_inside
 from scheduler.models import Allocation, Attempt, Job
 from scheduler.moving import LOOK_AGAIN
-from scheduler.preempting import lock_live
-from scheduler.states import NOT_FIRM, RESERVATION_OVER
+from scheduler.preempting import MESSAGES, PROVIDER, lock_live
+from scheduler.states import NOT_FIRM, RESERVATION_OVER, is_paid
 
 NO_UNITS = "no_capacity"
+SECOND = timedelta(seconds=1)
 
 
 @transaction.atomic
@@ -147,3 +152,57 @@ def cancel_reservation(*, reservation: Reservation, now: datetime) -> Reservatio
     for job in _in_turn(reservation, now):
         _end_waiting(job, cancelled, now)
     return cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """What giving a reservation up comes to, in minor units: back to its buyer, credited, and the provider's part."""
+
+    refund_minor: int
+    credit_minor: int
+    provider_minor: int
+    jobs: int
+
+
+@transaction.atomic
+def give_up_reservation(
+    *, reservation: Reservation, reason: str, now: datetime, shown_minor: int | None = None
+) -> GivenUp:  # fmt: skip
+    """The provider cannot keep a firm reservation: the jobs inside end unpaid, hours and money go back with a credit.
+
+    `shown_minor` is the most that the provider agreed to owe for it. Raises ValidationFailed when it comes to more or
+    the reason is unknown, IllegalState, WorkInside when a job inside is changing right now.
+    """
+    lock_reservation(reservation)
+    RESERVATION.check(reservation.state, "failed")
+    if reservation.end <= now:
+        raise IllegalState("its last hour is over: it was kept", id=reservation.public_id)
+    live = lock_live(Attempt.objects.open().filter(job__reservation=reservation))
+    for attempt in live:
+        attempt.preempt_cause = PROVIDER
+        attempt.save(update_fields=["preempt_cause"])
+        end_attempt(attempt=attempt, reason="preempted", now=now, message=MESSAGES[PROVIDER])
+    left = sum(hold.rest for _, hold in settling.holds_of(reservation))
+    failed = booking.fail(reservation=reservation, now=now, reason=reason, lost=_lost(live, now))
+    waiting = _in_turn(reservation, now)
+    for job in waiting:
+        _end_waiting(job, failed, now)
+    credits_ = ServiceCredit.objects.filter(contract__in=reservation.contracts, subject__in=_subjects(reservation))
+    owed = sum(each.provider_minor for each in credits_)
+    if shown_minor is not None and owed > shown_minor:
+        raise ValidationFailed([FieldProblem("/provider_minor", "bad_value", f"it is {owed} by now", str(owed))])
+    return GivenUp(left, sum(each.amount_minor for each in credits_), owed, len(waiting))
+
+
+def _subjects(reservation: Reservation) -> list[str]:
+    return [each.subject for each in reservation.contracts]
+
+
+def _lost(attempts: list[Attempt], now: datetime) -> list[Span]:
+    """What ran until now and is not paid."""
+    ran = [(each, each.started_at) for each in attempts if each.started_at is not None]
+    return [
+        Span(start, now, each.allocation.units)
+        for each, start in ran
+        if start < now and not is_paid("preempted", tier=each.allocation.offer.tier, ran_s=(now - start) // SECOND)
+    ]

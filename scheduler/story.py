@@ -40,6 +40,8 @@ def end_sentence(attempt: Attempt) -> str:
         return _("The provider took the machines back.")
     if attempt.reason == "preempted" and attempt.preempt_cause == GANG:
         return _("Another job of its gang lost its machine, and they start together anew.")
+    if attempt.reason == "node_failed" and attempt.started_at is not None:
+        return _("The machine failed under it; these seconds are not charged.")
     return reason_sentence(attempt.reason)
 
 
@@ -100,6 +102,8 @@ def _over(job: Job) -> str:
     """Why a job has no place to run any more."""
     if job.reason != RESERVATION_OVER:
         return _("Its window passed before an offer could take it.")
+    if job.reservation is not None and job.reservation.state == "failed":
+        return _("Its provider gave the reservation up.")
     if job.state == "cancelled":
         return _("Its reservation was cancelled.")
     return _("Its reservation left it no time to run.")

@@ -30,7 +30,7 @@ from .errors import (
 )
 from .job_objects import LogLine, MeterReading, StateChange
 from .jobs import Job, Output
-from .objects import Offer, Quote, Reservation, Why
+from .objects import Offer, Quote, Reservation, SoldReservation, Why
 from .retry import RetryPolicy
 from .standing_objects import Decision, StandingOrder
 from .wallet_objects import Movement, Refund, Topup, Wallet
@@ -66,6 +66,7 @@ __all__ = [
     "Refund",
     "Reservation",
     "RetryPolicy",
+    "SoldReservation",
     "StandingOrder",
     "StateChange",
     "Topup",

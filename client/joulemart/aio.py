@@ -13,7 +13,7 @@ from .aio_standing import AsyncStandingOrders
 from .aio_transport import AsyncTransport
 from .aio_wallet import AsyncWalletResource
 from .client import OnUpload, etag_of
-from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Reservation, Upload, Why
+from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Reservation, SoldReservation, Upload, Why
 from .paging import AsyncPager
 from .retry import RetryPolicy
 from .submission import prepare
@@ -109,6 +109,26 @@ class AsyncReservations:
     def list(self, **params: Any) -> AsyncPager[Reservation]:
         """The organization's reservations."""
         return AsyncPager(calls.reservations(params), self._transport.fetch_page)
+
+    def sold(self, **params: Any) -> AsyncPager[SoldReservation]:
+        """Reservations of the organization's own offers."""
+        return AsyncPager(calls.get(SoldReservation, "sold_reservations", **params), self._transport.fetch_page)
+
+    async def plan_give_up(self, reservation_id: str, *, reason: str) -> SoldReservation:
+        """What giving a sold reservation up would come to (`given_up`); nothing is changed."""
+        return await self._transport.fetch(
+            calls.give_up(reservation_id, reason, provider_minor=None, key=None, dry_run=True)
+        )
+
+    async def give_up(
+        self, reservation_id: str, *, reason: str, provider_minor: int | None = None, idempotency_key: str | None = None
+    ) -> SoldReservation:
+        """End a sold reservation that cannot be kept: its buyer has its money back, and a credit.
+
+        Refused when the provider's part of the credit is more than `provider_minor`.
+        """
+        call = calls.give_up(reservation_id, reason, provider_minor=provider_minor, key=idempotency_key, dry_run=False)
+        return await self._transport.fetch(call)
 
     async def get(self, reservation_id: str) -> Reservation:
         """One reservation."""

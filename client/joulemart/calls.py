@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote as quoted
 
-from .objects import Calendar, Me, Offer, Quote, Reservation, Upload, Why
+from .objects import Calendar, Me, Offer, Quote, Reservation, SoldReservation, Upload, Why
 from .standing_objects import StandingOrder
 from .wallet_objects import Refunds, Topup, Wallets
 
@@ -163,6 +163,16 @@ def reservation(reservation_id: str) -> Call[Reservation]:
 def move_reservation(reservation_id: str, verb: str, *, key: str | None) -> Call[Reservation]:
     """Confirm or cancel a reservation."""
     return post(Reservation, "reservations", reservation_id, verb, key=key)
+
+
+def give_up(
+    reservation_id: str, reason: str, *, provider_minor: int | None, key: str | None, dry_run: bool
+) -> Call[SoldReservation]:
+    """End a sold reservation; `provider_minor` is the part of the credit that was agreed to."""
+    body: dict[str, Any] = {"reason": reason}
+    if provider_minor is not None:
+        body["provider_minor"] = provider_minor
+    return post(SoldReservation, "sold_reservations", reservation_id, "give_up", json=body, key=key, dry_run=dry_run)
 
 
 def change_reservation(

@@ -16,7 +16,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from . import calls, config
 from .jobs import Job, Output
-from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Reservation, Upload, Why
+from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Reservation, SoldReservation, Upload, Why
 from .paging import Pager
 from .retry import RetryPolicy
 from .standing import StandingOrders
@@ -121,6 +121,24 @@ class Reservations:
     def list(self, **params: Any) -> Pager[Reservation]:
         """The organization's reservations."""
         return Pager(calls.reservations(params), self._transport.fetch_page)
+
+    def sold(self, **params: Any) -> Pager[SoldReservation]:
+        """Reservations of the organization's own offers."""
+        return Pager(calls.get(SoldReservation, "sold_reservations", **params), self._transport.fetch_page)
+
+    def plan_give_up(self, reservation_id: str, *, reason: str) -> SoldReservation:
+        """What giving a sold reservation up would come to (`given_up`); nothing is changed."""
+        return self._transport.fetch(calls.give_up(reservation_id, reason, provider_minor=None, key=None, dry_run=True))
+
+    def give_up(
+        self, reservation_id: str, *, reason: str, provider_minor: int | None = None, idempotency_key: str | None = None
+    ) -> SoldReservation:
+        """End a sold reservation that cannot be kept: its buyer has its money back, and a credit.
+
+        Refused when the provider's part of the credit is more than `provider_minor`.
+        """
+        call = calls.give_up(reservation_id, reason, provider_minor=provider_minor, key=idempotency_key, dry_run=False)
+        return self._transport.fetch(call)
 
     def get(self, reservation_id: str) -> Reservation:
         """One reservation."""

@@ -231,6 +231,33 @@ class Reservation(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GivenUp(Record):
+    """What giving a reservation up comes to: back to its buyer, credited, the provider's part, jobs that end."""
+
+    refund_minor: int = 0
+    credit_minor: int = 0
+    provider_minor: int = 0
+    jobs: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoldReservation(Record):
+    """Units of an own offer that are promised to a buyer in [start, end)."""
+
+    id: str = ""
+    state: str = ""
+    reason: str | None = None
+    offer: Offer | None = None
+    site: Site | None = None
+    units: int = 1
+    start: datetime
+    end: datetime
+    currency: str = "USD"
+    created_at: datetime | None = None
+    given_up: GivenUp | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Relaxation(Record):
     """A limit to loosen, the value that surely admits an offer, and how many offers it lets in."""
 

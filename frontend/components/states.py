@@ -65,6 +65,11 @@ REASONS = {
     "input_missing": _("an input was missing"),
     "output_failed": _("an output could not be stored"),
     "agent_error": _("the agent had an error"),
+    "hardware_failed": _("the hardware failed"),
+    "power_lost": _("the power was lost"),
+    "network_lost": _("the network was lost"),
+    "maintenance": _("maintenance that cannot wait"),
+    "withdrawn": _("the provider took the hours back"),
     "reservation_over": _("its reservation was over"),
 }
 

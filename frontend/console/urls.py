@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from frontend.console import agents, offers, overview, payouts, work
+from frontend.console import agents, offers, overview, payouts, promises, work
 
 urlpatterns = [
     path("", overview.overview, name="console"),
@@ -10,6 +10,9 @@ urlpatterns = [
     path("offers/new/", offers.offer_new, name="console-offer-new"),
     path("offers/<str:offer>/", offers.offer_page, name="console-offer"),
     path("offers/<str:offer>/<slug:act>/", offers.act_on_offer, name="console-offer-act"),
+    path("reservations/", promises.promise_list, name="console-promises"),
+    path("reservations/<str:reservation>/", promises.promise_page, name="console-promise"),
+    path("reservations/<str:reservation>/give-up/", promises.give_up, name="console-give-up"),
     path("jobs/", work.job_list, name="console-jobs"),
     path("payouts/", payouts.payouts_page, name="console-payouts"),
     path("payouts/register/", payouts.register, name="console-register"),

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from frontend.store import autotopup, invoices, jobs, jobsubmit, reservationchanges, reservations, standing, wallet
+from frontend.store import (
+    autotopup,
+    invoices,
+    jobs,
+    jobsubmit,
+    orderbills,
+    reservationchanges,
+    reservations,
+    standing,
+    wallet,
+)
 
 urlpatterns = [
     path("jobs/", jobs.job_list, name="job-list"),
@@ -15,6 +25,7 @@ urlpatterns = [
     path("jobs/<str:job>/retry/", jobs.retry_job, name="job-retry"),
     path("invoices/", invoices.invoice_list, name="invoice-list"),
     path("invoices/details/", invoices.billing_details, name="billing-details"),
+    path("invoices/of/<str:order>/", orderbills.invoice_now, name="invoice-order"),
     path("invoices/<str:invoice>/", invoices.invoice_page, name="invoice"),
     path("wallet/", wallet.wallet_page, name="wallet"),
     path("wallet/auto/off/", autotopup.auto_off, name="wallet-auto-off"),

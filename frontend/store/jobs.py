@@ -21,6 +21,7 @@ from frontend.store.access import attempt, for_members
 from frontend.store.billwords import bill_lines, spent
 from frontend.store.jobexamples import SAMPLE, example
 from frontend.store.jobsubmit import submit_once
+from frontend.store.orderbills import bill_of_order
 from frontend.store.pager import listing
 from frontend.store.promisedmoney import credits_of, money_of
 from marketplace.booking.models import ChargeLine
@@ -149,6 +150,12 @@ def job_page(request: HttpRequest, job: str) -> HttpResponse:
         "bill": bill_lines(view["allocation"]["price_lines"]) if view["allocation"] else [],
         "money": money_of([row.public_id], view["currency"]),
         "credits": credits_of(each.public_id for each in tries),
+        "invoicing": bill_of_order(
+            order=row.public_id,
+            subjects=[each.allocation.public_id for each in tries],
+            buyer=row.buyer,
+            ended=row.state in JOB.final,
+        ),
         "request_key": new_id("key"),
     }
     return render(request, "jobs/job.html", context)

@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from frontend.components import states
 from frontend.components.formats import duration, moment, money, offset, percent_exact
 from frontend.store.movewords import credit_words
 from marketplace.booking.models import ServiceCredit
@@ -40,13 +44,15 @@ def money_of(subjects: Iterable[str], currency: str) -> PromisedMoney | None:
 
 
 def credits_of(subjects: Iterable[str]) -> list[dict[str, Any]]:
-    """Service credits for these attempts or reservations, with their reason."""
-    rows = ServiceCredit.objects.filter(subject__in=list(subjects)).order_by("pk")
+    """Service credits for these attempts or reservations, and for their parts (`att_…:7`), with their reason."""
+    names = list(subjects)
+    parts = (Q(subject__startswith=f"{each}:") for each in names)
+    rows = ServiceCredit.objects.filter(reduce(or_, parts, Q(subject__in=names))).order_by("pk")
     return [
         {
             "amount_minor": row.amount_minor,
             "currency": row.asset,
-            "why": credit_words(row.kind, "reservation" if row.subject.startswith("rsv_") else "job"),
+            "why": credit_words(row.kind, "reservation" if row.subject.startswith(("rsv_", "rch_")) else "job"),
         }
         for row in rows
     ]
@@ -81,6 +87,18 @@ def cancelling_words(*, free_until: datetime, idle_bp: int, zone: str, now: date
         return words % {"share": _share(idle_bp)}
     terms = {"until": f"{moment(free_until, zone)} {offset(free_until, zone)}", "share": _share(idle_bp)}
     return _("Cancelling is free until %(until)s; after that, hours left unused cost %(share)s of their price.") % terms
+
+
+def given_up_words(*, reason: str, money_: PromisedMoney | None, credits_: Iterable[dict[str, Any]]) -> str:
+    """Why a provider did not keep a reservation, and what its buyer has for it."""
+    told = _("The provider gave it up: %(why)s.") % {"why": states.reason(reason or "withdrawn")}
+    if money_ is None:
+        return told
+    credit = sum(each["amount_minor"] for each in credits_)
+    amounts = {name: money(each, money_.currency) for name, each in (("back", money_.returned), ("credit", credit))}
+    if credit:
+        return f"{told} {_('%(back)s went back to the wallet, and %(credit)s came as a service credit.') % amounts}"
+    return f"{told} {_('%(back)s went back to the wallet.') % amounts}"
 
 
 def cancelled_words(*, charged: int, returned: int, currency: str) -> str:

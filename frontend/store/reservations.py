@@ -15,8 +15,9 @@ from frontend.components import states
 from frontend.components.formats import duration
 from frontend.store.access import attempt, for_members
 from frontend.store.billwords import bill_lines
+from frontend.store.orderbills import bill_of_order
 from frontend.store.pager import listing
-from frontend.store.promisedmoney import cancelled_words, cancelling_words, credits_of, money_of
+from frontend.store.promisedmoney import cancelled_words, cancelling_words, credits_of, given_up_words, money_of
 from frontend.store.refusals import Shortfall, shortfall
 from frontend.store.reservationchanges import change_of
 from frontend.store.standing import orders_shown
@@ -104,8 +105,15 @@ def reservation_page(request: HttpRequest, reservation: str) -> HttpResponse:
         "can_cancel": "cancelled" in RESERVATION.moves[row.state],
         "terms": row.contract.terms,
         "provider": row.offer.site.provider.name,
+        "given_up": _given_up(row) if row.state == "failed" else "",
         "money": money_of([each.subject for each in row.contracts], row.contract.currency),
-        "credits": credits_of([row.public_id]),
+        "credits": credits_of(each.subject for each in row.contracts),
+        "invoicing": bill_of_order(
+            order=row.public_id,
+            subjects=[each.subject for each in row.contracts],
+            buyer=row.buyer,
+            ended=row.state in RESERVATION.final,
+        ),
         "refund": settling.refund_of(reservation=row, now=utc_now()),
         "cancelling": _cancelling(row),
         "short": _short(row) if row.state == "held" else None,
@@ -127,6 +135,13 @@ def _cancelling(reservation: Reservation) -> str:
         free_until=settling.free_until(contract), idle_bp=contract.terms.get("idle_bp", 0),
         zone=reservation.offer.site.zone.timezone, now=utc_now(),
     )  # fmt: skip
+
+
+def _given_up(reservation: Reservation) -> str:
+    """Why its provider did not keep it, and what its buyer has for it."""
+    subjects = [each.subject for each in reservation.contracts]
+    paid = money_of(subjects, reservation.contract.currency)
+    return given_up_words(reason=reservation.reason, money_=paid, credits_=credits_of(subjects))
 
 
 def _short(reservation: Reservation) -> Shortfall | None:

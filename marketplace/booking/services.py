@@ -8,16 +8,17 @@ from django.db import transaction
 
 from accounts.models import Organization
 from marketplace.booking import settling
+from marketplace.booking.charging import Span
 from marketplace.booking.contracts import freeze_terms
 from marketplace.booking.errors import CapacityTaken, QuoteExpired, WorkInside
 from marketplace.booking.hours import HOURS_OF_DAY, hours_by_day
 from marketplace.booking.models import CapacityDay, Quote, Reservation
 from marketplace.booking.pricing import PriceLine
 from marketplace.booking.reserved import held_from, hold_less, hold_more, lock_reservation
-from marketplace.booking.states import RESERVATION
+from marketplace.booking.states import GIVE_UP_REASONS, RESERVATION
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import hour_floor
-from marketplace.common.errors import IllegalState, NotFound
+from marketplace.common.errors import FieldProblem, IllegalState, NotFound, ValidationFailed
 from marketplace.common.ids import new_id
 from marketplace.events.services import move, record
 from marketplace.ledger.budgets import DIRECTLY, Through
@@ -148,11 +149,20 @@ def cancel(*, reservation: Reservation, now: datetime, reason: str = "buyer") ->
 
 
 @transaction.atomic
-def fail(*, reservation: Reservation, now: datetime, reason: str) -> Reservation:
-    """The provider cannot keep a confirmed or running reservation: hours and money go back, and a credit is given."""
+def fail(
+    *, reservation: Reservation, now: datetime, reason: str, lost: Sequence[Span] = ()
+) -> Reservation:  # fmt: skip
+    """The provider cannot keep a confirmed or running reservation: hours and money go back, and a credit is given.
+
+    `lost` is use inside it until now that came to nothing. Raises ValidationFailed for an unknown reason, WorkInside;
+    `scheduler.inside.give_up_reservation` ends the jobs inside first.
+    """
+    if reason not in GIVE_UP_REASONS:
+        hint = ", ".join(GIVE_UP_REASONS)
+        raise ValidationFailed([FieldProblem("/reason", "bad_value", f"{reason} is no reason", hint)])
     lock_reservation(reservation)
     _end(reservation, "failed", now=now, reason=reason)
-    settling.settle_failed(reservation=reservation, now=now)
+    settling.settle_failed(reservation=reservation, now=now, lost=lost)
     return reservation
 
 

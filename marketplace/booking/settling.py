@@ -5,8 +5,8 @@ the part of the rate that the terms say, what was returned the part that was agr
 hours first, then its holds by key, then accounts.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -26,9 +26,9 @@ from marketplace.booking.charging import (
     use_in,
 )
 from marketplace.booking.credits import credit_interruption
-from marketplace.booking.models import CapacityDay, ChargeLine, Contract, Reservation, UsageRecord
+from marketplace.booking.models import CapacityDay, ChargeLine, Contract, Reservation
 from marketplace.booking.pricing import BASIS, part_of
-from marketplace.catalog.models import Offer
+from marketplace.catalog.models import Offer, Tier
 from marketplace.ledger.budgets import DIRECTLY, Through
 from marketplace.ledger.holds import hold_money, release
 from marketplace.ledger.lines import Fact
@@ -175,18 +175,29 @@ def settle(*, reservation: Reservation, now: datetime, free: bool = False) -> No
     _post(facts, now)
 
 
-def settle_failed(*, reservation: Reservation, now: datetime) -> None:
-    """The provider did not keep its promise: what is held goes back, and a credit comes for what was not delivered."""
-    used = UsageRecord.objects.filter(contract=reservation.contract, flagged="")
-    delivered = [Span(row.during.lower, row.during.upper, row.units) for row in used]
-    facts = list[Fact]()
-    for part in parts_of(reservation.contracts):
+def settle_failed(*, reservation: Reservation, now: datetime, lost: Sequence[Span] = ()) -> None:
+    """The provider did not keep its promise: what is held goes back, and a credit comes for what was not delivered.
+
+    Of firm hours alone: interruptible ones may be taken back.
+    """
+    kept, facts = [*_kept(reservation, now), *(replace(span, units=-span.units) for span in lost)], list[Fact]()
+    firm = reservation.contract.terms.get("tier") != Tier.INTERRUPTIBLE
+    for part in parts_of(reservation.contracts) if firm else ():
         facts += credit_interruption(
-            part=part, subject=part.contract.subject, delivered=delivered, livemode=settings.LIVEMODE, now=now
+            part=part, subject=part.contract.subject, delivered=kept, livemode=settings.LIVEMODE, now=now
         )
     for _, hold in holds_of(reservation):
         facts += release(hold=hold)
     _post(facts, now)
+
+
+def _kept(reservation: Reservation, now: datetime) -> list[Span]:
+    """What was at the buyer's disposal until now, used or not, and what it gave back of the time that is left."""
+    ready = [
+        Span(each.start, min(each.end, now), each.units) for each in reservation.contracts if each.start < now
+    ]  # fmt: skip
+    back = [each.span for each in returned_of(reservation)]
+    return ready + [Span(max(each.start, now), each.end, each.units) for each in back if each.end > now]
 
 
 def _post(facts: list[Fact], now: datetime) -> None:

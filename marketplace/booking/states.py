@@ -23,4 +23,5 @@ STANDING_ORDER = StateTable(
         "ended": (),
     },
 )
+GIVE_UP_REASONS = ("hardware_failed", "power_lost", "network_lost", "maintenance", "withdrawn")
 USAGE_DISPUTE = StateTable(kind="usage_dispute", moves={"open": ("upheld", "refused"), "upheld": (), "refused": ()})

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from marketplace.booking import services, settling
+from marketplace.booking.changing import extend, resize
+from marketplace.booking.charging import Span
 from marketplace.booking.models import CapacityDay, ChargeLine, ServiceCredit
-from marketplace.common.errors import IllegalState
+from marketplace.common.errors import IllegalState, ValidationFailed
 from marketplace.ledger.errors import InsufficientFunds
 from marketplace.ledger.models import Hold
 from marketplace.ledger.wallets import wallet_of
@@ -129,6 +131,67 @@ def test_a_provider_that_fails_its_promise_gives_all_back_and_a_credit(buyer):
     assert (row.state, promised(row)) == ("failed", 0)
     assert wallet(buyer) == (10_000 + 83, 0)
     assert ServiceCredit.objects.get().subject == row.public_id
+
+
+def test_hours_that_were_at_the_buyers_disposal_are_no_part_of_the_credit(buyer):
+    row = confirmed(buyer)
+    services.advance_reservations(now=START)
+
+    services.fail(reservation=row, now=START + timedelta(hours=1), reason="hardware_failed")
+
+    credit = ServiceCredit.objects.get()
+    assert (credit.base_minor, credit.amount_minor) == (416, 41), "one hour of two was not delivered"
+    assert wallet(buyer) == (10_000 + 41, 0)
+
+
+def test_what_its_buyer_gave_back_is_no_part_of_the_credit(buyer):
+    row = confirmed(buyer)
+    resize(reservation=row, units=1, now=NOON)
+
+    services.fail(reservation=row, now=NOON, reason="hardware_failed")
+
+    assert ServiceCredit.objects.get().base_minor == 416
+
+
+def test_use_that_came_to_nothing_was_not_delivered(buyer):
+    row = confirmed(buyer)
+    services.advance_reservations(now=START)
+    lost = Span(START, START + timedelta(hours=1), 1)
+
+    services.fail(reservation=row, now=START + timedelta(hours=1), reason="power_lost", lost=[lost])
+
+    assert ServiceCredit.objects.get().base_minor == 416 + 208
+
+
+def test_what_was_added_is_credited_beside_the_rest(buyer):
+    row = confirmed(buyer)
+    extend(reservation=row, hours=1, now=NOON)
+
+    services.fail(reservation=row, now=NOON, reason="withdrawn")
+
+    added = row.changes.get()
+    assert {each.subject: each.base_minor for each in ServiceCredit.objects.all()} == {
+        row.public_id: 832, added.public_id: 416,
+    }  # fmt: skip
+    assert wallet(buyer) == (10_000 + 83 + 41, 0)
+
+
+def test_interruptible_hours_that_are_taken_back_earn_no_credit(buyer):
+    row = confirmed(buyer, tier="interruptible")
+
+    services.fail(reservation=row, now=NOON, reason="withdrawn")
+
+    assert (ServiceCredit.objects.count(), wallet(buyer)) == (0, (10_000, 0))
+
+
+def test_a_provider_that_names_no_known_reason_keeps_its_promise(buyer):
+    row = confirmed(buyer)
+
+    with pytest.raises(ValidationFailed):
+        services.fail(reservation=row, now=NOON, reason="a whim")
+
+    row.refresh_from_db()
+    assert (row.state, promised(row), wallet(buyer)) == ("confirmed", 4, (9_168, 832))
 
 
 def test_a_reservation_that_has_begun_is_not_cancelled(buyer):

@@ -84,6 +84,21 @@ def quote(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def sold(**changes: Any) -> dict[str, Any]:
+    return {
+        "object": "sold_reservation",
+        "id": "rsv_90ab",
+        "state": "confirmed",
+        "reason": None,
+        "offer": {"id": "ofr_wuhu_f1", "title": "H100 PCIe"},
+        "units": 8,
+        "start": "2026-11-24T02:00:00Z",
+        "end": "2026-11-24T08:00:00Z",
+        "currency": "USD",
+        "given_up": {"refund_minor": 7887, "credit_minor": 788, "provider_minor": 760, "jobs": 2},
+    } | changes
+
+
 def reservation(**changes: Any) -> dict[str, Any]:
     return {
         "object": "reservation",

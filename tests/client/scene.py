@@ -175,6 +175,8 @@ def _provider(market: StandIn) -> None:
         "last_seen_at": "2026-11-24T00:59:58Z",
     }
     market.on("GET", "/agents", Answer(page([agent])))
+    market.on("GET", "/sold_reservations", Answer(page([answers.sold()])))
+    market.on("POST", "/sold_reservations/rsv_90ab/give_up", _given_up)
     market.on("POST", "/offers/ofr_wuhu_f1/pause", Answer(answers.offer(state="paused", version=12)))
     market.on("POST", "/offers/ofr_wuhu_f1/publish", problem(412, "stale_version", "the offer is version 13 by now"))
 
@@ -236,3 +238,11 @@ def _refund(made: Answer) -> Any:
             exchange.send(made)
 
     return script
+
+
+def _given_up(exchange: Exchange, seen: Seen) -> None:
+    """Shown with dry_run; refused where more than what was shown would be owed."""
+    if ("dry_run", "true") in seen.query:
+        exchange.send(Answer(answers.sold()))
+    else:
+        exchange.send(Answer(answers.sold(state="failed", reason=(seen.json or {})["reason"])))

@@ -362,3 +362,36 @@ def test_async_standing_orders_make_the_same_calls(market: StandIn) -> None:
             return [*listed, found.state, *(each.state for each in moved)]
 
     assert asyncio.run(use()) == ["sto_5Kq", "active", "paused", "active", "cancelled"]
+
+
+def test_a_provider_is_shown_what_giving_up_comes_to_and_agrees_to_no_more(market: StandIn, client: Client) -> None:
+    path = "/sold_reservations/rsv_90ab/give_up"
+    market.on("GET", "/sold_reservations", Answer(page([answers.sold()])))
+    market.on("POST", path, Answer(answers.sold()), BUSY, Answer(answers.sold(state="failed", reason="power_lost")))
+
+    [promised] = client.reservations.sold()
+    shown = client.reservations.plan_give_up(promised.id, reason="power_lost")
+    assert shown.given_up is not None
+    ended = client.reservations.give_up(promised.id, reason="power_lost", provider_minor=shown.given_up.provider_minor)
+
+    asked = market.asked("POST", path)
+    assert [dict(each.query) for each in asked] == [{"dry_run": "true"}, {}, {}]
+    assert asked[-1].json == {"reason": "power_lost", "provider_minor": 760}
+    assert len(set(keys(market, path)[1:])) == 1
+    assert (ended.state, ended.reason) == ("failed", "power_lost")
+
+
+def test_the_async_client_gives_up_by_the_same_calls(market: StandIn) -> None:
+    path = "/sold_reservations/rsv_90ab/give_up"
+    market.on("GET", "/sold_reservations", Answer(page([answers.sold()])))
+    market.on("POST", path, Answer(answers.sold()), Answer(answers.sold(state="failed")))
+
+    async def use() -> list[str]:
+        async with AsyncClient(url=market.url, api_key=KEY) as client:
+            [promised] = [each async for each in client.reservations.sold()]
+            await client.reservations.plan_give_up(promised.id, reason="withdrawn")
+            ended = await client.reservations.give_up(promised.id, reason="withdrawn")
+            return [promised.state, ended.state]
+
+    assert asyncio.run(use()) == ["confirmed", "failed"]
+    assert market.asked("POST", path)[-1].json == {"reason": "withdrawn"}

@@ -115,6 +115,7 @@ def test_a_topup_that_was_waited_for_and_not_paid_exits_7(
         "standing place --accelerator H100 --price 2.50 --cap 500",
         "standing cancel sto_5Kq",
         "provider offers pause ofr_wuhu_f1",
+        "provider reservations give-up rsv_90ab --reason withdrawn",
         "wallet topup 50",
         "wallet refund 20",
     ],

@@ -34,12 +34,14 @@ def signed_in(organization: Organization, *roles: Role) -> Client:
     return client
 
 
-def shelf(*, units: int = 2, provider: Organization | None = None, latency_ms: int = 27, **fields: Any) -> Offer:
+def shelf(
+    *, units: int = 2, provider: Organization | None = None, latency_ms: int = 27, rate_mm: int = 4_000, **fields: Any
+) -> Offer:
     """A live offer of processors near Berlin, with its hours, and an agent at work."""
     now = utc_now()
     provider = provider or make_organization("Nauen Compute")
     site = make_site(provider, name=f"Site of {provider.name}")
-    offer = make_offer(site, hardware=make_cpu(), units=units, now=now, rate_mm=4_000, **fields)
+    offer = make_offer(site, hardware=make_cpu(), units=units, now=now, rate_mm=rate_mm, **fields)
     publish_hours(site.zone, hour_floor(now))
     make_place(**{site.public_id: latency_ms})
     TestAgent(offer, now=now)

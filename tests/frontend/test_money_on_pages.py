@@ -5,15 +5,19 @@ import re
 import pytest
 
 from accounts.models import Role
+from marketplace.booking.changing import extend
 from marketplace.booking.models import ChargeLine, Contract, Reservation, ServiceCredit
 from marketplace.booking.services import confirm, hold_units
 from marketplace.common.clock import hour_floor, rfc3339, utc_now
+from marketplace.ledger.models import Invoice
 from marketplace.ledger.wallets import wallet_of
 from scheduler.finishing import finish
+from scheduler.inside import place_inside
 from scheduler.models import Job
 from tests.frontend.market_stall import order, stock
 from tests.frontend.stage import FILE, HOUR, match, shelf, signed_in, submit, text_of
 from tests.market import fund, key_of, make_organization
+from tests.scheduler.reserved import begin, end, reserve, submit_inside
 from tests.scheduler.scene import TestAgent
 
 pytestmark = pytest.mark.django_db
@@ -175,13 +179,8 @@ def test_a_hold_that_was_never_confirmed_costs_nothing_to_let_go():
     assert "Cancelled: nothing was charged." in text_of(answer)
 
 
-def test_a_job_shows_what_is_held_then_what_was_charged_and_what_came_back():
-    buyer = make_organization(funds=1_000)
-    browser = signed_in(buyer, Role.BUYER)
-    offer = shelf()
-    job = submit(buyer, HOUR_LONG)
-
-    waiting = text_of(browser.get(f"/jobs/{job.public_id}/"))
+def run_for_half_an_hour(offer):
+    """What waits is placed, and ends well after half an hour of use."""
     match()
     agent = TestAgent(offer, now=utc_now())
     [lease] = agent.claim(now=utc_now())
@@ -189,6 +188,25 @@ def test_a_job_shows_what_is_held_then_what_was_charged_and_what_came_back():
     lease.save(update_fields=["granted_at"])
     report = agent.report(lease, reason="succeeded", usage=[agent.usage(lease, 1_800_000)])
     finish(public_id=lease.public_id, key=agent.key, report=report, now=utc_now())
+
+
+def paid_job():
+    """A buyer and its job, which has ended and was charged."""
+    buyer = make_organization("Lab", funds=1_000)
+    offer = shelf()
+    job = submit(buyer, HOUR_LONG)
+    run_for_half_an_hour(offer)
+    return buyer, job
+
+
+def test_a_job_shows_what_is_held_then_what_was_charged_and_what_came_back():
+    buyer = make_organization(funds=1_000)
+    browser = signed_in(buyer, Role.BUYER)
+    offer = shelf()
+    job = submit(buyer, HOUR_LONG)
+
+    waiting = text_of(browser.get(f"/jobs/{job.public_id}/"))
+    run_for_half_an_hour(offer)
     done = text_of(browser.get(f"/jobs/{job.public_id}/"))
 
     line = ChargeLine.objects.get()
@@ -215,3 +233,43 @@ def test_a_credit_stands_on_the_page_of_the_job_with_its_reason():
     text = text_of(browser.get(f"/jobs/{job.public_id}/"))
 
     assert "Service credit $0.04 Credit: the provider ended your job early" in text
+
+
+def test_a_credit_for_work_inside_a_reservation_stands_on_the_page_of_the_job_too():
+    buyer, now = make_organization("Lab", funds=100_000), utc_now()
+    held = reserve(shelf(rate_mm=600_000), buyer, start=hour_floor(now), now=now)
+    extend(reservation=held, hours=1, now=now)
+    job = submit_inside(held, now=now)
+    place_inside(reservation=held.public_id, now=now)
+    begin(job, now)
+    end(job, now, reason="lease_lost")
+
+    page = text_of(signed_in(buyer, Role.BUYER).get(f"/jobs/{job.public_id}/"))
+
+    credit = ServiceCredit.objects.get()
+    assert f"Service credit ${credit.amount_minor / 100:.2f} Credit: the provider ended your job early" in page
+
+
+def test_an_order_that_ended_is_invoiced_by_its_button_once():
+    buyer, job = paid_job()
+    browser = signed_in(buyer, Role.BUYER)
+    page = browser.get(f"/jobs/{job.public_id}/")
+
+    answer = browser.post(f"/invoices/of/{job.public_id}/")
+    again = browser.post(f"/invoices/of/{job.public_id}/", follow=True)
+
+    invoice = Invoice.objects.get()
+    assert "Invoice it now" in text_of(page)
+    assert answer["Location"] == f"/invoices/{invoice.public_id}/"
+    assert "is left to invoice" in text_of(again)
+    told = text_of(browser.get(f"/jobs/{job.public_id}/"))
+    assert f"Invoice {invoice.label}" in told
+    assert "Invoice it now" not in told
+
+
+def test_nobody_elses_order_is_invoiced():
+    _, job = paid_job()
+
+    answer = signed_in(make_organization("Stranger"), Role.BUYER).post(f"/invoices/of/{job.public_id}/")
+
+    assert (answer.status_code, Invoice.objects.count()) == (404, 0)

@@ -11,9 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Role
+from marketplace.booking.changing import extend
 from marketplace.booking.invoicing import issue_due
 from marketplace.booking.models import ChargeLine
-from marketplace.booking.services import cancel, hold_units
+from marketplace.booking.services import cancel, confirm, hold_units
 from marketplace.common.months import Month
 from marketplace.ledger.models import Invoice
 from scheduler.billing import invoice_order, orders_of
@@ -152,6 +153,21 @@ def test_a_reservation_is_billed_by_its_own_contract(buyer):
 
     assert invoice.lines.get().source == charge.public_id
     assert invoice.lines.get().facts["idle"] is True
+
+
+def test_a_reservation_is_billed_with_all_that_was_added_to_it(buyer):
+    offer = make_offer()
+    held = hold_units(buyer=buyer, offer=offer, units=1, start=NOON, end=NOON + timedelta(hours=3), now=MONDAY)
+    confirm(reservation=held, now=MONDAY)
+    extend(reservation=held, hours=1, now=MONDAY)
+    added = held.changes.get().contract
+    charges = {make_charge(each, 100, idle=True).public_id for each in (held.contract, added)}
+    cancel(reservation=held, now=MONDAY)
+
+    [invoice] = invoice_order(buyer=buyer, order=held.public_id, now=NOON)
+
+    assert {line.source for line in invoice.lines.all()} == charges
+    assert {line.facts["order"] for line in invoice.lines.all()} == {held.public_id}
 
 
 def test_usage_of_a_month_lists_charges_with_their_sums(buyer):

@@ -2,6 +2,7 @@
 
 import multiprocessing
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection, connections
@@ -9,12 +10,13 @@ from django.utils import timezone
 
 from marketplace.booking.changing import extend, resize
 from marketplace.booking.errors import CapacityTaken, ReservationFull, WorkInside
-from marketplace.booking.models import Reservation, ReservationDay
+from marketplace.booking.models import Reservation, ReservationDay, ServiceCredit
 from marketplace.booking.reserved import take_inside
 from marketplace.booking.services import hold_units
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.errors import IllegalState, ValidationFailed
-from scheduler.inside import cancel_reservation, follow_reservations, place_inside
+from marketplace.ledger.wallets import wallet_of
+from scheduler.inside import cancel_reservation, follow_reservations, give_up_reservation, place_inside
 from scheduler.models import Allocation, Job
 from scheduler.services import cancel_job
 from tests.invariants.scene import findings
@@ -109,14 +111,25 @@ def end_and_place(reservation, _number):
     return 0
 
 
-def cancel(reservation, _number):
+def ended(act, reservation):
+    """1 where `act` ended the reservation, 0 where another was first."""
     for _ in range(200):
         try:
-            cancel_reservation(reservation=reservation, now=timezone.now())
+            act(reservation=reservation, now=timezone.now())
         except WorkInside:
             continue  # somebody has a job of it locked
-        return 0
-    raise AssertionError("the reservation was never cancelled")
+        except IllegalState:
+            return 0
+        return 1
+    raise AssertionError("the reservation was never ended")
+
+
+def cancel(reservation, _number):
+    return ended(cancel_reservation, reservation)
+
+
+def give_up(reservation, _number):
+    return ended(partial(give_up_reservation, reason="hardware_failed"), reservation)
 
 
 def extend_by_an_hour(reservation, _number):
@@ -148,7 +161,7 @@ def make_it_smaller_and_larger(reservation, _number):
 
 
 EACH_WAY = (
-    guarded, read_then_write, submit, submit_until_it_is_gone, end_and_place, cancel, extend_by_an_hour,
+    guarded, read_then_write, submit, submit_until_it_is_gone, end_and_place, cancel, give_up, extend_by_an_hour,
     buy_the_hour_after, make_it_smaller_and_larger,
 )  # fmt: skip
 WAYS = {each.__name__: each for each in EACH_WAY}
@@ -160,6 +173,11 @@ def ahead():
     now = timezone.now()
     start = hour_floor(now) + 2 * HOUR
     return reserve(make_cpu_offer(now=now, units=8), make_organization(), units=UNITS, start=start, hours=1, now=now)
+
+
+def wallet(reservation):
+    mine = wallet_of(organization=reservation.buyer, asset="USD", livemode=False)
+    return mine.available, mine.held
 
 
 def given(reservation):
@@ -202,6 +220,30 @@ def test_a_reservation_cancelled_under_submissions_keeps_no_job_and_no_hour(ahea
     assert set(Job.objects.values_list("state", flat=True)) <= {"cancelled"}
     assert (given(ahead), inside(ahead, ahead.start), promised(ahead.offer, ahead.start)) == (0, (0, 0), 0)
     assert findings("--only", "C2,C6,J1,J3")[0] == 0
+
+
+def test_a_provider_that_gives_up_and_a_buyer_that_cancels_at_once_end_it_once(ahead):
+    whole = sum(wallet(ahead))
+
+    got = race(["give_up", "cancel"] * (PROCESSES // 2), ahead)
+
+    state, credits_ = Reservation.objects.get(pk=ahead.pk).state, ServiceCredit.objects.all()
+    assert (got, state in ("cancelled", "failed")) == (1, True)
+    assert credits_.count() == (1 if state == "failed" else 0)
+    assert wallet(ahead) == (whole + sum(each.amount_minor for each in credits_), 0)
+    assert (inside(ahead, ahead.start), promised(ahead.offer, ahead.start)) == ((0, 0), 0)
+    assert findings("--only", "C1,C2,C6,E1,M1,M2,M4,M5,M6,M7")[0] == 0
+
+
+def test_a_reservation_given_up_under_submissions_keeps_no_job_and_no_hour(ahead):
+    race([*["submit_until_it_is_gone"] * (PROCESSES - 2), "give_up", "end_and_place"], ahead)
+    follow_reservations(now=timezone.now() + timedelta(seconds=1))
+
+    assert Reservation.objects.get(pk=ahead.pk).state == "failed"
+    assert set(Job.objects.values_list("state", flat=True)) <= {"cancelled"}
+    assert (given(ahead), inside(ahead, ahead.start), promised(ahead.offer, ahead.start)) == (0, (0, 0), 0)
+    assert ServiceCredit.objects.count() == 1
+    assert findings("--only", "C2,C6,J1,J3,M1,M2,M4")[0] == 0
 
 
 def test_an_extension_and_other_buyers_never_get_the_same_hour(ahead):

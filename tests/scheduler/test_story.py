@@ -37,3 +37,11 @@ def test_an_attempt_of_a_later_hour_says_when_by_the_clock_of_its_site(attempt, 
 
     with translation.override(language):
         assert attempt_sentence(attempt) == told.format(site=attempt.allocation.offer.site.name)
+
+
+def test_work_whose_machine_failed_under_it_is_not_said_never_to_have_started(attempt):
+    attempt.state, attempt.reason = "ended", "node_failed"
+    with translation.override("en"):
+        assert "did not start it in time" in attempt_sentence(attempt)
+        attempt.started_at = NOON
+        assert "The machine failed under it; these seconds are not charged." in attempt_sentence(attempt)

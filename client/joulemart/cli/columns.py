@@ -4,7 +4,7 @@ from datetime import datetime
 
 from ..calls import rfc3339
 from ..jobs import Job, Output
-from ..objects import Agent, Match, Offer, Quote, QuoteOption, Reservation
+from ..objects import Agent, Match, Offer, Quote, QuoteOption, Reservation, SoldReservation
 from . import figures
 from .tables import Column
 
@@ -124,6 +124,18 @@ def reservations(now: datetime) -> list[Column[Reservation]]:
         Column("end", lambda r: iso(r.end), lambda r: figures.duration(int((r.end - r.start).total_seconds()))),
         Column("units", lambda r: r.units, lambda r: units(r.units), True),
         Column("total_minor", lambda r: r.total_minor, lambda r: figures.money(r.total_minor, r.currency), True),
+    ]
+
+
+def sold(now: datetime) -> list[Column[SoldReservation]]:
+    """Columns of what a provider has promised."""
+    return [
+        Column("id", lambda r: r.id),
+        Column("state", lambda r: r.state),
+        Column("offer", lambda r: r.offer.title if r.offer else ""),
+        Column("start", lambda r: iso(r.start), lambda r: figures.window(r.start, r.end, now)),
+        Column("end", lambda r: iso(r.end), lambda r: figures.duration(int((r.end - r.start).total_seconds()))),
+        Column("units", lambda r: r.units, lambda r: units(r.units), True),
     ]
 
 
