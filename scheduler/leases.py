@@ -19,6 +19,7 @@ from scheduler.preempting import room_for
 from scheduler.querysets import ClockTimestamp
 from scheduler.shards import Shard, group_of
 from scheduler.states import JOB
+from scheduler.stopping import bought_s
 
 LEASES_WITHOUT_START = 3
 SEEN_EVERY = timedelta(seconds=1)
@@ -110,7 +111,7 @@ def _grant(agent: Agent, attempt: Attempt, now: datetime) -> Lease:
         attempt=attempt, agent=agent, epoch=last + 1, granted_at=now,
         expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
     )  # fmt: skip
-    move_attempt(attempt, "starting", now=now)
+    move_attempt(attempt, "starting", now=now, budget_s=bought_s(attempt.job, attempt.allocation))
     move_job(attempt.job, "starting", now=now, attempts_made=attempt.job.attempts_made + 1)
     return lease
 
