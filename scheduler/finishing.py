@@ -12,7 +12,7 @@ from scheduler.errors import LeaseFenced
 from scheduler.leases import hold
 from scheduler.models import Artifact, Job, Lease
 from scheduler.stopping import ended_as
-from scheduler.usage import UsageLine, read_line, record_usage
+from scheduler.usage import UsageLine, record_usage, usage_line
 
 # Ends that only the market may declare.
 MARKETS_OWN = frozenset({"lease_lost"})
@@ -43,13 +43,7 @@ def finish(*, public_id: str, key: ApiKey, report: dict[str, Any], now: datetime
 
 
 def _usage_lines(raw_lines: list[dict[str, str]]) -> list[UsageLine]:
-    lines = []
-    for number, raw in enumerate(raw_lines):
-        try:
-            lines.append(read_line(raw))
-        except ValueError as error:
-            raise ValidationFailed([FieldProblem(f"/usage/{number}/line", "bad_value", str(error))]) from error
-    return lines
+    return [usage_line(raw, f"/usage/{number}/line") for number, raw in enumerate(raw_lines)]
 
 
 def _already(public_id: str, key: ApiKey, report: dict[str, Any]) -> Job | None:

@@ -53,6 +53,12 @@ def hold_of(job: Job) -> Hold | None:
     return found
 
 
+def last_hold_of(job: Job) -> Hold | None:
+    """The same, or where nothing is left of it the last one; None where nothing costs anything."""
+    found: Hold | None = Hold.objects.of_subject(job.public_id).select_related("organization").order_by("-pk").first()
+    return hold_of(job) or found
+
+
 def tested(ceiling: int | None, *, stop: bool) -> int | None:
     """The limit that a ceiling is on what an offer may cost; none of work that stops when its money is used up."""
     return None if stop else ceiling
@@ -92,7 +98,7 @@ def settle_end(*, attempt: Attempt, reason: str, now: datetime) -> None:
     if reservation is not None:
         post(_ended(attempt, settling.holds_of(reservation), reason, now), now)
         return
-    hold = hold_of(job)
+    hold = last_hold_of(job)  # a capture at midnight may have left nothing of it
     if hold is None:
         return
     facts = _ended(attempt, [(parts_of([attempt.allocation.contract])[0], hold)], reason, now)

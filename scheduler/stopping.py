@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from marketplace.booking.charging import due_for_use, parts_of
+from marketplace.booking.pricing import seconds_bought
 from marketplace.common.clock import hour_ceil
 from scheduler.jobfile import JobFile
 from scheduler.models import Allocation, Attempt, Job, Lease
-from scheduler.money import hold_of
+from scheduler.money import hold_of, may_cost
 from scheduler.states import BUDGET_LIMIT, TIME_LIMIT, is_paid
 
 SECOND = timedelta(seconds=1)
@@ -21,9 +22,8 @@ SETTLING = timedelta(seconds=5)  # a run that is stopped at its limit needs a mo
 
 def seconds_for(money: int | None, *, total: int, promised_s: int) -> int | None:
     """How long `money` pays for where full use of `promised_s` costs `total`; None where it pays for all of it."""
-    if money is None or money >= total:
-        return None
-    return money * promised_s // total
+    bought = promised_s if money is None else seconds_bought(money, total, promised_s)
+    return bought if bought < promised_s else None
 
 
 def bought_s(job: Job, allocation: Allocation) -> int | None:
@@ -67,9 +67,11 @@ def ended_as(lease: Lease, reason: str, message: str) -> tuple[str, str]:
 def uses_up(*, attempt: Attempt, reason: str, now: datetime) -> bool:
     """Whether the end leaves nothing of its job's budget to try again with."""
     job, allocation = attempt.job, attempt.allocation
-    hold = hold_of(job) if job.budget_stop else None
-    if hold is None or attempt.started_at is None:
+    if not job.budget_stop or attempt.started_at is None:
         return False
+    hold = hold_of(job)
+    if hold is None:
+        return may_cost(job) == 0
     if not is_paid(reason, tier=allocation.offer.tier, ran_s=(now - attempt.started_at) // SECOND):
         return False
     [part] = parts_of([allocation.contract])

@@ -203,6 +203,7 @@ class Attempt(models.Model):
     cpu_ms = models.BigIntegerField(default=0)
     peak_memory_bytes = models.BigIntegerField(default=0)
     log_bytes = models.BigIntegerField(default=0)
+    metered_at = models.DateTimeField(null=True)  # when a signed line last said what it used so far
     budget_s = models.PositiveIntegerField(null=True)  # what its job's money pays for, where that is less than promised
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
@@ -226,6 +227,10 @@ class Attempt(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(preempt_by=None) | ~Q(preempt_cause=""), name="attempt_makes_room_for_a_cause"
+            ),
+            models.CheckConstraint(
+                condition=Q(metered_at=None) | Q(metered_at__gte=F("started_at"), started_at__isnull=False),
+                name="attempt_is_metered_once_it_runs",
             ),
         ]
         indexes = [
