@@ -17,7 +17,7 @@ from agent.logship import LogShip
 from agent.outcome import Outcome, cancelled, not_started, of_stand
 from agent.protocol import Backoff, Fenced, KeyRefused, Market, Refused, Unreachable
 from agent.state import Held, State, StateFailed
-from agent.wire import Cancel, Kept, Reason
+from agent.wire import Cancel, Kept, Reason, Usage
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -43,7 +43,7 @@ class Attempt:
         self.lease = held.lease
         fresh = engine.poll(held.lease.id).phase == "absent"
         until = boot_seconds() + held.lease.lease_s * PART_OF_LEASE if fresh else None
-        self.heart = Heart(market=market, engine=engine, lease=held.lease, until=until)
+        self.heart = Heart(market=market, engine=engine, lease=held.lease, until=until, sign=self._signed)
         self._market = market
         self._engine = engine
         self._state = state
@@ -153,14 +153,21 @@ class Attempt:
         """The body of `finish`: outputs handed over first, usage signed last."""
         self.heart.enter("finishing")
         outputs, outcome = self._hand_over_outputs(outcome)
-        usage = self._engine.usage(self.lease.id)
-        line = metering.usage_line(
+        line = self._line(self._engine.usage(self.lease.id), handed_over=sum(kept.size for kept in outputs))
+        return self._body(outcome, line, outputs)
+
+    def _line(self, usage: Usage, *, handed_over: int) -> dict[str, Any]:
+        """All that the attempt has used."""
+        return metering.usage_line(
             lease=self.lease,
             usage=usage,
             bytes_in=sum(item.size for item in self.lease.inputs),
-            bytes_out=sum(kept.size for kept in outputs) + self._ship.offset,
+            bytes_out=handed_over + self._ship.offset,
         )
-        return self._body(outcome, line, outputs)
+
+    def _signed(self, usage: Usage) -> dict[str, str]:
+        """The signed line while the work runs."""
+        return metering.sign(self._line(usage, handed_over=0), self._state.signing_key)
 
     def _body(self, outcome: Outcome, line: dict[str, Any], outputs: list[Kept]) -> dict[str, Any]:
         return {

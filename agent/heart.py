@@ -2,11 +2,14 @@
 
 import logging
 import threading
+from collections.abc import Callable, Mapping
 
 from agent.clock import boot_seconds
 from agent.engines.base import Engine
 from agent.protocol import Backoff, Fenced, Market, ProtocolError
-from agent.wire import Beat, Cancel, Lease, Phase
+from agent.wire import Beat, Cancel, Lease, Phase, Usage
+
+Sign = Callable[[Usage], Mapping[str, str]]
 
 log = logging.getLogger(__name__)
 
@@ -17,10 +20,11 @@ class Heart:
     """Beats in a thread of its own, so that no slow transfer can cost the lease.
 
     `until` is the boot time up to which the work may run; None for work taken up again, whose engine knows better
-    until a heartbeat is accepted. `changed` is set when `cancel` or `fenced` gets a value.
+    until a heartbeat is accepted. `changed` is set when `cancel` or `fenced` gets a value. `sign` makes the signed line
+    of what was used so far, for a marketplace that asks for one.
     """
 
-    def __init__(self, *, market: Market, engine: Engine, lease: Lease, until: float | None) -> None:
+    def __init__(self, *, market: Market, engine: Engine, lease: Lease, until: float | None, sign: Sign) -> None:
         self.phase: Phase = "starting"
         self.until = until
         self.cancel: Cancel | None = None
@@ -29,6 +33,8 @@ class Heart:
         self._market = market
         self._engine = engine
         self._lease = lease
+        self._sign = sign
+        self._owes = False
         self._over = False
         self._due = threading.Event()
         self._notice: str | None = None
@@ -72,7 +78,10 @@ class Heart:
     def _send(self) -> Beat:
         usage = self._engine.usage(self._lease.id)
         timeout_s = max(1.0, min(10.0, self._lease.lease_s / 3))
-        return self._market.heartbeat(self._lease, phase=self.phase, progress=None, usage=usage, timeout_s=timeout_s)
+        signed = self._sign(usage) if self._owes else None
+        return self._market.heartbeat(
+            self._lease, phase=self.phase, progress=None, usage=usage, signed=signed, timeout_s=timeout_s
+        )
 
     def _take(self, beat: Beat, sent: float) -> None:
         if self._silent:
@@ -81,6 +90,7 @@ class Heart:
         # Counted from before the call left: the marketplace cannot have renewed any earlier.
         self.until = max(self.until or 0.0, sent + beat.lease_s * PART_OF_LEASE)
         self._renew()
+        self._owes = beat.usage_due
         if beat.notice and beat.notice != self._notice:
             self._notice = beat.notice
             log.info("Notice for %s: %s", self._lease.name, beat.notice)

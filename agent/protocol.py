@@ -127,15 +127,24 @@ class Market:
             return list(answer["leases"])
 
     def heartbeat(
-        self, lease: Lease, *, phase: Phase, progress: float | None, usage: Usage, timeout_s: float = CALL_TIMEOUT_S
+        self,
+        lease: Lease,
+        *,
+        phase: Phase,
+        progress: float | None,
+        usage: Usage,
+        signed: Mapping[str, str] | None = None,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> Beat:
-        """Renew a lease."""
+        """Renew a lease; `signed` is the line of what was used so far, where the last answer asked for it."""
         figures = {
             "seconds": usage.milliseconds // 1000,
             "cpu_ms": usage.cpu_ms,
             "peak_memory_bytes": usage.peak_memory_bytes,
         }
-        body = {"epoch": lease.epoch, "phase": phase, "progress": progress, "usage": figures}
+        body: dict[str, Any] = {"epoch": lease.epoch, "phase": phase, "progress": progress, "usage": figures}
+        if signed is not None:
+            body["signed"] = dict(signed)
         answer = self._post(f"agent/leases/{lease.id}/heartbeat", body, timeout_s=timeout_s)
         with _shape():
             cancel = answer.get("cancel")
@@ -143,6 +152,7 @@ class Market:
                 lease_s=float(answer["lease_s"]),
                 cancel=Cancel(reason=cancel["reason"], grace_s=float(cancel.get("grace_s") or 0)) if cancel else None,
                 notice=answer.get("notice"),
+                usage_due=bool(answer.get("usage_due")),
             )
 
     def log(self, lease: Lease, *, offset: int, data: bytes, timeout_s: float = CALL_TIMEOUT_S) -> tuple[int, bool]:

@@ -170,6 +170,7 @@ class Beat:
     lease_s: float
     cancel: Cancel | None
     notice: str | None
+    usage_due: bool = False  # the next one is to carry a signed line of what was used so far
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ app.conf.update(
     beat_schedule={
         "sweep": {"task": "sweep", "schedule": float(settings.SWEEP_SECONDS), "options": {"expires": 10}},
         "release-surplus": {"task": "release_surplus", "schedule": 15.0, "options": {"expires": 10}},
+        "capture-midnight": {"task": "capture_midnight", "schedule": 300.0, "options": {"expires": 120}},
         "send-gateway-calls": {"task": "send_gateway_calls", "schedule": 5.0, "options": {"expires": 10}},
         "top-up-automatically": {"task": "top_up_automatically", "schedule": 30.0, "options": {"expires": 30}},
         "apply-webhooks": {"task": "apply_webhooks", "schedule": 5.0, "options": {"expires": 10}},

@@ -28,7 +28,7 @@ OF_THE_OFFER = frozenset({
 })  # fmt: skip
 POINTERS = {limit: f"{MARKET}/{key}" for key, limit in LIMITS.items()} | {
     "accelerator": "/resources/accelerators", "egress": f"{MARKET}/network", "currency": f"{MARKET}/currency",
-    "total__lte": f"{MARKET}/max_total",
+    "total__lte": f"{MARKET}/max_total", "budget_stop": f"{MARKET}/budget_stop",
 }  # fmt: skip
 
 
@@ -126,6 +126,7 @@ def _limits(file: JobFile, offer: Offer) -> dict[str, Any]:
         "egress": True if ask.network == "egress" or ask.file_mounts else None,
         "currency": [ask.currency] if ask.currency else None,
         "total__lte": ask.max_total_minor,
+        "budget_stop": ask.budget_stop or None,
     }
     named: dict[str, Any] = {} if offer.hardware.family == "cpu" else {"accelerator": []}
     return named | dict(ask.limits) | {name: limit for name, limit in beside.items() if limit is not None}

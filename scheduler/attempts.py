@@ -16,7 +16,8 @@ from scheduler.models import Allocation, Attempt, Job, Lease
 from scheduler.money import settle_end
 from scheduler.moving import call
 from scheduler.shards import Shard, Trip, group_of, start_of
-from scheduler.states import ATTEMPT, JOB, REPLANNED, RETRIED, SITE_FAILED
+from scheduler.states import ATTEMPT, BUDGET_LIMIT, JOB, REPLANNED, RETRIED, SITE_FAILED
+from scheduler.stopping import uses_up
 
 
 def move_job(
@@ -105,6 +106,8 @@ def _move_on(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:
         move_job(job, "succeeded", now=now, reason=reason)
     elif reason == "cancelled" or job.cancel_requested_at is not None:
         move_job(job, "cancelled", now=now, reason="cancelled")
+    elif reason in RETRIED and uses_up(attempt=attempt, reason=reason, now=now):
+        move_job(job, "failed", now=now, reason=BUDGET_LIMIT)
     elif _made_room(attempt, reason) and job.state != "allocated":
         _queue_again(job, attempt, reason, now, retries=job.retries + 1)
     elif job.state == "allocated" or (reason in RETRIED and job.attempts_made <= job.retries):

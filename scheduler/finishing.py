@@ -11,7 +11,8 @@ from scheduler.attempts import end_attempt, mark_running
 from scheduler.errors import LeaseFenced
 from scheduler.leases import hold
 from scheduler.models import Artifact, Job, Lease
-from scheduler.usage import UsageLine, read_line, record_usage
+from scheduler.stopping import ended_as
+from scheduler.usage import UsageLine, record_usage, usage_line
 
 # Ends that only the market may declare.
 MARKETS_OWN = frozenset({"lease_lost"})
@@ -29,7 +30,7 @@ def finish(*, public_id: str, key: ApiKey, report: dict[str, Any], now: datetime
         return done
     lease = hold(public_id, report["epoch"], key)
     attempt = lease.attempt
-    reason = report["reason"]
+    reason, message = ended_as(lease, report["reason"], report["message"])
     if reason in MARKETS_OWN:
         raise ValidationFailed([FieldProblem("/reason", "bad_value", f"{reason} is for the market to say")])
     _require_outputs(lease, report["outputs"])
@@ -38,30 +39,22 @@ def finish(*, public_id: str, key: ApiKey, report: dict[str, Any], now: datetime
             ran = timedelta(milliseconds=max(0, line.facts["milliseconds"]))
             mark_running(attempt=attempt, now=now, since=max(lease.granted_at, now - ran))
             record_usage(lease=lease, line=line, now=now)
-    return end_attempt(
-        attempt=attempt, reason=reason, now=now, message=report["message"], exit_code=report["exit_code"]
-    )
+    return end_attempt(attempt=attempt, reason=reason, now=now, message=message, exit_code=report["exit_code"])
 
 
 def _usage_lines(raw_lines: list[dict[str, str]]) -> list[UsageLine]:
-    lines = []
-    for number, raw in enumerate(raw_lines):
-        try:
-            lines.append(read_line(raw))
-        except ValueError as error:
-            raise ValidationFailed([FieldProblem(f"/usage/{number}/line", "bad_value", str(error))]) from error
-    return lines
+    return [usage_line(raw, f"/usage/{number}/line") for number, raw in enumerate(raw_lines)]
 
 
 def _already(public_id: str, key: ApiKey, report: dict[str, Any]) -> Job | None:
     lease = (
         Lease.objects.filter(public_id=public_id, agent__api_key=key, epoch=report["epoch"], ended_at__isnull=False)
-        .select_related("attempt__job")
+        .select_related("attempt__job", "attempt__allocation__reservation")
         .first()
     )
     if lease is None:
         return None
-    if lease.attempt.reason != report["reason"]:
+    if lease.attempt.reason != ended_as(lease, report["reason"], report["message"])[0]:
         raise LeaseFenced(lease=public_id, epoch=report["epoch"])
     return lease.attempt.job
 

@@ -10,6 +10,8 @@ from scheduler.explaining import refusal_as_told, sentence_of
 from scheduler.files import link
 from scheduler.limits import limits_to_api
 from scheduler.models import Allocation, Attempt, Job, QueueEntry
+from scheduler.money import CEILING
+from scheduler.stopping import most_of, stops_after, with_the_stop
 from scheduler.story import attempt_sentence, job_sentence
 
 
@@ -29,10 +31,11 @@ def job_as_json(job: Job, now: datetime) -> dict[str, Any]:
         "finish_by": rfc3339(job.finish_by),
         "queue": queue_place(job, now),
         "unplaced": unplaced_as_json(job),
-        "allocation": _allocation(attempts),
+        "budget_stop": job.budget_stop,
+        "allocation": _allocation(job, attempts),
         "attempts": [_attempt(attempt) for attempt in attempts],
         "usage": _usage(meter),
-        "cost": _cost(attempts, meter),
+        "cost": _cost(job, attempts, meter),
         "inputs": [
             {"path": each.path, "size": each.upload.size, "sha256": each.upload.sha256} for each in job.inputs.all()
         ],
@@ -63,7 +66,8 @@ def job_summary(job: Job, attempts: list[Attempt]) -> dict[str, Any]:
 
 def stated_limits(job: Job) -> dict[str, Any]:
     """What its buyer asked for: the ceiling on its total only where it was stated, else it is just what is held."""
-    return {name: limit for name, limit in job.ask["limits"].items() if job.budget_stated or name != "total__lte"}
+    limits = {name: limit for name, limit in job.ask["limits"].items() if job.budget_stated or name != CEILING}
+    return limits | ({CEILING: job.ceiling_minor} if job.budget_stop else {})
 
 
 def queue_place(job: Job, now: datetime) -> dict[str, Any] | None:
@@ -100,10 +104,10 @@ def outputs_of(attempts: list[Attempt]) -> list[dict[str, Any]]:
     return []
 
 
-def _allocation(attempts: list[Attempt]) -> dict[str, Any] | None:
+def _allocation(job: Job, attempts: list[Attempt]) -> dict[str, Any] | None:
     if not attempts:
         return None
-    allocation = attempts[-1].allocation
+    allocation, stops_after_s = attempts[-1].allocation, stops_after(job, attempts[-1])
     site, inside = allocation.offer.site, allocation.reservation is not None
     return {
         "id": allocation.public_id,
@@ -114,7 +118,8 @@ def _allocation(attempts: list[Attempt]) -> dict[str, Any] | None:
         "units": allocation.units,
         "total_minor": _ceiling(allocation),
         "price_lines": [] if inside else allocation.contract.price_lines,
-        "sentence": sentence_of(allocation),
+        "stops_after_s": stops_after_s,
+        "sentence": with_the_stop(sentence_of(allocation), stops_after_s),
     }
 
 
@@ -154,11 +159,11 @@ def _usage(meter: Meter) -> dict[str, Any]:
     }
 
 
-def _cost(attempts: list[Attempt], meter: Meter) -> dict[str, Any]:
+def _cost(job: Job, attempts: list[Attempt], meter: Meter) -> dict[str, Any]:
     allocation = attempts[-1].allocation if attempts else None
     return {
         "to_date_minor": meter.cost_minor,
-        "ceiling_minor": _ceiling(allocation) if allocation else None,
+        "ceiling_minor": most_of(job, _ceiling(allocation)) if allocation else None,
         "rate_mm_per_hour": _rate_mm(allocation) if allocation else None,
     }
 

@@ -19,6 +19,8 @@ from scheduler.preempting import room_for
 from scheduler.querysets import ClockTimestamp
 from scheduler.shards import Shard, group_of
 from scheduler.states import JOB
+from scheduler.stopping import bought_s
+from scheduler.usage import record_usage, usage_due, usage_line
 
 LEASES_WITHOUT_START = 3
 SEEN_EVERY = timedelta(seconds=1)
@@ -110,7 +112,7 @@ def _grant(agent: Agent, attempt: Attempt, now: datetime) -> Lease:
         attempt=attempt, agent=agent, epoch=last + 1, granted_at=now,
         expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
     )  # fmt: skip
-    move_attempt(attempt, "starting", now=now)
+    move_attempt(attempt, "starting", now=now, budget_s=bought_s(attempt.job, attempt.allocation))
     move_job(attempt.job, "starting", now=now, attempts_made=attempt.job.attempts_made + 1)
     return lease
 
@@ -139,16 +141,24 @@ def renew(
     progress: float | None,
     usage: dict[str, Any],
     now: datetime,
+    signed: dict[str, str] | None = None,
 ) -> Lease:
-    """A heartbeat: the lease runs on from the database's present. Raises LeaseFenced."""
+    """A heartbeat: the lease runs on from the database's present. Raises LeaseFenced.
+
+    `signed` is a line of what was used so far, taken where one was due. Raises ValidationFailed when it is none.
+    """
     lease = hold(public_id, epoch, key)
     span = ExpressionWrapper(Value(timedelta(seconds=settings.LEASE_SECONDS)), output_field=DurationField())
     Lease.objects.filter(pk=lease.pk).update(expires_at=ClockTimestamp() + span, heard_at=now)
     attempt = lease.attempt
     if phase == "running":
         mark_running(attempt=attempt, now=now)
+    told: dict[str, Any] = {}
+    if signed is not None and usage_due(attempt, now):
+        record_usage(lease=lease, line=usage_line(signed, "/signed/line"), now=now)
+        told["metered_at"] = attempt.metered_at = now
     Attempt.objects.filter(pk=attempt.pk).update(
-        progress=progress, cpu_ms=usage.get("cpu_ms", 0), peak_memory_bytes=usage.get("peak_memory_bytes", 0)
+        progress=progress, cpu_ms=usage.get("cpu_ms", 0), peak_memory_bytes=usage.get("peak_memory_bytes", 0), **told
     )
     return lease
 

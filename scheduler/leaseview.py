@@ -1,17 +1,16 @@
 """What an agent is told when it gets a lease."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 
-from marketplace.common.clock import hour_ceil
 from scheduler.files import FILE_BYTES, link
 from scheduler.models import Lease
+from scheduler.stopping import time_limit
 
 MEMORY_MB_PER_GB = 1024
 PIDS_PER_UNIT = 128
-SETTLING = timedelta(seconds=5)  # a run that is stopped at its limit needs a moment to be gone
 
 
 def lease_as_json(lease: Lease, now: datetime) -> dict[str, Any]:
@@ -44,22 +43,14 @@ def lease_as_json(lease: Lease, now: datetime) -> dict[str, Any]:
 
 
 def _limits(lease: Lease) -> dict[str, int]:
-    """The promise takes whole hours, so a late start inside its last hour costs the buyer no seconds.
-
-    Inside a reservation it ends with that at the latest.
-    """
     attempt = lease.attempt
     job, allocation = attempt.job, attempt.allocation
     hardware = allocation.offer.hardware
-    last = hour_ceil(allocation.end)
-    if allocation.reservation is not None:
-        last = min(last, allocation.reservation.end)
-    left = (last - lease.granted_at - SETTLING) // timedelta(seconds=1)
     resources = job.spec["resources"]
     cpus = allocation.units * max(1, hardware.vcpus)
     memory_mb = allocation.units * max(1, hardware.ram_gb) * MEMORY_MB_PER_GB
     return {
-        "time_limit_s": max(1, min((allocation.end - allocation.start) // timedelta(seconds=1), left)),
+        "time_limit_s": time_limit(lease)[0],
         "units": allocation.units,
         "cpus": cpus,
         "memory_mb": memory_mb,

@@ -54,6 +54,25 @@ def hold_of(job: Job) -> Hold | None:
     return found
 
 
+def last_hold_of(job: Job) -> Hold | None:
+    """The same, or where nothing is left of it the last one; None where nothing costs anything."""
+    found: Hold | None = Hold.objects.of_subject(job.public_id).select_related("organization").order_by("-pk").first()
+    return hold_of(job) or found
+
+
+def tested(ceiling: int | None, *, stop: bool) -> int | None:
+    """The limit that a ceiling is on what an offer may cost; none of work that stops when its money is used up."""
+    return None if stop else ceiling
+
+
+def may_cost(job: Job) -> int:
+    """What is to be held of a waiting job: its ceiling, or what is left of it where it stops by its budget."""
+    ceiling = job.ceiling_minor or 0
+    if not job.budget_stop:
+        return ceiling
+    return max(0, ceiling - sum(row.captured for row in Hold.objects.of_subject(job.public_id)))
+
+
 def hold_ceiling(*, job: Job, now: datetime, actor: str = ACTOR) -> None:
     """Hold the most that a new job may cost. Raises InsufficientFunds, BudgetExceeded, WalletFrozen."""
     if job.ceiling_minor:
@@ -80,7 +99,7 @@ def settle_end(*, attempt: Attempt, reason: str, now: datetime) -> None:
     if reservation is not None:
         post(_ended(attempt, settling.holds_of(reservation), reason, now), now)
         return
-    hold = hold_of(job)
+    hold = last_hold_of(job)  # a capture at midnight may have left nothing of it
     if hold is None:
         return
     facts = _ended(attempt, [(parts_of([attempt.allocation.contract])[0], hold)], reason, now)
@@ -144,7 +163,7 @@ def _settled(job: Job, hold: Hold, now: datetime) -> list[Fact]:
 
 def _keep_enough(job: Job, hold: Hold, facts: Sequence[Fact], now: datetime) -> None:
     """A job that waits again holds its ceiling again, or as much as is left, which is then what it may cost."""
-    ceiling = job.ceiling_minor or 0
+    ceiling = may_cost(job)
     try:
         with transaction.atomic():
             post([*facts, *_held_anew(job, hold, ceiling, now)], now)
@@ -152,7 +171,7 @@ def _keep_enough(job: Job, hold: Hold, facts: Sequence[Fact], now: datetime) -> 
         hold.refresh_from_db()
         post(facts, now)
         ceiling = hold.rest
-    limit_to(job, ceiling)
+    limit_to(job, tested(ceiling, stop=job.budget_stop))
 
 
 def _held_anew(job: Job, hold: Hold | None, ceiling: int, now: datetime) -> list[Fact]:
@@ -195,8 +214,8 @@ def _release_surplus(jobs: Sequence[int], now: datetime) -> None:
     post(release_many(amounts=amounts) if amounts else [], now)
 
 
-def limit_to(job: Job, ceiling: int) -> None:
-    """No offer may cost the waiting job more than `ceiling`."""
+def limit_to(job: Job, ceiling: int | None) -> None:
+    """No offer may cost the waiting job more than `ceiling`, if there is one."""
     if job.ask["limits"].get(CEILING) != ceiling:
         job.ask = StoredAsk.from_json(job.ask).relaxed({CEILING: ceiling}).as_json()
         Job.objects.filter(pk=job.pk).update(ask=job.ask)

@@ -20,6 +20,7 @@ from scheduler.references import as_core, reference_of
 from scheduler.requests import StoredAsk, ask_from_file
 from scheduler.shards import order_of
 from scheduler.snapshot import Shelf, read_shelf, take_snapshot
+from scheduler.stopping import budget_of, most_for, seconds_for, with_the_stop
 
 TRIAL = "trial"
 
@@ -78,7 +79,8 @@ def plan_of(*, file: JobFile, organization: Organization, now: datetime) -> dict
     ask = ask_from_file(file, currency=organization.currency)
     trial = try_out(ask=ask, now=now, start_after=file.ask.start_after, finish_by=file.ask.finish_by)
     refused = trial.alone.refused
-    allocation = _allocation(trial, trial.alone.chosen, ask.units) if trial.alone.chosen else None
+    allocation = _allocation(trial, trial.alone.chosen, file, ask.units) if trial.alone.chosen else None
+    ceiling = most_for(allocation["total_minor"], budget_of(file)) if allocation else None
     return {
         "object": "job",
         "id": None,
@@ -87,23 +89,26 @@ def plan_of(*, file: JobFile, organization: Organization, now: datetime) -> dict
         "units": ask.units,
         "time_limit_s": ask.run_s,
         "currency": organization.currency,
-        "limits": limits_to_api(ask.limits),
+        "limits": limits_to_api(ask.limits) | ({"total__lte": budget} if (budget := budget_of(file)) else {}),
+        "budget_stop": file.ask.budget_stop,
         "weights": dict(zip(("price", "latency", "green"), ask.weights, strict=True)),
         "when": ask.when,
         "near": ask.near,
         "reservation": None,
         "allocation": allocation,
         "unplaced": refusal_as_told(refusal_as_json(refused)) if refused else None,
-        "cost": {"to_date_minor": 0, "ceiling_minor": allocation["total_minor"] if allocation else None},
+        "cost": {"to_date_minor": 0, "ceiling_minor": ceiling},
         "report": file.report_as_json(),
     }
 
 
-def _allocation(trial: Trial, chosen: Ranked, units: int) -> dict[str, Any]:
+def _allocation(trial: Trial, chosen: Ranked, file: JobFile, units: int) -> dict[str, Any]:
     offer = trial.shelf.offer(chosen.offer.id)
     start, end = moment(chosen.start_s), moment(chosen.end_s)
     lines, total = price_of(offer, units, start, end)
+    stops_after_s = seconds_for(budget_of(file), total=total, promised_s=chosen.end_s - chosen.start_s)
     why = explain.why(trial.alone.ranking, chosen)
+    why["sentence"] = with_the_stop(why["sentence"], stops_after_s)
     return {
         "offer": {"id": offer.public_id, "title": offer.title},
         "site": {
@@ -117,6 +122,7 @@ def _allocation(trial: Trial, chosen: Ranked, units: int) -> dict[str, Any]:
         "units": units,
         "total_minor": total,
         "price_lines": [line.as_dict() for line in lines],
+        "stops_after_s": stops_after_s,
         "sentence": why["sentence"],
         "why": why,
     }

@@ -114,6 +114,10 @@ class AttemptQuerySet(PublicQuerySet["Attempt"]):
         live = self.open().filter(allocation__live=True, preempt_by=None, job__gang=None, allocation__reservation=None)
         return live.filter(allocation__offer__tier=Tier.INTERRUPTIBLE)
 
+    def running_since(self, moment: datetime) -> Self:
+        """Those that run, and ran then."""
+        return self.filter(state="running", ended_at=None, started_at__lte=moment)
+
     def with_terms(self) -> Self:
         """With what an end of theirs needs."""
         return self.select_related("job__buyer", "allocation__offer__site__provider", "allocation__offer__hardware")

@@ -50,7 +50,7 @@ def ask_from_file(file: JobFile, currency: str) -> StoredAsk:
         limits["tier"] = [ask.tier]
     segment = segment_of(limits.get("accelerator", ()))
     limits |= {"family": [segment], "currency": [ask.currency or currency], "served": True}
-    if ask.max_total_minor is not None:
+    if ask.max_total_minor is not None and not ask.budget_stop:
         limits["total__lte"] = ask.max_total_minor
     return StoredAsk(
         units=ask.units,

@@ -26,15 +26,15 @@ from scheduler.inside import place_inside
 from scheduler.jobfile import JobFile, parse_tree
 from scheduler.jobview import job_as_json
 from scheduler.models import Gang, Job, JobInput, Upload
-from scheduler.money import CEILING, hold_anew, hold_ceiling, settle_job
+from scheduler.money import CEILING, hold_anew, hold_ceiling, may_cost, settle_job, tested
 from scheduler.planning import Prospect, plan_of, prospect_of
 from scheduler.requests import StoredAsk, ask_from_file, spec_from_file
 from scheduler.shards import start_of
 from scheduler.states import JOB
 
 PLANNED = (
-    "object", "name", "units", "time_limit_s", "currency", "limits", "weights", "when", "near", "reservation",
-    "unplaced", "cost",
+    "object", "name", "units", "time_limit_s", "currency", "limits", "budget_stop", "weights", "when", "near",
+    "reservation", "unplaced", "cost",
 )  # fmt: skip
 OWN_LIMITS = frozenset({"units", "start_after", "finish_by"})
 
@@ -95,8 +95,9 @@ def _place_in_market(buyer: Organization, file: JobFile, ask: StoredAsk, now: da
     due_at = _due_at(buyer, ask.segment, start_after=file.ask.start_after, now=now)
     return {
         "segment": ask.segment, "gang": gang, "due_at": due_at, "ceiling_minor": ceiling,
-        "budget_stated": file.ask.max_total_minor is not None,
-        "ask": ask.relaxed({CEILING: ceiling}).as_json(), **start_of(prospect.groups),
+        "budget_stated": file.ask.max_total_minor is not None, "budget_stop": file.ask.budget_stop,
+        "ask": ask.relaxed({CEILING: tested(ceiling, stop=file.ask.budget_stop)}).as_json(),
+        **start_of(prospect.groups),
     }  # fmt: skip
 
 
@@ -195,9 +196,8 @@ def relax_job(*, job: Job, limits: Mapping[str, Any], now: datetime) -> Job:
     if job.reservation is None:
         prospect = prospect_of(ask=stored.relaxed({CEILING: None}), now=now, **window)
         way = start_of(prospect.groups) if job.region_group and not job.gang_id else {}
-        way["ceiling_minor"] = _new_ceiling(job, limits, prospect)
-        way["budget_stated"] = limits[CEILING] is not None if CEILING in limits else job.budget_stated
-        stored = stored.relaxed({CEILING: way["ceiling_minor"]})
+        way |= _new_budget(job, limits, prospect)
+        stored = stored.relaxed({CEILING: tested(way["ceiling_minor"], stop=way["budget_stop"])})
     changed = Job.objects.filter(pk=job.pk, version=job.version)
     changed.update(ask=stored.as_json(), unplaced=None, next_attempt_at=now, version=job.version + 1, **own, **way)
     job.refresh_from_db()
@@ -206,11 +206,21 @@ def relax_job(*, job: Job, limits: Mapping[str, Any], now: datetime) -> Job:
         buyer=job.buyer, facts={"limits": dict(limits)},
     )  # fmt: skip
     if job.reservation is None:
-        hold_anew(job=job, ceiling=job.ceiling_minor or 0, now=now)
+        hold_anew(job=job, ceiling=may_cost(job), now=now)
         wake(job.shard.name)
     else:
         wake_inside(job.reservation.public_id)
     return job
+
+
+def _new_budget(job: Job, limits: Mapping[str, Any], prospect: Prospect) -> dict[str, Any]:
+    """What the job may cost with these limits, in columns of its row. Raises ValidationFailed."""
+    stated = limits[CEILING] is not None if CEILING in limits else job.budget_stated
+    ceiling = _new_ceiling(job, limits, prospect)
+    if job.budget_stop and stated and not ceiling:
+        detail = "a job that stops by its budget needs one"
+        raise ValidationFailed([FieldProblem(f"/limits/{CEILING}", "bad_value", detail, "null")])
+    return {"ceiling_minor": ceiling, "budget_stated": stated, "budget_stop": job.budget_stop and stated}
 
 
 def _new_ceiling(job: Job, limits: Mapping[str, Any], prospect: Prospect) -> int:
@@ -219,6 +229,8 @@ def _new_ceiling(job: Job, limits: Mapping[str, Any], prospect: Prospect) -> int
         return int(limits[CEILING])
     if CEILING in limits:
         return prospect.dearest_minor
+    if job.budget_stop:
+        return job.ceiling_minor or 0
     kept: int = job.ask["limits"].get(CEILING, 0)
     return kept if job.budget_stated else max(kept, prospect.dearest_minor)
 

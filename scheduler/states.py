@@ -30,12 +30,14 @@ ATTEMPT = StateTable(
 
 NOT_FIRM: Final = "not_confirmed"  # why a job waits inside a reservation that is only held
 RESERVATION_OVER: Final = "reservation_over"  # why a job ends that waited inside a reservation
+TIME_LIMIT: Final = "time_limit"
+BUDGET_LIMIT: Final = "budget_limit"  # what its job's budget pays for has run
 REPLANNED: Final = "replanned"  # before it started, for a better promise
 END_REASONS: Final = (
     "succeeded",
     "exit_nonzero",
-    "time_limit",
-    "budget_limit",
+    TIME_LIMIT,
+    BUDGET_LIMIT,
     "out_of_memory",
     "cancelled",
     "preempted",

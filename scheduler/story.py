@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from scheduler.models import Attempt, Job
 from scheduler.preempting import FIRM_WORK, GANG, PROVIDER
-from scheduler.states import NOT_FIRM, RESERVATION_OVER
+from scheduler.states import BUDGET_LIMIT, NOT_FIRM, RESERVATION_OVER
 
 LOST = "lease_lost"
 AT_ONCE = timedelta(minutes=1)
@@ -83,7 +83,7 @@ def job_sentence(job: Job, attempts: list[Attempt]) -> str:
     lost = [attempt for attempt in attempts if attempt.reason == LOST]
     if job.state == "queued":
         return _queued(job, last)
-    if job.state == "expired" or job.reason == RESERVATION_OVER:
+    if job.state == "expired" or job.reason in {RESERVATION_OVER, BUDGET_LIMIT}:
         return _over(job)
     if last is None:
         return _("It was cancelled before it was allocated.")
@@ -99,7 +99,9 @@ def job_sentence(job: Job, attempts: list[Attempt]) -> str:
 
 
 def _over(job: Job) -> str:
-    """Why a job has no place to run any more."""
+    """Why a job has no place or no money to run any more."""
+    if job.reason == BUDGET_LIMIT:
+        return reason_sentence(BUDGET_LIMIT)
     if job.reason != RESERVATION_OVER:
         return _("Its window passed before an offer could take it.")
     if job.reservation is not None and job.reservation.state == "failed":

@@ -19,6 +19,7 @@ from scheduler.inside import follow_reservations, place_inside
 from scheduler.instant import place_now
 from scheduler.keptprices import forget_past_prices
 from scheduler.leases import end_expired_leases, withdraw_unstarted
+from scheduler.midnight import capture_running
 from scheduler.models import Attempt, Job, MatchRound
 from scheduler.moving import LOOK_AGAIN, adopt, gather
 from scheduler.preempting import end_overdue
@@ -31,6 +32,7 @@ from scheduler.standingorders import keep_orders
 log = logging.getLogger(__name__)
 SWEEP_LOCK = (7_412, 0)
 SURPLUS_LOCK = (7_412, 1)
+MIDNIGHT_LOCK = (7_412, 2)
 
 
 @shared_task(name="match_now", time_limit=30)
@@ -88,6 +90,15 @@ def release_surplus() -> None:
     with alone(*SURPLUS_LOCK) as mine:
         if mine:
             money.release_surplus(now=utc_now())
+
+
+@shared_task(name="capture_midnight", time_limit=300, soft_time_limit=290)
+def capture_midnight() -> None:
+    """Charge what runs on for what it used up to the last midnight."""
+    with alone(*MIDNIGHT_LOCK) as mine:
+        captured = capture_running(now=utc_now()) if mine else 0
+    if captured:
+        log.info("%s attempts that run on were charged up to midnight", captured)
 
 
 @shared_task(name="place_inside", time_limit=30)

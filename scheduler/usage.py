@@ -12,7 +12,8 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from marketplace.booking.hours import touched_hours
 from marketplace.booking.models import UsageRecord
-from marketplace.common.clock import HOUR
+from marketplace.common.clock import HOUR, hour_floor
+from marketplace.common.errors import FieldProblem, ValidationFailed
 from marketplace.common.units import largest_remainder
 from marketplace.energy.services import share_over
 from marketplace.energy.use import carbon_ug, site_wh
@@ -39,6 +40,14 @@ def read_line(raw: dict[str, str]) -> UsageLine:
     return UsageLine(text=raw["line"], signature=raw["signature"], facts=facts)
 
 
+def usage_line(raw: dict[str, str], pointer: str) -> UsageLine:
+    """The line that an agent sent at `pointer`. Raises ValidationFailed."""
+    try:
+        return read_line(raw)
+    except ValueError as error:
+        raise ValidationFailed([FieldProblem(pointer, "bad_value", str(error))]) from error
+
+
 def doubts(line: UsageLine, lease: Lease, now: datetime) -> str:
     """Why the line is not believed, or nothing. A doubted line is stored and shown, never billed."""
     attempt, facts = lease.attempt, line.facts
@@ -63,8 +72,17 @@ def _signed(line: UsageLine, public_key: str) -> bool:
     return True
 
 
+def usage_due(attempt: Attempt, now: datetime) -> bool:
+    """Whether a clock hour has begun since it was last said under a signature what a running attempt has used."""
+    since = attempt.metered_at or attempt.started_at
+    return attempt.state == "running" and since is not None and since < hour_floor(now)
+
+
 def record_usage(*, lease: Lease, line: UsageLine, now: datetime) -> list[UsageRecord]:
-    """One UsageRecord per clock hour of the attempt; a doubted line becomes one flagged record without effect."""
+    """What the line says beyond those before it, one UsageRecord per clock hour: lines are cumulative.
+
+    A doubted line becomes one flagged record without effect.
+    """
     attempt = lease.attempt
     start = attempt.started_at or now
     doubt = doubts(line, lease, now)
@@ -72,12 +90,16 @@ def record_usage(*, lease: Lease, line: UsageLine, now: datetime) -> list[UsageR
         span = DateTimeTZRange(start, max(now, start + timedelta(milliseconds=1)))
         return [_record(lease, line, span, dict.fromkeys(COUNTERS, 0), now, flagged=f"not believed: {doubt}")]
     milliseconds = min(line.facts["milliseconds"], max(1, (now - start) // timedelta(milliseconds=1)))
+    begin, said = _said_before(attempt, start)
     end = start + timedelta(milliseconds=max(1, milliseconds))
+    if end <= begin:
+        return []
     spans = [
-        (max(start, hour), min(end, hour + HOUR)) for hour, _ in touched_hours(start, end)
-    ]  # the clock hours that the run touches
-    weights = [(until - since) // timedelta(milliseconds=1) for since, until in spans]
-    shares = {name: largest_remainder(line.facts[name], weights) for name in COUNTERS if name != "peak_memory_bytes"}
+        (max(begin, hour), min(end, hour + HOUR)) for hour, _ in touched_hours(begin, end)
+    ]  # the clock hours that the rest of the run touches
+    weights = [max(1, (until - since) // timedelta(milliseconds=1)) for since, until in spans]
+    added = {name: max(0, line.facts[name] - said[name]) for name in COUNTERS if name != "peak_memory_bytes"}
+    shares = {name: largest_remainder(more, weights) for name, more in added.items()}
     shares["milliseconds"] = weights
     records = []
     for index, (since, until) in enumerate(spans):
@@ -85,6 +107,15 @@ def record_usage(*, lease: Lease, line: UsageLine, now: datetime) -> list[UsageR
         counts["peak_memory_bytes"] = line.facts["peak_memory_bytes"]
         records.append(_record(lease, line, DateTimeTZRange(since, until), counts, now))
     return records
+
+
+def _said_before(attempt: Attempt, start: datetime) -> tuple[datetime, dict[str, int]]:
+    """(up to where its use is recorded, the counters so far)."""
+    rows = UsageRecord.objects.filter(
+        contract=attempt.allocation.contract_id, attempt=attempt.public_id, flagged=""
+    ).values("during", *COUNTERS)  # fmt: skip
+    ends = [row["during"].upper for row in rows]
+    return max(ends, default=start), {name: sum(row[name] for row in rows) for name in COUNTERS}
 
 
 def _record(

@@ -7,6 +7,7 @@ from scheduler.asks import moment
 from scheduler.core.explain import refusal_sentence
 from scheduler.explaining import PENDING, refusal_as_told, sentence_of, source_of
 from scheduler.models import Allocation, Job, MatchRound
+from scheduler.stopping import stops_after, with_the_stop
 
 
 def why_of(job: Job) -> dict[str, Any]:
@@ -18,16 +19,17 @@ def why_of(job: Job) -> dict[str, Any]:
     refusal = refusal_as_told(job.unplaced) if job.unplaced and job.state == "queued" else None
     if not attempts:
         return _waiting(job, refusal)
-    allocation = attempts[-1].allocation
+    allocation, stops_after_s = attempts[-1].allocation, stops_after(job, attempts[-1])
     if allocation.reservation_id is not None:
         return _waiting(job, refusal) | {"sentence": sentence_of(allocation), "title": allocation.offer.title}
     told: dict[str, Any] = dict(allocation.why)
     if PENDING in told:
-        return _pending(job, refusal, allocation)
+        return _pending(job, refusal, allocation) | {"stops_after_s": stops_after_s}
     return {
         "object": "why",
         "job": job.public_id,
-        "sentence": told["sentence"],
+        "sentence": with_the_stop(told["sentence"], stops_after_s),
+        "stops_after_s": stops_after_s,
         "chosen": _entry(told["chosen"]) | {"total_minor": allocation.contract.total_minor},
         "runner_up": _entry(told["runner_up"]) if told["runner_up"] else None,
         "others": [_entry(each) for each in told["others"]],
@@ -68,5 +70,6 @@ def _waiting(job: Job, refusal: dict[str, Any] | None) -> dict[str, Any]:
         "object": "why", "job": job.public_id, "sentence": sentence, "chosen": None, "runner_up": None, "others": [],
         "refused": [], "rejected": refusal["rejected"] if refusal else {}, "relax": refusal["relax"] if refusal else [],
         "unplaced": refusal, "break_even": [], "weights": job.ask["weights"], "considered": 0, "reference": None,
-        "round": None, "pending": False, "reservation": job.reservation.public_id if job.reservation else None,
+        "round": None, "pending": False, "stops_after_s": None,
+        "reservation": job.reservation.public_id if job.reservation else None,
     }  # fmt: skip

@@ -39,7 +39,10 @@ class Unplaced(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Allocation(Record):
-    """The offer, hours and price a job was given, and why in one sentence."""
+    """The offer, hours and price a job was given, and why in one sentence.
+
+    `stops_after_s` is set where the budget ends the job (`budget_stop`) before its time limit would.
+    """
 
     id: str = ""
     offer: Offer | None = None
@@ -48,6 +51,7 @@ class Allocation(Record):
     end: datetime | None = None
     units: int = 1
     total_minor: int | None = None
+    stops_after_s: int | None = None
     round: str = ""
     sentence: str = ""
 
@@ -136,6 +140,7 @@ class JobRecord(Record):
     reservation: str | None = None
     site: Site | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
+    budget_stop: bool = False
     weights: Mapping[str, int] = field(default_factory=dict)
     when: str = ""
     near: str = ""

@@ -200,6 +200,7 @@ J7 = Check(
         SELECT later.public_id, 'use that begins after ' || earlier.public_id, later.during::text
         FROM booking_usagerecord earlier JOIN booking_usagerecord later
           ON later.attempt = earlier.attempt AND later.id > earlier.id AND later.during && earlier.during
+        WHERE earlier.flagged = '' AND later.flagged = ''
         ORDER BY later.id
         """,
     ),

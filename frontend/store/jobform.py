@@ -58,6 +58,10 @@ class JobForm(forms.Form):
     max_total = forms.DecimalField(
         label=_("Total at most"), min_value=0, max_value=10**9, decimal_places=2, required=False
     )
+    budget_stop = forms.BooleanField(
+        label=_("Stop when the total is used up"), required=False,
+        help_text=_("It may run where the total does not pay for the whole time limit."),
+    )  # fmt: skip
     egress = forms.BooleanField(label=_("The job may use the network"), required=False)
 
     # The file beside the form is what is sent, so the browser must not insist on a field.
@@ -72,6 +76,12 @@ class JobForm(forms.Form):
         chinese = (get_language() or "en").startswith("zh")
         self._choices("near", [(ANYWHERE, _("Anywhere")), *((slug, zh if chinese else en) for slug, en, zh in places)])
         self.fields["max_total"].help_text = currency
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if values.get("budget_stop") and not values.get("max_total"):
+            self.add_error("max_total", _("A job that stops when its total is used up needs one."))
+        return values
 
     def _choices(self, name: str, choices: list[tuple[str, Any]]) -> None:
         cast("forms.ChoiceField", self.fields[name]).choices = choices
@@ -93,6 +103,7 @@ def into_file(values: Mapping[str, Any], base: Mapping[str, Any], currency: str)
         "latency_ms_max": values["latency_ms"],
         "renewable_min": None if values["renewable"] is None else float(Decimal(values["renewable"]) / PER_CENT),
         "max_total": None if ceiling is None else int(ceiling.scaleb(exponent_of(currency))),
+        "budget_stop": values["budget_stop"] or None,
         "outputs": values["outputs"].split() or None,
         "network": "egress" if values["egress"] else None,
     }
@@ -159,6 +170,7 @@ def from_file(tree: Mapping[str, Any], currency: str) -> dict[str, Any]:
         "latency_ms": market.get("latency_ms_max"),
         "renewable": _number(market.get("renewable_min"), 1, 100),
         "max_total": _number(market.get("max_total"), 10 ** exponent_of(currency)),
+        "budget_stop": market.get("budget_stop") is True,
         "egress": market.get("network") == "egress",
     }
 

@@ -29,7 +29,7 @@ from marketplace.common.clock import utc_now
 from marketplace.common.errors import MalformedBody
 from marketplace.common.ids import new_id
 from scheduler import services
-from scheduler.costs import cost_of, lines_of
+from scheduler.costs import cost_of, lines_of, signed_until
 from scheduler.jobfile import parse
 from scheduler.jobview import job_as_json, job_summary
 from scheduler.logs import read_log
@@ -99,7 +99,8 @@ def _rows(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """Rows with the cost to date, in one query for all of them."""
     now = utc_now()
     attempts = {job.pk: list(job.attempts.all()) for job in jobs}
-    lines = lines_of(each for tries in attempts.values() for each in tries)
+    every = [each for tries in attempts.values() for each in tries]
+    lines, signed = lines_of(every), signed_until(every)
     rows = []
     for job in jobs:
         tries = attempts[job.pk]
@@ -110,14 +111,16 @@ def _rows(jobs: Sequence[Job]) -> list[dict[str, Any]]:
             | {
                 "created": job.created_at,
                 "ran": duration((until - job.started_at).total_seconds()) if job.started_at else "",
-                "spent": spent(_cost(tries, lines, now), summary["currency"], tries),
+                "spent": spent(_cost(tries, lines, signed, now), summary["currency"], tries),
             }
         )
     return rows
 
 
-def _cost(tries: Sequence[Attempt], lines: Mapping[str, list[ChargeLine]], now: datetime) -> int:
-    return sum(cost_of(each, lines[each.public_id], now) for each in tries)
+def _cost(
+    tries: Sequence[Attempt], lines: Mapping[str, list[ChargeLine]], signed: Mapping[str, datetime], now: datetime
+) -> int:
+    return sum(cost_of(each, lines[each.public_id], now, signed.get(each.public_id)) for each in tries)
 
 
 @require_safe

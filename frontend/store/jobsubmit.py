@@ -330,6 +330,7 @@ def _plan(plan: Mapping[str, Any], file: JobFile, currency: str) -> dict[str, An
         "units": file.ask.units,
         "time_limit_s": file.ask.time_limit_s,
         "currency": currency,
+        "cost": plan["cost"],
         "reservation": plan["reservation"],
         "report": [line for line in file.report_as_json() if line["action"] in {"dropped", "renamed"}],
     }

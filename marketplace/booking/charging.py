@@ -124,15 +124,26 @@ def charge_use(
     """
     Hold.objects.select_for_update(of=("self",)).get(pk=hold.pk)
     lines = _lines(part.contract)
-    counted = {line.attempt: line.during.upper for line in lines if not line.idle}
-    began = counted.get(attempt)
-    spans = _spans(part.metered, counted | {attempt: until})
-    use = use_in(part.contract, [each for mine in spans.values() for each in mine], part.bought)
-    start = began or min((span.start for span in spans[attempt]), default=until)
+    use, start = _use_so_far(part, lines, attempt, until)
     return _write(
         part.contract, hold, lines, use, now,
         attempt=attempt, during=DateTimeTZRange(start, max(until, start + TICK)),
     )  # fmt: skip
+
+
+def due_for_use(*, part: Part, hold: Hold, attempt: str, until: datetime) -> int:
+    """What `charge_use` would capture now, tax included; nothing is written."""
+    lines = _lines(part.contract)
+    return sum(_due(part.contract, hold, lines, _use_so_far(part, lines, attempt, until)[0]))
+
+
+def _use_so_far(part: Part, lines: Sequence[ChargeLine], attempt: str, until: datetime) -> tuple[Use, datetime]:
+    """(all use under the contract with that of `attempt` until then, where the part that no line has begins)."""
+    counted = {line.attempt: line.during.upper for line in lines if not line.idle}
+    began = counted.get(attempt)
+    spans = _spans(part.metered, counted | {attempt: until})
+    use = use_in(part.contract, [each for mine in spans.values() for each in mine], part.bought)
+    return use, began or min((span.start for span in spans[attempt]), default=until)
 
 
 def charge_idle(

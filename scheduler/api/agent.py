@@ -25,6 +25,7 @@ from scheduler.finishing import finish
 from scheduler.leaseview import lease_as_json
 from scheduler.logs import append_log
 from scheduler.models import Agent
+from scheduler.usage import usage_due
 from scheduler.waiting import site_channel
 
 POLL_SECONDS = 1.0
@@ -108,7 +109,14 @@ class HeartbeatView(AgentView):
         now = utc_now()
         held = leasing.renew(public_id=lease, key=key_of_agent(request), now=now, **beat)
         leasing.note_seen(agent=held.agent, now=utc_now())
-        return Response({"lease_s": settings.LEASE_SECONDS, "cancel": leasing.cancel_asked(held, now), "notice": None})
+        return Response(
+            {
+                "lease_s": settings.LEASE_SECONDS,
+                "cancel": leasing.cancel_asked(held, now),
+                "notice": None,
+                "usage_due": usage_due(held.attempt, now),
+            }
+        )
 
 
 @extend_schema(tags=["agent"], request=inputs.LogInput, responses={200: dict})

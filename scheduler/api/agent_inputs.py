@@ -45,10 +45,16 @@ class UsageInput(serializers.Serializer[dict[str, Any]]):
     peak_memory_bytes = serializers.IntegerField(min_value=0, default=0)
 
 
+class SignedLineInput(serializers.Serializer[dict[str, Any]]):
+    line = serializers.CharField(max_length=4000, trim_whitespace=False)
+    signature = serializers.CharField(max_length=120)
+
+
 class HeartbeatInput(EpochInput):
     phase = serializers.ChoiceField(["starting", "running", "finishing"])
     progress = serializers.FloatField(min_value=0, max_value=1, allow_null=True, default=None)
     usage = UsageInput(default=dict)
+    signed = SignedLineInput(allow_null=True, default=None)
 
 
 class LogInput(EpochInput):
@@ -60,11 +66,6 @@ class OutputInput(EpochInput):
     path = serializers.CharField(max_length=400)
     size = serializers.IntegerField(min_value=0)
     sha256 = serializers.RegexField(SHA256)
-
-
-class SignedLineInput(serializers.Serializer[dict[str, Any]]):
-    line = serializers.CharField(max_length=4000, trim_whitespace=False)
-    signature = serializers.CharField(max_length=120)
 
 
 class FinishedOutputInput(serializers.Serializer[dict[str, Any]]):

@@ -36,6 +36,7 @@ class JobAsk:
     start_after: datetime | None = None
     finish_by: datetime | None = None
     max_total_minor: int | None = None
+    budget_stop: bool = False
     currency: str | None = None
     checkpoint: Mapping[str, Any] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -227,8 +227,9 @@ def _limits(market: Reader) -> dict[str, Any]:
 
 
 def _rest(market: Reader) -> dict[str, Any]:
-    if market.flag("budget_stop"):
-        market.problem("budget_stop", "stopping by budget comes with the wallet", code=UNSUPPORTED)
+    stop, budget = market.flag("budget_stop"), market.money("max_total", MOST_MINOR)
+    if stop and not budget:
+        market.problem("budget_stop", "a job that stops by its budget needs one", "max_total: 9000")
     currency = market.text("currency")
     if currency is not None and not CURRENCY.match(currency):
         market.problem("currency", "a currency is named by three letters (ISO 4217)", "USD")
@@ -241,7 +242,8 @@ def _rest(market: Reader) -> dict[str, Any]:
         "outputs": tuple(outputs),
         "network": market.choice("network", ("none", "egress")) or "none",
         "retries": 2 if (retries := market.whole("retries", 0, 10)) is None else retries,
-        "max_total_minor": market.money("max_total", MOST_MINOR),
+        "max_total_minor": budget,
+        "budget_stop": stop,
         "currency": currency,
         "checkpoint": _checkpoint(market),
     }

@@ -46,6 +46,7 @@ class Job(models.Model):
     retries = models.PositiveSmallIntegerField(default=2)
     ceiling_minor = models.BigIntegerField(null=True)  # the most it may cost, which is held of the wallet
     budget_stated = models.BooleanField(default=False)  # by its buyer; else it is what the dearest offer cost then
+    budget_stop = models.BooleanField(default=False)  # no offer is too dear: it ends when its budget is used up
     start_after = models.DateTimeField(null=True)
     finish_by = models.DateTimeField(null=True)
     state = models.CharField(max_length=10, default="queued")
@@ -69,6 +70,10 @@ class Job(models.Model):
             JOB.constraint(),
             models.CheckConstraint(condition=Q(units__gte=1), name="job_has_units"),
             models.CheckConstraint(condition=Q(ceiling_minor__gte=0), name="job_ceiling_not_negative"),
+            models.CheckConstraint(
+                condition=Q(budget_stop=False) | Q(budget_stated=True, ceiling_minor__gte=1),
+                name="job_stops_by_a_stated_budget",
+            ),
             models.CheckConstraint(condition=Q(time_limit_s__range=(60, 604_800)), name="job_time_limit_in_range"),
             models.CheckConstraint(
                 condition=Q(attempts_made__lte=F("retries") + 1), name="job_attempts_within_retries"
@@ -198,6 +203,8 @@ class Attempt(models.Model):
     cpu_ms = models.BigIntegerField(default=0)
     peak_memory_bytes = models.BigIntegerField(default=0)
     log_bytes = models.BigIntegerField(default=0)
+    metered_at = models.DateTimeField(null=True)  # when a signed line last said what it used so far
+    budget_s = models.PositiveIntegerField(null=True)  # what its job's money pays for, where that is less than promised
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
@@ -220,6 +227,10 @@ class Attempt(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(preempt_by=None) | ~Q(preempt_cause=""), name="attempt_makes_room_for_a_cause"
+            ),
+            models.CheckConstraint(
+                condition=Q(metered_at=None) | Q(metered_at__gte=F("started_at"), started_at__isnull=False),
+                name="attempt_is_metered_once_it_runs",
             ),
         ]
         indexes = [

@@ -53,6 +53,7 @@ class Work:
     finishes: int = 0
     unheard: int = 0
     cancel: dict[str, Any] | None = None
+    usage_due: bool = False
     fenced: bool = False
     refusals: int = 0
 
@@ -68,6 +69,11 @@ class Work:
     def usage(self) -> dict[str, Any]:
         assert self.finish is not None
         return json.loads(self.finish["usage"][0]["line"])
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """What heartbeats said under a signature while it ran."""
+        return [json.loads(beat["signed"]["line"]) for beat in self.beats if beat.get("signed")]
 
 
 class Refusal(Exception):
@@ -181,9 +187,11 @@ class Marketplace:
         return {"leases": [work.body for work in given]}
 
     def heartbeat(self, work: Work, body: dict[str, Any]) -> dict[str, Any]:
+        if body.get("signed"):
+            self._verify([body["signed"]])
         work.renewed = time.monotonic()
         work.beats.append(body)
-        return {"lease_s": self.lease_s, "cancel": work.cancel, "notice": None}
+        return {"lease_s": self.lease_s, "cancel": work.cancel, "notice": None, "usage_due": work.usage_due}
 
     def append(self, work: Work, body: dict[str, Any]) -> dict[str, Any]:
         data = base64.b64decode(body["data"], validate=True)
@@ -210,15 +218,15 @@ class Marketplace:
         if work.finishes <= work.unheard:
             raise Refusal(503, "unavailable")
         if work.finish is None:
-            self._verify(body)
+            self._verify(body["usage"])
             work.finish = body
         elif work.finish != body:
             raise Refusal(409, "finished_otherwise")
         return {"state": "ended"}
 
-    def _verify(self, body: dict[str, Any]) -> None:
+    def _verify(self, rows: list[dict[str, str]]) -> None:
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(self.registrations[-1]["public_key"]))
-        for row in body["usage"]:
+        for row in rows:
             try:
                 key.verify(base64.b64decode(row["signature"]), row["line"].encode())
             except InvalidSignature as error:

@@ -55,6 +55,24 @@ def test_the_usage_line_is_canonical_and_signed_by_the_key_the_agent_registered(
     assert line["energy_wh"] >= 1
 
 
+def test_while_work_runs_a_signed_line_of_its_use_is_sent_where_one_is_asked_for(hall: Marketplace) -> None:
+    work = hall.offer("echo begun; while [ ! -f enough ]; do sleep 0.1; done", inputs={"in": b"1234"})
+    hall.until(lambda: len(work.beats) > 2 and work.text == "begun\n", "it runs")
+    assert work.told == [], "nobody asked"
+
+    with hall.changed:
+        work.usage_due = True
+    hall.until(lambda: len(work.told) > 1, "it has told twice")
+    with hall.changed:
+        work.usage_due, work.cancel = False, {"reason": "cancelled", "grace_s": 0}
+    hall.until_ended(work)
+
+    first, second = work.told[:2]
+    assert (first["attempt"], first["lease"], first["epoch"]) == (work.body["attempt"], work.id, 1)
+    assert 0 < first["milliseconds"] < second["milliseconds"] <= work.usage["milliseconds"]
+    assert (first["bytes_in"], second["bytes_out"]) == (4, len(work.text))
+
+
 def test_an_exit_code_is_told_and_outputs_of_failed_work_are_kept(hall: Marketplace) -> None:
     work = hall.offer("echo half > part; exit 3", outputs=["part"])
 

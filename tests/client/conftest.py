@@ -57,6 +57,7 @@ def session(market: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     Path("src").mkdir()
     Path("src/factor.py").write_text("print(60)")
     Path("src/.env").write_text("SECRET=1")
+    Path("budget.yaml").write_text(answers.JOB_FILE.rstrip() + "\n    budget_stop: true\n")
     Path("with_workdir.yaml").write_text("workdir: src\n" + answers.JOB_FILE)
     scene.set_up(market)
     with time_machine.travel(MORNING, tick=False):

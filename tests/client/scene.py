@@ -143,7 +143,8 @@ def _submitted(exchange: Exchange, seen: Seen) -> None:
                 "detail": "the matcher chooses the region",
             },
         ]
-        exchange.send(Answer(answers.job("allocated") | {"id": None, "report": report}))
+        stops = answers.allocation() | ({"stops_after_s": 4_522} if "budget_stop" in seen.json["file"] else {})
+        exchange.send(Answer(answers.job("allocated") | {"id": None, "allocation": stops, "report": report}))
     else:
         exchange.send(Answer(answers.job(), 201))
 

@@ -109,6 +109,7 @@ def test_the_form_writes_the_file_and_the_file_fills_the_form():
         "config": {
             "joulemart": {
                 "time_limit_s": 5400, "when": "now", "renewable_min": 0.85, "near": "berlin", "max_total": 9050,
+                "budget_stop": True,
             }
         },
     }  # fmt: skip
@@ -117,7 +118,7 @@ def test_the_form_writes_the_file_and_the_file_fills_the_form():
     file = parse(as_yaml(into_file(values, tree, "USD")))
 
     assert (values["accelerator"], values["units"], str(values["minutes"])) == ("H100", 8, "90")
-    assert (str(values["renewable"]), str(values["max_total"])) == ("85", "90.5")
+    assert (str(values["renewable"]), str(values["max_total"]), values["budget_stop"]) == ("85", "90.5", True)
     assert file.tree == tree
 
 
@@ -174,6 +175,34 @@ def test_check_names_offer_price_and_start_and_stores_nothing(browser):
     assert offer.title in said
     assert "at most, all-in" in said
     assert Job.objects.count() == 0
+
+
+def test_a_job_that_stops_by_its_budget_is_told_when_before_and_after(browser):
+    shelf()
+    text = re.sub(r"time_limit_s: \d+", "time_limit_s: 36000", FILE) + "    max_total: 10\n    budget_stop: true\n"
+
+    checked = text_of(browser.post("/jobs/new/", {"do": "check", "file": text}))
+    sent = browser.post("/jobs/new/", {"do": "submit", "file": text})
+
+    assert "Stops after" in checked
+    assert "at the latest." in checked
+    job = Job.objects.get()
+    assert (job.budget_stop, sent.status_code) == (True, 302)
+
+
+def test_a_stop_without_a_total_is_told_beside_the_field_and_leaves_the_file(browser):
+    shelf()
+    form = {"run": "echo bye", "units": 1, "minutes": 5, "accelerator": "none", "when": "now", "weights": "default"}
+
+    answer = browser.post("/jobs/new/", {"do": "write", "file": FILE, "near": "anywhere", "budget_stop": "on", **form})
+
+    assert "A job that stops when its total is used up needs one." in text_of(answer)
+    assert "budget_stop" not in value_of_file(answer)
+
+
+def value_of_file(answer):
+    """The job file as the page holds it."""
+    return re.search(r"<textarea class=.code.*?>(.*?)</textarea>", answer.content.decode(), re.DOTALL)[1]
 
 
 def test_a_job_that_no_offer_can_take_says_what_to_loosen_and_loosens_it_in_the_file(browser):

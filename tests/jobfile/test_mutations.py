@@ -43,6 +43,7 @@ TREE: dict[str, Any] = {
             "weights": {"price": 2, "latency": 1, "green": 2},
             "price_max": 200,
             "max_total": 9000,
+            "budget_stop": True,
             "currency": "USD",
             "renewable_min": 0.8,
             "evidence": "metered",

@@ -114,6 +114,8 @@ def test_what_this_market_does_not_do_is_refused_as_unsupported(given, pointer):
         ({"matched_min": 45}, "0.45"),
         ({"price_max": 2.00}, "200"),
         ({"max_total": 90.5}, "9050"),
+        ({"budget_stop": 1}, "true"),
+        ({"budget_stop": True}, "max_total: 9000"),
         ({"time_limit_s": 59}, "60"),
         ({"time_limit_s": 604_801}, "604800"),
         ({"when": "cheap"}, "cheapest"),

@@ -82,6 +82,7 @@ def test_a_window_outside_the_reservation_names_its_end(running, buyer):
     [
         ("price_max: 5", "price_max"),
         ("max_total: 500", "max_total"),
+        ("max_total: 500\n    budget_stop: true", "max_total budget_stop"),
         ("renewable_min: 0.9", "renewable_min"),
         ("carbon_cap_g: 5", "carbon_cap_g"),
         ("residency: CN", "residency"),
@@ -93,7 +94,7 @@ def test_a_window_outside_the_reservation_names_its_end(running, buyer):
     ],
 )
 def test_what_the_reservation_settled_or_its_offer_lacks_is_refused_by_name(running, line, key):
-    assert list(refused(running, more=f"    {line}\n")) == [f"/config/joulemart/{key}"]
+    assert list(refused(running, more=f"    {line}\n")) == [f"/config/joulemart/{each}" for each in key.split()]
 
 
 @pytest.mark.parametrize("line", ["residency: DE", "kind: datacenter", "tier: firm", "currency: USD", "weights: green"])

@@ -32,6 +32,7 @@ def job_lines(job: Job, now: datetime) -> list[str]:
         ("gang", _gang(job)),
         ("inside", job.reservation or ""),
         ("runs", _runs(job, now)),
+        ("budget", _stops(job)),
         (
             "used",
             _used(job),
@@ -52,8 +53,15 @@ def plan_lines(job: Job, now: datetime) -> list[str]:
     lines = [head, *([f"would run at {runs}"] if runs else [])]
     sentence = (job.allocation.sentence if job.allocation else "") or job.sentence
     lines += [sentence] if sentence else []
+    lines += [stops] if (stops := _stops(job)) else []
     lines += _unplaced(job)
     return lines + [_report(entry) for entry in job.raw.get("report") or () if entry.get("action") != "kept"]
+
+
+def _stops(job: Job) -> str:
+    """Where its budget ends a job before its time limit: `stops after 1 h 15 min at the latest`."""
+    after_s = job.allocation.stops_after_s if job.allocation else None
+    return "" if after_s is None else f"stops after {figures.duration(after_s)} at the latest"
 
 
 def _gang(job: Job) -> str:

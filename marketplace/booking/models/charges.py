@@ -1,10 +1,13 @@
 """What is charged for metered use, what is given back for what went wrong, and how a job's money ended."""
 
+from typing import Any
+
 import pgtrigger
-from django.contrib.postgres.fields import DateTimeRangeField
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import BigIntegerRangeField, DateTimeRangeField, RangeOperators
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
 
 from accounts.models import Organization
 from marketplace.booking.models.promises import Contract
@@ -15,6 +18,11 @@ from marketplace.common.ids import PublicIdField
 UNIT_SECOND = "unit_second"
 METERS = (UNIT_SECOND,)
 CREDIT_KINDS = ("interruption", "usage_dispute", "green", "goodwill")
+
+
+def _same(field: str, kind: str, **options: Any) -> tuple[Func, str]:
+    """Rows that have `field` in common, in an exclusion: a range of one element meets just itself."""
+    return Func(F(field), F(field), Value("[]"), function=kind, **options), RangeOperators.OVERLAPS
 
 
 class ChargeLine(models.Model):
@@ -65,6 +73,17 @@ class ChargeLine(models.Model):
                 condition=Q(matured_at=None) | Q(pending_left=0, frozen=False), name="charge_line_matured_is_done"
             ),
             models.CheckConstraint(condition=Q(idle=True) ^ ~Q(attempt=""), name="charge_line_idle_has_no_attempt"),
+            models.CheckConstraint(condition=Q(during__isempty=False), name="charge_line_span_not_empty"),
+            ExclusionConstraint(
+                name="charge_lines_of_an_attempt_never_overlap",
+                expressions=[
+                    _same("contract", "int8range", output_field=BigIntegerRangeField()),
+                    _same("attempt", "textrange"),
+                    _same("meter", "textrange"),
+                    ("during", RangeOperators.OVERLAPS),
+                ],
+                condition=Q(idle=False),
+            ),
         ]
         indexes = [
             models.Index(fields=["attempt"], name="charge_line_by_attempt"),

@@ -302,7 +302,7 @@ class ReservationChange(models.Model):
 
 
 class UsageRecord(models.Model):
-    """Metered use of one attempt in one span; spans of an attempt never overlap."""
+    """Metered use of one attempt in one span; spans of an attempt that are believed never overlap."""
 
     public_id = PublicIdField("use")
     attempt = models.CharField(max_length=40)
@@ -336,6 +336,7 @@ class UsageRecord(models.Model):
                     (Func(F("attempt"), F("attempt"), models.Value("[]"), function="textrange"), "&&"),
                     ("during", RangeOperators.OVERLAPS),
                 ],
+                condition=Q(flagged=""),
             ),
             models.CheckConstraint(condition=Q(during__isempty=False), name="usage_span_not_empty"),
             models.CheckConstraint(
