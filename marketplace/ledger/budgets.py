@@ -13,6 +13,7 @@ from django.db.models import F
 from accounts.models import ApiKey, Organization
 from marketplace.common.errors import FieldProblem, IllegalState, StaleVersion, ValidationFailed
 from marketplace.common.ids import new_id
+from marketplace.events.models import Event
 from marketplace.events.services import record
 from marketplace.ledger.errors import BudgetExceeded
 from marketplace.ledger.models import Budget, BudgetPeriod, BudgetUse, Hold
@@ -120,12 +121,13 @@ def _exceeded(budget: Budget, period: BudgetPeriod, needed: int) -> BudgetExceed
 
 
 def _tell(budget: Budget, period: BudgetPeriod, added: int, now: datetime) -> None:
-    """Say once that a budget is nearly or wholly promised."""
+    """Say once in a period that a budget is nearly or wholly promised. Whoever calls holds the period's row."""
     used, before = period.held + period.spent, period.held + period.spent - added
     marks = {"near": period.limit_minor * NEAR_PERCENT // 100, "reached": period.limit_minor}
     for kind, mark in marks.items():
-        if before < mark <= used:
+        told = f"{budget.public_id}:{period.start}:{kind}:{period.pk}"[:40]
+        if before < mark <= used and not Event.objects.filter(object_id=told).exists():
             record(
-                f"budget.{kind}", object_id=f"{budget.public_id}:{period.start}:{kind}:{period.pk}"[:40], seq=1,
-                now=now, buyer=budget.organization, facts={"limit_minor": period.limit_minor, "used_minor": used},
+                f"budget.{kind}", object_id=told, seq=1, now=now, buyer=budget.organization,
+                facts={"limit_minor": period.limit_minor, "used_minor": used},
             )  # fmt: skip

@@ -156,6 +156,16 @@ def test_it_is_told_once_when_a_budget_is_nearly_and_wholly_promised(buyer):
     assert list(Event.objects.order_by("pk").values_list("type", flat=True)) == ["budget.near", "budget.reached"]
 
 
+def test_a_budget_that_is_nearly_promised_again_is_told_no_second_time_and_holds(buyer):
+    cap(buyer, 1_000)
+    first = hold(buyer, 1_000, subject="job_1")
+    post(release(hold=first))
+
+    hold(buyer, 900, subject="job_2")
+
+    assert list(Event.objects.order_by("pk").values_list("type", flat=True)) == ["budget.near", "budget.reached"]
+
+
 def test_money_that_is_not_there_takes_nothing_from_the_budget(buyer):
     budget = cap(buyer, 10**9)
 
