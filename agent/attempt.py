@@ -130,7 +130,7 @@ class Attempt:
         self.heart.enter("finishing")
         while self._insist(lambda: self._ship.send(last=True)):
             pass
-        return of_stand(stand, self.lease, cancel=self.heart.cancel)
+        return of_stand(stand, self.lease, time_limit_s=self.heart.time_limit_s, cancel=self.heart.cancel)
 
     def _stop(self) -> bool:
         """Pass the wish to end on to the engine."""

@@ -20,13 +20,15 @@ class Heart:
     """Beats in a thread of its own, so that no slow transfer can cost the lease.
 
     `until` is the boot time up to which the work may run; None for work taken up again, whose engine knows better
-    until a heartbeat is accepted. `changed` is set when `cancel` or `fenced` gets a value. `sign` makes the signed line
-    of what was used so far, for a marketplace that asks for one.
+    until a heartbeat is accepted. `time_limit_s` is how long it may run in all, which may grow. `changed` is set when
+    `cancel` or `fenced` gets a value. `sign` makes the signed line of what was used so far, for a marketplace that asks
+    for one.
     """
 
     def __init__(self, *, market: Market, engine: Engine, lease: Lease, until: float | None, sign: Sign) -> None:
         self.phase: Phase = "starting"
         self.until = until
+        self.time_limit_s = lease.limits.time_limit_s
         self.cancel: Cancel | None = None
         self.fenced: str | None = None
         self.changed = threading.Event()
@@ -89,6 +91,7 @@ class Heart:
             log.info("Connected again; %s goes on", self._lease.name)
         # Counted from before the call left: the marketplace cannot have renewed any earlier.
         self.until = max(self.until or 0.0, sent + beat.lease_s * PART_OF_LEASE)
+        self._follow_limit(beat.time_limit_s)
         self._renew()
         self._owes = beat.usage_due
         if beat.notice and beat.notice != self._notice:
@@ -97,6 +100,11 @@ class Heart:
         if beat.cancel is not None and self.cancel is None:
             self.cancel = beat.cancel
             self.changed.set()
+
+    def _follow_limit(self, time_limit_s: int) -> None:
+        if time_limit_s > self.time_limit_s:
+            self.time_limit_s = time_limit_s
+            log.info("%s may run %d s now", self._lease.name, time_limit_s)
 
     def _missed(self, error: ProtocolError) -> None:
         self._renew()  # says only that the agent lives: `until` stays
@@ -107,6 +115,6 @@ class Heart:
     def _renew(self) -> None:
         try:
             if self._engine.poll(self._lease.id).phase in {"starting", "running"}:
-                self._engine.renew(self._lease.id, until=self.until)
+                self._engine.renew(self._lease.id, until=self.until, time_limit_s=self.time_limit_s)
         except OSError as error:
             log.error("%s cannot be told that its lease goes on: %s", self._lease.name, error)

@@ -47,8 +47,8 @@ def not_started(error: Exception) -> Outcome:
     return Outcome(reason="agent_error", message=f"The agent could not start the work: {error}.")
 
 
-def of_stand(stand: Stand, lease: Lease, *, cancel: Cancel | None) -> Outcome:
-    """What an ended attempt means."""
+def of_stand(stand: Stand, lease: Lease, *, time_limit_s: int, cancel: Cancel | None) -> Outcome:
+    """What an ended attempt means, whose time limit was `time_limit_s` in the end."""
     if stand.cause == "stopped":
         if cancel is not None:
             return cancelled(cancel, stand)
@@ -57,7 +57,7 @@ def of_stand(stand: Stand, lease: Lease, *, cancel: Cancel | None) -> Outcome:
         return _by_itself(stand)
     limits = lease.limits
     reason, message = {
-        "time_limit": ("time_limit", f"The work was stopped at its time limit of {limits.time_limit_s} s."),
+        "time_limit": ("time_limit", f"The work was stopped at its time limit of {time_limit_s} s."),
         "out_of_memory": (
             "out_of_memory",
             f"The work needed more than its {limits.memory_mb} MB of memory and was stopped.",

@@ -152,6 +152,7 @@ class Market:
                 lease_s=float(answer["lease_s"]),
                 cancel=Cancel(reason=cancel["reason"], grace_s=float(cancel.get("grace_s") or 0)) if cancel else None,
                 notice=answer.get("notice"),
+                time_limit_s=int(answer.get("time_limit_s") or 0),
                 usage_due=bool(answer.get("usage_due")),
             )
 

@@ -51,6 +51,7 @@ class Limits:
     """What an attempt may use."""
 
     time_limit_s: int
+    longest_s: int  # how long the limit may become
     units: int
     cpus: int
     memory_mb: int
@@ -130,9 +131,15 @@ def _lease(body: Mapping[str, Any], spec: Mapping[str, Any]) -> Lease:
             InputFile(path=str(row["path"]), url=str(row["url"]), size=int(row["size"]), sha256=str(row["sha256"]))
             for row in body.get("inputs") or ()
         ),
-        limits=Limits(**{field: int(body["limits"][field]) for field in Limits.__slots__}),
+        limits=_limits(body["limits"]),
         power=Power(idle_w=int(body["power"]["idle_w"]), max_w=int(body["power"]["max_w"])),
     )
+
+
+def _limits(raw: Mapping[str, Any]) -> Limits:
+    """The limits; one that cannot grow has no `longest_s`."""
+    raw = {"longest_s": raw["time_limit_s"], **raw}
+    return Limits(**{field: int(raw[field]) for field in Limits.__slots__})
 
 
 def _checkpoint(raw: Mapping[str, Any] | None) -> Checkpoint | None:
@@ -170,6 +177,7 @@ class Beat:
     lease_s: float
     cancel: Cancel | None
     notice: str | None
+    time_limit_s: int = 0  # how long the work may run by now, where that is more than its lease said
     usage_due: bool = False  # the next one is to carry a signed line of what was used so far
 
 

@@ -47,6 +47,7 @@ urlpatterns = [
     path("jobs/<str:job>", jobs.JobView.as_view(), name="api-job"),
     path("jobs/<str:job>/cancel", jobs.CancelJobView.as_view(), name="api-job-cancel"),
     path("jobs/<str:job>/relax", jobs.RelaxJobView.as_view(), name="api-job-relax"),
+    path("jobs/<str:job>/raise", jobs.RaiseJobView.as_view(), name="api-job-raise"),
     path("jobs/<str:job>/retry", jobs.RetryJobView.as_view(), name="api-job-retry"),
     path("jobs/<str:job>/why", jobs.WhyView.as_view(), name="api-job-why"),
     path("jobs/<str:job>/logs", jobs.LogsView.as_view(), name="api-job-logs"),

@@ -30,7 +30,7 @@ def finish(*, public_id: str, key: ApiKey, report: dict[str, Any], now: datetime
         return done
     lease = hold(public_id, report["epoch"], key)
     attempt = lease.attempt
-    reason, message = ended_as(lease, report["reason"], report["message"])
+    reason, message = _end(lease, report)
     if reason in MARKETS_OWN:
         raise ValidationFailed([FieldProblem("/reason", "bad_value", f"{reason} is for the market to say")])
     _require_outputs(lease, report["outputs"])
@@ -40,6 +40,12 @@ def finish(*, public_id: str, key: ApiKey, report: dict[str, Any], now: datetime
             mark_running(attempt=attempt, now=now, since=max(lease.granted_at, now - ran))
             record_usage(lease=lease, line=line, now=now)
     return end_attempt(attempt=attempt, reason=reason, now=now, message=message, exit_code=report["exit_code"])
+
+
+def _end(lease: Lease, report: dict[str, Any]) -> tuple[str, str]:
+    """Reason and message of the end."""
+    ran = [line.facts["milliseconds"] // 1000 for line in _usage_lines(report["usage"])]
+    return ended_as(lease, report["reason"], report["message"], ran_s=max(ran, default=None))
 
 
 def _usage_lines(raw_lines: list[dict[str, str]]) -> list[UsageLine]:
@@ -54,7 +60,7 @@ def _already(public_id: str, key: ApiKey, report: dict[str, Any]) -> Job | None:
     )
     if lease is None:
         return None
-    if lease.attempt.reason != ended_as(lease, report["reason"], report["message"])[0]:
+    if lease.attempt.reason != _end(lease, report)[0]:
         raise LeaseFenced(lease=public_id, epoch=report["epoch"])
     return lease.attempt.job
 

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from scheduler.files import FILE_BYTES, link
 from scheduler.models import Lease
-from scheduler.stopping import time_limit
+from scheduler.stopping import longest, time_limit
 
 MEMORY_MB_PER_GB = 1024
 PIDS_PER_UNIT = 128
@@ -50,7 +50,8 @@ def _limits(lease: Lease) -> dict[str, int]:
     cpus = allocation.units * max(1, hardware.vcpus)
     memory_mb = allocation.units * max(1, hardware.ram_gb) * MEMORY_MB_PER_GB
     return {
-        "time_limit_s": time_limit(lease)[0],
+        "time_limit_s": time_limit(lease),
+        "longest_s": longest(lease),
         "units": allocation.units,
         "cpus": cpus,
         "memory_mb": memory_mb,

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F, Sum
 
 from marketplace.booking import settling
 from marketplace.booking.charging import Part, Span, charge_use, parts_of
 from marketplace.booking.credits import credit_interruption, credit_lost_work
-from marketplace.booking.models import Settlement
+from marketplace.booking.models import ChargeLine, Contract, Settlement
 from marketplace.common.ids import new_id
 from marketplace.ledger.budgets import Through
 from marketplace.ledger.errors import BudgetExceeded, InsufficientFunds, WalletFrozen
@@ -66,11 +67,20 @@ def tested(ceiling: int | None, *, stop: bool) -> int | None:
 
 
 def may_cost(job: Job) -> int:
-    """What is to be held of a waiting job: its ceiling, or what is left of it where it stops by its budget."""
-    ceiling = job.ceiling_minor or 0
+    """What is to be held of a waiting job: its ceiling, or what is left of it where it stops by its budget.
+
+    Its budget is read again: it may have been raised since `job` was.
+    """
     if not job.budget_stop:
-        return ceiling
+        return job.ceiling_minor or 0
+    ceiling = Job.objects.values_list("ceiling_minor", flat=True).get(pk=job.pk) or 0
     return max(0, ceiling - sum(row.captured for row in Hold.objects.of_subject(job.public_id)))
+
+
+def charged_under(contract: Contract) -> int:
+    """What was charged under a contract so far, tax included."""
+    lines = ChargeLine.objects.filter(contract=contract)
+    return lines.aggregate(charged=Sum(F("charge_minor") + F("tax_minor")))["charged"] or 0
 
 
 def hold_ceiling(*, job: Job, now: datetime, actor: str = ACTOR) -> None:
@@ -83,7 +93,10 @@ def hold_ceiling(*, job: Job, now: datetime, actor: str = ACTOR) -> None:
 
 
 def hold_anew(*, job: Job, ceiling: int, now: datetime, actor: str = ACTOR) -> None:
-    """Hold `ceiling` instead of what is held of a waiting job. Raises InsufficientFunds; then nothing is written."""
+    """Hold `ceiling` instead of what is held of a job.
+
+    Raises InsufficientFunds, BudgetExceeded, WalletFrozen; then nothing is written.
+    """
     with transaction.atomic():
         post(_held_anew(job, hold_of(job), ceiling, now), now, actor)
 

@@ -13,7 +13,7 @@ from marketplace.booking.pricing import seconds_bought
 from marketplace.common.clock import hour_ceil
 from scheduler.jobfile import JobFile
 from scheduler.models import Allocation, Attempt, Job, Lease
-from scheduler.money import hold_of, may_cost
+from scheduler.money import charged_under, hold_of, may_cost
 from scheduler.states import BUDGET_LIMIT, TIME_LIMIT, is_paid
 
 SECOND = timedelta(seconds=1)
@@ -26,40 +26,55 @@ def seconds_for(money: int | None, *, total: int, promised_s: int) -> int | None
     return bought if bought < promised_s else None
 
 
+def promised_s(allocation: Allocation) -> int:
+    """For how many seconds the hours were promised."""
+    return (allocation.end - allocation.start) // SECOND
+
+
 def bought_s(job: Job, allocation: Allocation) -> int | None:
-    """How long what is held for the job pays for, where that is less than what it is promised."""
+    """How long what is held, with what was charged already, pays for, where that is less than what is promised."""
     if not job.budget_stop:
         return None
-    hold, promised_s = hold_of(job), (allocation.end - allocation.start) // SECOND
-    return seconds_for(hold.rest if hold else 0, total=allocation.contract.total_minor, promised_s=promised_s)
+    contract, hold = allocation.contract, hold_of(job)
+    money = charged_under(contract) + (hold.rest if hold else 0)
+    return seconds_for(money, total=contract.total_minor, promised_s=promised_s(allocation))
 
 
 def stops_after(job: Job, attempt: Attempt) -> int | None:
     """After how many seconds the budget ends the attempt at the latest; None where it does not."""
-    return bought_s(job, attempt.allocation) if attempt.state == "pending" else attempt.budget_s
+    if attempt.state == "pending":
+        return bought_s(job, attempt.allocation)
+    budget_s = attempt.budget_s
+    return None if budget_s is None or budget_s >= promised_s(attempt.allocation) else budget_s
 
 
-def time_limit(lease: Lease) -> tuple[int, bool]:
-    """(how many seconds the lease lets its attempt run, whether it is the budget that ends it then).
+def time_limit(lease: Lease) -> int:
+    """How many seconds the lease lets its attempt run: what it is promised, or what its budget pays for."""
+    most, budget_s = longest(lease), lease.attempt.budget_s
+    return most if budget_s is None else max(1, min(most, budget_s))
+
+
+def longest(lease: Lease) -> int:
+    """How many seconds the promise lets the attempt run, whatever its budget.
 
     The promise takes whole hours, so a late start inside its last hour costs the buyer no seconds. Inside a reservation
     it ends with that at the latest.
     """
-    attempt, allocation = lease.attempt, lease.attempt.allocation
+    allocation = lease.attempt.allocation
     last = hour_ceil(allocation.end)
     if allocation.reservation is not None:
         last = min(last, allocation.reservation.end)
     left = (last - lease.granted_at - SETTLING) // SECOND
-    promised_s = max(1, min((allocation.end - allocation.start) // SECOND, left))
-    if attempt.budget_s is None or attempt.budget_s >= promised_s:
-        return promised_s, False
-    return max(1, attempt.budget_s), True
+    return max(1, min(promised_s(allocation), left))
 
 
-def ended_as(lease: Lease, reason: str, message: str) -> tuple[str, str]:
-    """Reason and message of an end as the agent tells it: it knows one limit, not who set it."""
-    limit_s, by_budget = time_limit(lease)
-    if reason != TIME_LIMIT or not by_budget:
+def ended_as(lease: Lease, reason: str, message: str, *, ran_s: int | None) -> tuple[str, str]:
+    """Reason and message of an end as the agent tells it: it knows one limit, not who set it.
+
+    It ran `ran_s` by its own word. A budget that was raised too late for the agent to hear was still what ended it.
+    """
+    limit_s = time_limit(lease) if ran_s is None else ran_s
+    if reason != TIME_LIMIT or lease.attempt.budget_s is None or limit_s >= longest(lease):
         return reason, message
     return BUDGET_LIMIT, f"The work was stopped after {limit_s} s, for which its budget paid."
 

@@ -62,10 +62,10 @@ class Engine(Protocol):
         """Start the work, unless it was started before; it may run until `until` (boot seconds) without a renewal."""
         ...
 
-    def renew(self, lease_id: str, *, until: float | None) -> None:
+    def renew(self, lease_id: str, *, until: float | None, time_limit_s: int = 0) -> None:
         """Say that the agent lives and that the work may run until `until` (boot seconds); past that it is paused.
 
-        None leaves the time as it is.
+        None leaves the time as it is. Its time limit becomes `time_limit_s` where that is more.
         """
         ...
 

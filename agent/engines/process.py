@@ -95,13 +95,17 @@ class ProcessEngine:
         except OSError as error:
             raise EngineFailed(f"the work could not be started: {error.strerror or error}") from error
 
-    def renew(self, lease_id: str, *, until: float | None) -> None:
-        """Say that the agent lives, and how long the work may run without another word."""
+    def renew(self, lease_id: str, *, until: float | None, time_limit_s: int = 0) -> None:
+        """Say that the agent lives, how long the work may run without another word, and in all."""
         file = self._place(lease_id) / LEASE
-        if until is None:
-            until = (read_json(file) or {"until": 0.0})["until"]
+        said = {"until": 0.0, "time_limit_s": 0, **(read_json(file) or {})}
+        word = {
+            "until": said["until"] if until is None else until,
+            "time_limit_s": max(said["time_limit_s"], time_limit_s),
+            "seen": boot_seconds(),
+        }
         with contextlib.suppress(FileNotFoundError):  # it was forgotten meanwhile
-            write_whole(file, json.dumps({"until": until, "seen": boot_seconds()}))
+            write_whole(file, json.dumps(word))
 
     def poll(self, lease_id: str) -> Stand:
         """How the attempt stands, by the files of its shim."""
@@ -269,7 +273,7 @@ class ProcessEngine:
             "CORE": 0,
             "FSIZE": disk_bytes,
             "NOFILE": min(_OPEN_FILES, os.sysconf("SC_OPEN_MAX")),
-            "CPU": lease.limits.time_limit_s * (os.cpu_count() or 1) + 60,
+            "CPU": lease.limits.longest_s * (os.cpu_count() or 1) + 60,
         }
         if "memory" not in self.delegated().folders:
             limits["DATA"] = 2 * memory_bytes + 512 * MEGABYTE

@@ -58,6 +58,7 @@ def _nothing_to_do() -> Lease:
         inputs=(),
         limits=Limits(
             time_limit_s=int(_TRIAL_S),
+            longest_s=int(_TRIAL_S),
             units=1,
             cpus=1,
             memory_mb=4 * megabytes,

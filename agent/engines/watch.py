@@ -114,6 +114,7 @@ class Watch:
         lease = read_json(self.folder / LEASE)
         if lease is None or self.cause is not None:
             return
+        self.limits["time_limit_s"] = max(self.limits["time_limit_s"], lease.get("time_limit_s", 0))
         lease_s = self.plan["lease_s"]
         if now < lease["until"]:
             self._resume(now)

@@ -9,14 +9,14 @@ CONTROLS = (REQUEST_KEY, GATEWAY_KEY, FENCE)
 
 def without_gateway_key() -> None:
     """Every call to the processor has a key of its own, also when it is made again."""
-    import stripe  # noqa: PLC0415
+    from marketplace.ledger.gateways.stripe_gateway import Transport  # noqa: PLC0415
 
-    asked = stripe.RequestsClient.request
+    asked = Transport.request
 
     def request(self: Any, method: str, url: str, headers: Any, post_data: Any = None) -> Any:
         return asked(self, method, url, {**(headers or {}), "Idempotency-Key": str(uuid4())}, post_data)
 
-    stripe.RequestsClient.request = request  # type: ignore[method-assign]
+    Transport.request = request  # type: ignore[method-assign]
 
 
 def without_fence() -> None:

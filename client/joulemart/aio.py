@@ -258,6 +258,11 @@ class AsyncJobs:
         body = {"limits": dict(limits)}
         return await self._transport.fetch(calls.move_job(AsyncJob, job_id, "relax", json=body, key=idempotency_key))
 
+    async def raise_budget(self, job_id: str, max_total_minor: int, *, idempotency_key: str | None = None) -> AsyncJob:
+        """Let a job that stops by its budget cost more, and what runs go on for as long as that pays for."""
+        body = {"max_total": max_total_minor}
+        return await self._transport.fetch(calls.move_job(AsyncJob, job_id, "raise", json=body, key=idempotency_key))
+
     async def why(self, job_id: str) -> Why:
         """Why a job runs where it does, or what to relax so that it can run."""
         return await self._transport.fetch(calls.why(job_id))

@@ -247,7 +247,7 @@ def move_job(
     json: Mapping[str, Any] | None = None,
     key: str | None,
 ) -> Call[T]:
-    """Cancel, relax or retry a job. `json` keeps its nulls: a null limit is dropped."""
+    """Cancel, relax, raise or retry a job. `json` keeps its nulls: a null limit is dropped."""
     return replace(post(kind, "jobs", job_id, verb, key=key), json=json or {})
 
 

@@ -264,6 +264,11 @@ class Jobs:
         body = {"limits": dict(limits)}
         return self._transport.fetch(calls.move_job(Job, job_id, "relax", json=body, key=idempotency_key))
 
+    def raise_budget(self, job_id: str, max_total_minor: int, *, idempotency_key: str | None = None) -> Job:
+        """Let a job that stops by its budget cost more, and what runs go on for as long as that pays for."""
+        body = {"max_total": max_total_minor}
+        return self._transport.fetch(calls.move_job(Job, job_id, "raise", json=body, key=idempotency_key))
+
     def why(self, job_id: str) -> Why:
         """Why a job runs where it does, or what to relax so that it can run."""
         return self._transport.fetch(calls.why(job_id))

@@ -21,6 +21,7 @@ urlpatterns = [
     path("jobs/<str:job>/", jobs.job_page, name="job"),
     path("jobs/<str:job>/log/", jobs.job_log, name="job-log"),
     path("jobs/<str:job>/cancel/", jobs.cancel_job, name="job-cancel"),
+    path("jobs/<str:job>/raise/", jobs.raise_budget, name="job-raise"),
     path("jobs/<str:job>/relax/", jobs.relax_job, name="job-relax"),
     path("jobs/<str:job>/retry/", jobs.retry_job, name="job-retry"),
     path("invoices/", invoices.invoice_list, name="invoice-list"),

@@ -15,12 +15,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.tenancy import current_organization, organizations_of, person_of
-from frontend.components.formats import duration, offset
+from frontend.components.formats import duration, money, offset
 from frontend.store import jobstory
 from frontend.store.access import attempt, for_members
 from frontend.store.billwords import bill_lines, spent
 from frontend.store.jobexamples import SAMPLE, example
 from frontend.store.jobsubmit import submit_once
+from frontend.store.moneyforms import BudgetForm
 from frontend.store.orderbills import bill_of_order
 from frontend.store.pager import listing
 from frontend.store.promisedmoney import credits_of, money_of
@@ -28,7 +29,7 @@ from marketplace.booking.models import ChargeLine
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import MalformedBody
 from marketplace.common.ids import new_id
-from scheduler import services
+from scheduler import raising, services
 from scheduler.costs import cost_of, lines_of, signed_until
 from scheduler.jobfile import parse
 from scheduler.jobview import job_as_json, job_summary
@@ -137,6 +138,7 @@ def job_page(request: HttpRequest, job: str) -> HttpResponse:
         "job": view,
         "open": open_,
         "stopping": open_ and row.cancel_requested_at is not None,
+        "budget": _budget(row),
         "timeline": jobstory.timeline(row),
         "zone": zone,
         "offset": offset(row.created_at, zone),
@@ -179,6 +181,13 @@ def _text(job: Job) -> Iterator[str]:
         yield part.text
 
 
+def _budget(row: Job) -> BudgetForm | None:
+    """The form for a larger budget, where the job stops by one and goes on."""
+    if not row.budget_stop or row.state in JOB.final or row.cancel_requested_at is not None:
+        return None
+    return BudgetForm(currency=row.buyer.currency, least=row.ceiling_minor or 0)
+
+
 @require_POST
 @for_members
 def cancel_job(request: HttpRequest, job: str) -> HttpResponse:
@@ -203,6 +212,26 @@ def relax_job(request: HttpRequest, job: str) -> HttpResponse:
         done=_("The limit has changed; the matcher looks again now."),
         back=_address(row.public_id),
     )
+    return HttpResponseRedirect(_address(row.public_id))
+
+
+@require_POST
+@for_members
+def raise_budget(request: HttpRequest, job: str) -> HttpResponse:
+    """Give a job that stops by its budget a larger one."""
+    row = mine(request).by_public_id(job)
+    form = BudgetForm(request.POST, currency=row.buyer.currency, least=row.ceiling_minor or 0)
+    if form.is_valid():
+        budget = form.cleaned_data["amount"]
+        told = _("It may cost up to %(amount)s now; what runs goes on until that is used up.")
+        attempt(
+            request,
+            lambda: raising.raise_budget(job=row, budget_minor=budget, now=utc_now()),
+            done=told % {"amount": money(budget, row.buyer.currency)},
+            back=_address(row.public_id),
+        )
+    else:
+        messages.error(request, " ".join(str(each) for each in form.errors["amount"]))
     return HttpResponseRedirect(_address(row.public_id))
 
 

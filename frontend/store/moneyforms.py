@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from frontend.components.formats import money
 from marketplace.ledger.currencies import exponent_of, to_major, to_minor
 
 PRESETS = (2_000, 5_000, 10_000, 25_000)  # minor units
@@ -64,6 +65,25 @@ class TopupForm(MoneyForm):
         label=gettext_lazy("Save the card for automatic top-ups"), required=False,
         help_text=gettext_lazy("The processor keeps it; nothing is charged by itself before you switch that on."),
     )  # fmt: skip
+
+
+class BudgetForm(MoneyForm):
+    """What a job may cost now; `least` is what it might cost so far."""
+
+    name = "budget"
+    amount = AmountField(label=gettext_lazy("A larger budget"))
+
+    def __init__(self, data: Any = None, *, currency: str, least: int) -> None:
+        super().__init__(data, currency=currency, initial={"amount": to_major(least, currency)})
+        self.least = least
+
+    def clean_amount(self) -> Any:
+        """More than it might cost so far."""
+        amount = self.cleaned_data["amount"]
+        if amount <= self.least:
+            words = _("It may cost %(amount)s already: write a larger amount.")
+            raise ValidationError(words % {"amount": money(self.least, self.currency)})
+        return amount
 
 
 class RefundForm(MoneyForm):

@@ -25,6 +25,7 @@ from scheduler.finishing import finish
 from scheduler.leaseview import lease_as_json
 from scheduler.logs import append_log
 from scheduler.models import Agent
+from scheduler.stopping import time_limit
 from scheduler.usage import usage_due
 from scheduler.waiting import site_channel
 
@@ -115,6 +116,7 @@ class HeartbeatView(AgentView):
                 "cancel": leasing.cancel_asked(held, now),
                 "notice": None,
                 "usage_due": usage_due(held.attempt, now),
+                "time_limit_s": time_limit(held),
             }
         )
 

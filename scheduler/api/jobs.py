@@ -21,10 +21,12 @@ from marketplace.common.parsing import BoundedJSONParser, parse
 from marketplace.common.rehearsal import DRY_RUN, rehearsable
 from scheduler import services
 from scheduler.api.jobparsing import YamlParser, job_from
+from scheduler.jobfile.parsing import MOST_MINOR
 from scheduler.jobview import job_as_json, job_summary, outputs_of
 from scheduler.logs import read_log
 from scheduler.models import Job
 from scheduler.querysets import JobQuerySet
+from scheduler.raising import raise_budget
 from scheduler.waiting import wait_while_queued
 from scheduler.whyview import why_of
 
@@ -37,6 +39,12 @@ class RelaxInput(serializers.Serializer[dict[str, Any]]):
     """New values of limits in the API's units; null drops a limit."""
 
     limits = serializers.DictField(allow_empty=False)
+
+
+class RaiseInput(serializers.Serializer[dict[str, Any]]):
+    """A larger budget, in minor units."""
+
+    max_total = serializers.IntegerField(min_value=1, max_value=MOST_MINOR)
 
 
 def mine(request: Request) -> JobQuerySet:
@@ -153,6 +161,20 @@ class RelaxJobView(APIView):
         """Change or drop limits; the matcher looks again at once."""
         ask = parse(RelaxInput, request.data)
         services.relax_job(job=mine(request).by_public_id(job), limits=ask["limits"], now=utc_now())
+        return Response(show(request, job))
+
+
+class RaiseJobView(APIView):
+    """Give a job that stops by its budget more of it."""
+
+    scopes = SCOPES
+
+    @extend_schema(tags=["jobs"], request=RaiseInput, responses={200: dict}, parameters=[DRY_RUN])
+    @rehearsable
+    def post(self, request: Request, job: str) -> Response:
+        """Hold more for it; what runs goes on until that is used up. The same budget again changes nothing."""
+        budget_minor = parse(RaiseInput, request.data)["max_total"]
+        raise_budget(job=mine(request).by_public_id(job), budget_minor=budget_minor, now=utc_now())
         return Response(show(request, job))
 
 

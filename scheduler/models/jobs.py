@@ -1,5 +1,6 @@
 """A job, its attempts, and the allocation each attempt ran on."""
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -204,7 +205,7 @@ class Attempt(models.Model):
     peak_memory_bytes = models.BigIntegerField(default=0)
     log_bytes = models.BigIntegerField(default=0)
     metered_at = models.DateTimeField(null=True)  # when a signed line last said what it used so far
-    budget_s = models.PositiveIntegerField(null=True)  # what its job's money pays for, where that is less than promised
+    budget_s = models.PositiveIntegerField(null=True)  # what its job's money pays for, where once less than promised
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
@@ -240,6 +241,14 @@ class Attempt(models.Model):
         ]
         triggers = [
             ATTEMPT.trigger(),
+            pgtrigger.Protect(
+                name="attempt_budget_only_rises",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.state <> 'pending' "
+                    "AND ((NEW.budget_s IS NULL) <> (OLD.budget_s IS NULL) OR NEW.budget_s < OLD.budget_s)"
+                ),
+            ),
             references.keeps("attempt_keeps_its_parts", "job", "allocation"),
             references.agree("attempt_is_of_its_allocation", "allocation_id", "scheduler_allocation", on="job_id"),
         ]

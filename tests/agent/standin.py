@@ -54,6 +54,7 @@ class Work:
     unheard: int = 0
     cancel: dict[str, Any] | None = None
     usage_due: bool = False
+    time_limit_s: int | None = None
     fenced: bool = False
     refusals: int = 0
 
@@ -137,7 +138,7 @@ class Marketplace:
             "power": {"idle_w": 90, "max_w": 700, "pue_ppm": 1_200_000},
         }
         for name, value in given.items():
-            target = spec if name in spec else body["limits"] if name in LIMITS else body
+            target = spec if name in spec else body["limits"] if name in LIMITS or name == "longest_s" else body
             target[name] = value
         work = Work(body=body, unheard=unheard)
         with self.changed:
@@ -191,7 +192,8 @@ class Marketplace:
             self._verify([body["signed"]])
         work.renewed = time.monotonic()
         work.beats.append(body)
-        return {"lease_s": self.lease_s, "cancel": work.cancel, "notice": None, "usage_due": work.usage_due}
+        answer = {"lease_s": self.lease_s, "cancel": work.cancel, "notice": None, "usage_due": work.usage_due}
+        return answer | ({"time_limit_s": work.time_limit_s} if work.time_limit_s else {})
 
     def append(self, work: Work, body: dict[str, Any]) -> dict[str, Any]:
         data = base64.b64decode(body["data"], validate=True)

@@ -138,6 +138,28 @@ def test_the_time_limit_ends_work_and_no_more_than_the_limit_is_usage(hall: Mark
     assert work.usage["milliseconds"] == 1000
 
 
+def test_a_time_limit_that_grows_while_it_runs_is_the_one_that_ends_it(hall: Marketplace) -> None:
+    work = hall.offer("sleep 60", time_limit_s=4, longest_s=30)
+    hall.until(lambda: work.beats and work.beats[-1]["phase"] == "running", "it runs")
+
+    with hall.changed:
+        work.time_limit_s = 6
+    end = hall.until_ended(work)
+
+    assert (end["reason"], work.usage["milliseconds"]) == ("time_limit", 6_000)
+    assert "its time limit of 6 s" in end["message"]
+
+
+def test_a_time_limit_does_not_fall_while_it_runs(hall: Marketplace) -> None:
+    work = hall.offer("sleep 60", time_limit_s=3)
+
+    with hall.changed:
+        work.time_limit_s = 1
+    end = hall.until_ended(work)
+
+    assert (end["reason"], work.usage["milliseconds"]) == ("time_limit", 3_000)
+
+
 def test_an_input_with_the_wrong_hash_never_runs(hall: Marketplace) -> None:
     work = hall.offer("echo ran", inputs={"data": b"right"})
     hall.inputs[work.body["inputs"][0]["url"]] = b"wrong"

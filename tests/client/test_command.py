@@ -108,6 +108,7 @@ def test_a_topup_that_was_waited_for_and_not_paid_exits_7(
         "submit -f job.yaml",
         "jobs cancel job_4f21",
         "jobs retry job_4f21",
+        "jobs raise job_4f21 15",
         "relax job_lost latency-ms=27",
         "reservations cancel rsv_90ab",
         "reservations extend rsv_90ab --hours 2",
@@ -133,6 +134,7 @@ def test_without_a_terminal_a_write_needs_yes(market: StandIn, capsys: pytest.Ca
         ("reserve qte_7Hn2", "would reserve 8 units of H100 PCIe, Tue 10:00–16:00 UTC+8, for $78.87"),
         ("jobs cancel job_4f21", "would cancel job_4f21, which is allocated"),
         ("jobs retry job_4f21", "would submit again job_4f21, which is allocated"),
+        ("jobs raise job_4f21 15.5", "would raise the budget of job_4f21, which is allocated, to $15.50"),
         ("relax job_lost latency-ms=27", "would relax job_lost: latency_ms__lte 27"),
         ("reservations cancel rsv_90ab", "would cancel rsv_90ab confirmed  Tue 10:00–16:00 UTC+8  8 units  $78.87"),
         ("provider offers pause ofr_wuhu_f1", "would pause ofr_wuhu_f1, which is live"),
@@ -266,6 +268,17 @@ def test_relaxing_sends_limits_by_query_name(market: StandIn) -> None:
 
     (asked,) = market.asked("POST", "/jobs/job_lost/relax")
     assert asked.json == {"limits": {"latency_ms__lte": 27, "price__lte": 164, "region": None, "carbon_cap_g": 5}}
+
+
+def test_raising_a_budget_sends_minor_units(market: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    market.on("POST", "/jobs/job_4f21/raise", Answer(answers.job(budget_stop=True)))
+
+    assert run(["jobs", "raise", "job_4f21", "15.50", "--yes"]) == 0
+
+    (asked,) = market.asked("POST", "/jobs/job_4f21/raise")
+    assert asked.json == {"max_total": 1550}
+    assert "job_4f21" in capsys.readouterr().out
+    assert run(["jobs", "raise", "job_4f21", "much", "--yes"]) == 2
 
 
 def test_a_limit_counts_over_pages(market: StandIn, capsys: pytest.CaptureFixture[str]) -> None:

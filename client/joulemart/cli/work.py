@@ -1,4 +1,4 @@
-"""Commands of jobs: plan, submit, jobs ls|show|logs|cancel|retry|outputs, relax."""
+"""Commands of jobs: plan, submit, jobs ls|show|logs|cancel|retry|raise|outputs, relax."""
 
 import json
 import sys
@@ -113,6 +113,25 @@ def jobs_retry(session: Session, job: JobId) -> None:
     session.confirm(f"Submit {job} again?")
     again = session.client.jobs.retry(job)
     session.show_one(again, _accepted(again), columns.jobs(session.now))
+
+
+@command(jobs_app, "raise", writes=True)
+def jobs_raise(
+    session: Session, job: JobId, amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="As 15 or 15.50.")]
+) -> None:
+    """Give a job that stops by its budget a larger one; what runs goes on until that is used up."""
+    current = session.client.jobs.get(job)
+    try:
+        minor = figures.minor_units(amount, current.currency)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="AMOUNT") from error
+    said = figures.money(minor, current.currency)
+    if session.options.dry_run:
+        session.would(f"raise the budget of {current.id}, which is {current.state}, to {said}", current)
+        return
+    session.confirm(f"Raise the budget of {job} to {said}?")
+    raised = session.client.jobs.raise_budget(job, minor)
+    session.show_one(raised, job_lines(raised, session.now), columns.jobs(session.now))
 
 
 @command(jobs_app, "outputs")
