@@ -66,10 +66,10 @@ ROWS = (
     """,
     """
     INSERT INTO scheduler_job (id, public_id, buyer_id, name, file, spec, ask, ask_sha256, segment, units, time_limit_s,
-        retries, state, reason, version, attempts_made, excluded_sites, budget_stated, due_at, created_at,
+        retries, state, reason, version, attempts_made, excluded_sites, budget_stated, budget_stop, due_at, created_at,
         started_at, finished_at)
     SELECT n, 'job_' || name, %(buyer)s, 'benchmark', '{}', '{}', '{}', '', 'accelerator', 4, 3600, 2, 'succeeded', '',
-        1, 1, '{}', false, at, at, at, at + interval '1 h'
+        1, 1, '{}', false, false, at, at, at, at + interval '1 h'
     FROM numbered
     """,
     "DROP TABLE numbered",

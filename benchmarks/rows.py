@@ -142,8 +142,8 @@ def _ask(dice: random.Random) -> dict[str, Any]:
 
 COPY_JOBS = """
 COPY scheduler_job (public_id, buyer_id, name, file, spec, ask, segment, region_group, units, time_limit_s, retries,
-                    state, reason, version, attempts_made, excluded_sites, budget_stated, due_at, next_attempt_at,
-                    created_at)
+                    state, reason, version, attempts_made, excluded_sites, budget_stated, budget_stop, due_at,
+                    next_attempt_at, created_at)
 FROM STDIN
 """
 
@@ -162,6 +162,6 @@ def copy_jobs(
                 (
                     new_id("job"), dice.choice(buyers), f"job {number}", json.dumps({"run": "python train.py"}), spec,
                     json.dumps(ask), ask["segment"], groups[number % len(groups)], ask["units"], ask["run_s"], 2,
-                    "queued", "", 1, 0, [], False, now + timedelta(hours=6), now, now,
+                    "queued", "", 1, 0, [], False, False, now + timedelta(hours=6), now, now,
                 )
             )  # fmt: skip
