@@ -15,7 +15,7 @@ from frontend.store.access import attempt, for_providers
 from frontend.store.acts import act_once
 from frontend.store.pager import listing
 from frontend.store.refusals import refusal_text
-from marketplace.booking.models import Reservation
+from marketplace.booking.models import Reservation, ServiceCredit
 from marketplace.booking.querysets import ReservationQuerySet
 from marketplace.booking.states import GIVE_UP_REASONS, RESERVATION
 from marketplace.common.clock import utc_now
@@ -55,9 +55,20 @@ def promise_page(request: HttpRequest, reservation: str) -> HttpResponse:
     """One promise, and what giving it up would come to now."""
     row = sold(request).by_public_id(reservation)
     context: dict[str, Any] = {"reservation": row, "reason_words": states.reason(row.reason) if row.reason else ""}
-    if "failed" in RESERVATION.moves[row.state]:
+    if row.state == "failed":
+        context |= _owed(row)
+    elif "failed" in RESERVATION.moves[row.state]:
         context |= _consequence(sold(request).get(pk=row.pk))
     return render(request, "console/promise.html", context)
+
+
+def _owed(row: Reservation) -> dict[str, int]:
+    """What giving it up came to."""
+    credits_ = ServiceCredit.objects.filter(contract__in=row.contracts, subject__in=[x.subject for x in row.contracts])
+    return {
+        "credit_minor": sum(each.amount_minor for each in credits_),
+        "owed_minor": sum(each.provider_minor for each in credits_),
+    }
 
 
 def _consequence(row: Reservation) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from frontend.desk.access import for_desk, for_operators, frame, may_act, operat
 from frontend.desk.balances import shown, trial_balances
 from frontend.desk.booking import manual_kinds
 from frontend.desk.differences import Group, groups_of
+from marketplace.booking.models import UsageDispute
 from marketplace.common.clock import utc_now
 from marketplace.common.ids import new_id
 from marketplace.events.outbox import OPEN
@@ -49,6 +50,7 @@ def money_page(request: HttpRequest) -> HttpResponse:
         "receipts_waiting": receipts.count(),
         "payouts": list(Payout.objects.filter(state="due").select_related("provider")[:SHOWN]),
         "requests": [_request(each, mine.pk) for each in _waiting()],
+        "objections": UsageDispute.objects.to_decide().count(),
         "limit": shown(settings.TWO_PERSON_LIMIT_MINOR, settings.CURRENCY) if settings.TWO_PERSON_LIMIT_MINOR else "",
         "currency": settings.CURRENCY,
         "kinds": manual_kinds(),

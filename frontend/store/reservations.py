@@ -115,7 +115,7 @@ def reservation_page(request: HttpRequest, reservation: str) -> HttpResponse:
             ended=row.state in RESERVATION.final,
         ),
         "refund": settling.refund_of(reservation=row, now=utc_now()),
-        "cancelling": _cancelling(row),
+        "cancelling": _cancelling(row) if row.state in RESERVATION.open else "",
         "short": _short(row) if row.state == "held" else None,
         "rate_mm": row.contract.rate_mm[0] + row.contract.electricity_mm,
     }

@@ -153,6 +153,11 @@ class ChargeLineQuerySet(PublicQuerySet["ChargeLine"]):
         """Lines whose time has come and that nobody disputes."""
         return self.filter(matured_at=None, frozen=False, matures_at__lte=now)
 
+    def open_to_objection(self, now: datetime) -> Self:
+        """Charges that their buyer may still object to, the first to mature first."""
+        rows = self.filter(matured_at=None, frozen=False, matures_at__gt=now, charge_minor__gt=0, disputes=None)
+        return rows.order_by("matures_at", "pk")
+
     def not_invoiced(self) -> Self:
         """Those on no invoice."""
         return self.filter(~INVOICED)

@@ -66,11 +66,13 @@ def test_giving_up_is_done_once_and_its_buyer_reads_why(console, held, buyer):
     first, again = (give_up(console, held) for _ in range(2))
 
     assert "It is given up; its buyer reads why" in text_of(first)
+    assert "Its buyer was credited $0.83, of which you owe $0.83" in text_of(first)
     assert again.status_code == 200
     assert ServiceCredit.objects.get().amount_minor == 83
     page = text_of(signed_in(buyer, Role.BUYER).get(f"/reservations/{held.public_id}/"))
     told = "The provider gave it up: the hardware failed. $8.32 went back to the wallet, and $0.83 came as a service"
     assert told in page
+    assert "Cancelling is free" not in page
 
 
 @pytest.mark.parametrize("changes", [{"reason": ""}, {"reason": "a whim"}, {"provider_minor": "82"}])
