@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from scheduler.api import agent, files, invoices, jobs, offers, quotes, reservations, rounds, signals, standing, usage
+from scheduler.api import (
+    agent,
+    files,
+    invoices,
+    jobs,
+    offers,
+    quotes,
+    reservations,
+    rounds,
+    signals,
+    standing,
+    usage,
+    waits,
+)
 
 urlpatterns = [
     path("quotes", quotes.QuotesView.as_view(), name="api-quotes"),
@@ -16,6 +29,9 @@ urlpatterns = [
     path("standing_orders/<str:order>/pause", standing.StateView.as_view(verb="pause"), name="api-standing-pause"),
     path("standing_orders/<str:order>/resume", standing.StateView.as_view(verb="resume"), name="api-standing-resume"),
     path("standing_orders/<str:order>/cancel", standing.StateView.as_view(verb="cancel"), name="api-standing-cancel"),
+    path("waits", waits.WaitsView.as_view(), name="api-waits"),
+    path("waits/<str:wait>", waits.WaitView.as_view(), name="api-wait"),
+    path("waits/<str:wait>/leave", waits.LeaveView.as_view(), name="api-wait-leave"),
     path("offers", offers.OffersView.as_view(), name="api-offers"),
     path("offers/<str:offer>", offers.OfferView.as_view(), name="api-offer"),
     path("offers/<str:offer>/calendar", offers.CalendarView.as_view(), name="api-offer-calendar"),

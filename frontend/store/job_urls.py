@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from frontend.store import autotopup, invoices, jobs, jobsubmit, reservationchanges, reservations, standing, wallet
+from frontend.store import (
+    autotopup,
+    invoices,
+    jobs,
+    jobsubmit,
+    reservationchanges,
+    reservations,
+    standing,
+    waits,
+    wallet,
+)
 
 urlpatterns = [
     path("jobs/", jobs.job_list, name="job-list"),
@@ -24,6 +34,8 @@ urlpatterns = [
     path("reservations/standing/new/", standing.standing_new, name="standing-new"),
     path("reservations/standing/<str:order>/", standing.standing_page, name="standing"),
     path("reservations/standing/<str:order>/move/", standing.standing_move, name="standing-move"),
+    path("reservations/waits/new/", waits.wait_new, name="wait-new"),
+    path("reservations/waits/<str:wait>/leave/", waits.wait_leave, name="wait-leave"),
     path("reservations/<str:reservation>/", reservations.reservation_page, name="reservation"),
     path("reservations/<str:reservation>/confirm/", reservations.confirm_reservation, name="reservation-confirm"),
     path("reservations/<str:reservation>/change/", reservationchanges.change_reservation, name="reservation-change"),

@@ -1,4 +1,4 @@
-"""The legal moves of reservations, of standing orders and of disputes of use."""
+"""The legal moves of reservations, of standing orders, of waits for hours and of disputes of use."""
 
 from marketplace.common.states import StateTable
 
@@ -23,4 +23,5 @@ STANDING_ORDER = StateTable(
         "ended": (),
     },
 )
+WAIT = StateTable(kind="wait", moves={"waiting": ("served", "left", "over"), "served": (), "left": (), "over": ()})
 USAGE_DISPUTE = StateTable(kind="usage_dispute", moves={"open": ("upheld", "refused"), "upheld": (), "refused": ()})

@@ -362,3 +362,41 @@ def test_async_standing_orders_make_the_same_calls(market: StandIn) -> None:
             return [*listed, found.state, *(each.state for each in moved)]
 
     assert asyncio.run(use()) == ["sto_5Kq", "active", "paused", "active", "cancelled"]
+
+
+def test_the_waiting_list_is_joined_read_and_left(market: StandIn, client: Client) -> None:
+    wait = answers.wait()
+    market.on("POST", "/waits", BUSY, Answer(wait, 201))
+    market.on("GET", "/waits", Answer(page([wait])))
+    market.on("GET", "/waits/wai_3Fp", Answer(answers.wait(outcome="offered", reservation="rsv_1")))
+    market.on("POST", "/waits/wai_3Fp/leave", Answer(answers.wait(state="left", outcome="left")))
+    by = datetime(2026, 11, 24, 18, tzinfo=UTC)
+
+    made = client.waits.join(units=4, hours=6, where={"accelerator": "H100"}, start_by=by)
+
+    assert (made.position, made.expected_start, made.in_time) == (3, datetime(2026, 11, 24, 20, tzinfo=UTC), False)
+    assert market.asked("POST", "/waits")[-1].json == {
+        "units": 4, "hours": 6, "where": {"accelerator": "H100"}, "start_by": "2026-11-24T18:00:00Z", "reserve": False,
+    }  # fmt: skip
+    assert len(set(keys(market, "/waits"))) == 1
+    assert [each.id for each in client.waits.list()] == ["wai_3Fp"]
+    assert client.waits.get("wai_3Fp").reservation == "rsv_1"
+    assert client.waits.leave("wai_3Fp").outcome == "left"
+
+
+def test_the_async_waiting_list_makes_the_same_calls(market: StandIn) -> None:
+    wait = answers.wait()
+    market.on("POST", "/waits", Answer(wait, 201))
+    market.on("GET", "/waits", Answer(page([wait])))
+    market.on("GET", "/waits/wai_3Fp", Answer(wait))
+    market.on("POST", "/waits/wai_3Fp/leave", Answer(answers.wait(state="left", outcome="left")))
+
+    async def use() -> list[str | None]:
+        async with AsyncClient(url=market.url, api_key=KEY) as client:
+            made = await client.waits.join(units=1, hours=1, offer="ofr_1", reserve=True)
+            listed = [each.id async for each in client.waits.list()]
+            found, left = await client.waits.get("wai_3Fp"), await client.waits.leave("wai_3Fp")
+            return [made.id, *listed, found.outcome, left.outcome]
+
+    assert asyncio.run(use()) == ["wai_3Fp", "wai_3Fp", "waiting", "left"]
+    assert market.asked("POST", "/waits")[-1].json["offer"] == "ofr_1"
