@@ -2,7 +2,7 @@
 
 from django.utils.translation import override
 
-from marketplace.booking.states import RESERVATION, STANDING_ORDER
+from marketplace.booking.states import RESERVATION, STANDING_ORDER, WAIT
 from marketplace.catalog.states import OFFER
 from marketplace.common.codes import CODES
 from marketplace.common.states import StateTable
@@ -24,7 +24,7 @@ def errors() -> str:
 
 def states() -> str:
     """docs/states.md: every state table."""
-    parts = [_table(table) for table in (OFFER, RESERVATION, STANDING_ORDER, JOB, ATTEMPT, INVOICE)]
+    parts = [_table(table) for table in (OFFER, RESERVATION, STANDING_ORDER, WAIT, JOB, ATTEMPT, INVOICE)]
     ends = "\n".join(
         [
             "## How an attempt ends\n",

@@ -248,6 +248,7 @@ OPERATOR = {
     "tax_id": env.str("OPERATOR_TAX_ID", ""),
 }
 HOLD_FOR = timedelta(minutes=env.int("HOLD_MINUTES", 10, validate=validate.Range(1, 60)))
+WAIT_OFFER_FOR = timedelta(minutes=env.int("WAIT_OFFER_MINUTES", 60, validate=validate.Range(10, 1440)))
 LEASE_SECONDS = env.int("LEASE_SECONDS", 40, validate=validate.Range(4, 600))
 HEARTBEAT_SECONDS = env.int("HEARTBEAT_SECONDS", 10, validate=validate.Range(1, 200))
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", 5, validate=validate.Range(1, 60))

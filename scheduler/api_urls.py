@@ -15,6 +15,7 @@ from scheduler.api import (
     sold,
     standing,
     usage,
+    waits,
 )
 
 urlpatterns = [
@@ -32,6 +33,9 @@ urlpatterns = [
     path("sold_reservations", sold.SoldReservationsView.as_view(), name="api-sold-reservations"),
     path("sold_reservations/<str:reservation>", sold.SoldReservationView.as_view(), name="api-sold-reservation"),
     path("sold_reservations/<str:reservation>/give_up", sold.GiveUpView.as_view(), name="api-give-up"),
+    path("waits", waits.WaitsView.as_view(), name="api-waits"),
+    path("waits/<str:wait>", waits.WaitView.as_view(), name="api-wait"),
+    path("waits/<str:wait>/leave", waits.LeaveView.as_view(), name="api-wait-leave"),
     path("offers", offers.OffersView.as_view(), name="api-offers"),
     path("offers/<str:offer>", offers.OfferView.as_view(), name="api-offer"),
     path("offers/<str:offer>/calendar", offers.CalendarView.as_view(), name="api-offer-calendar"),

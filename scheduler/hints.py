@@ -36,6 +36,11 @@ def wake_inside(reservation: str) -> None:
     transaction.on_commit(lambda: _send("place_inside", reservation))
 
 
+def wake_waiting() -> None:
+    """Ask a worker to serve the waiting list once this transaction is committed: hours have come back."""
+    transaction.on_commit(lambda: _send("serve_waiting"))
+
+
 def wake_carefully(segment: str) -> None:
     """Ask a worker for a quality round of the segment."""
     _send("match_segment", segment, QUALITY, expires_s=60)

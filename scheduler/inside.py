@@ -27,7 +27,7 @@ from marketplace.events.hints import publish_many
 from marketplace.ledger.budgets import DIRECTLY, Through
 from scheduler.admission import run_of
 from scheduler.attempts import end_attempt, move_job
-from scheduler.hints import wake_inside
+from scheduler.hints import wake_inside, wake_waiting
 from scheduler.models import Allocation, Attempt, Job
 from scheduler.moving import LOOK_AGAIN
 from scheduler.preempting import MESSAGES, PROVIDER, lock_live
@@ -133,6 +133,7 @@ def resize_reservation(
     """Give a reservation more or fewer units, as `changing.resize` does; jobs inside may use them at once."""
     resize(reservation=reservation, units=units, now=now, shown_minor=shown_minor, through=through)
     wake_inside(reservation.public_id)
+    wake_waiting()
     return reservation
 
 
@@ -149,6 +150,7 @@ def cancel_reservation(*, reservation: Reservation, now: datetime) -> Reservatio
             raise WorkInside(reservation=reservation.public_id)
         end_attempt(attempt=attempt, reason="cancelled", now=now, message="its reservation was cancelled")
     cancelled = booking.cancel(reservation=reservation, now=now)
+    wake_waiting()
     for job in _in_turn(reservation, now):
         _end_waiting(job, cancelled, now)
     return cancelled

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,11 +25,13 @@ MOST_OPTIONS = 5
 
 
 @transaction.atomic
-def make_quote(*, buyer: Organization, need: Need, now: datetime, hold: bool = False) -> Quote:
+def make_quote(
+    *, buyer: Organization, need: Need, now: datetime, hold: bool = False, lasts: timedelta | None = None
+) -> Quote:
     """Freeze up to five options for `need`; with `hold` the first is held as a reservation until the quote expires.
 
-    Only offers in the buyer's own currency are quoted. Raises NoOfferFits with what each limit rejects and what would
-    help, ValidationFailed for a need in another currency.
+    It `lasts` ten minutes unless more is said. Only offers in the buyer's own currency are quoted. Raises NoOfferFits
+    with what each limit rejects and what would help, ValidationFailed for a need in another currency.
     """
     need = replace(need, limits=dict(need.limits) | {"currency": [_wallet(buyer, need)]})
     result = search(need=need, now=now)
@@ -41,7 +43,7 @@ def make_quote(*, buyer: Organization, need: Need, now: datetime, hold: bool = F
     quote = Quote.objects.create(
         public_id=public_id, buyer=buyer, request=request, options=options, rejected=dict(result.rejected),
         considered=result.considered, signature=sign(public_id, options), created_at=now,
-        expires_at=now + settings.HOLD_FOR,
+        expires_at=now + (lasts or settings.HOLD_FOR),
     )  # fmt: skip
     if hold:
         hold_option(quote=quote, option=1, now=now)

@@ -148,7 +148,7 @@ def search(*, need: Need, now: datetime, sort: str = "fit") -> SearchResult:
     Raises InvalidParameter for an unknown sort.
     """
     shelf = _shelf(need, now)
-    reference = as_core(reference_of(_segment(need), now))
+    reference = as_core(reference_of(family_of(need.limits), now))
     ask = ask_of_need(need)
     snapshot = take_snapshot(shelf=shelf, asks=[ask], reference=reference, now=now, mode="greedy")
     answer = ranking.rank(snapshot, ask)
@@ -215,18 +215,18 @@ def _without(result: SearchResult, name: str) -> Sequence[Ranked]:
     return ranking.rank(result.snapshot, replace(result.ask, limits=kept), with_relax=False).ranked
 
 
-def _segment(need: Need) -> str:
-    named = Offer.objects.filter(public_id__in=need.limits.get("offer", ()))
+def family_of(limits: Mapping[str, Any]) -> str:
+    """The family of hardware that these limits look at."""
+    named = Offer.objects.filter(public_id__in=limits.get("offer", ()))
     if pinned := named.values_list("hardware__family", flat=True).first():
         return pinned
-    names = need.limits.get("accelerator")
-    families = need.limits.get("family")
+    names, families = limits.get("accelerator"), limits.get("family")
     return segment_of(names) if names else families[0] if families else DEFAULT_FAMILY
 
 
 def _shelf(need: Need, now: datetime) -> Shelf:
     """The family looked for; words of the text search narrow the rows before anything is ranked."""
-    shelf = read_shelf(now=now, families=[_segment(need)])
+    shelf = read_shelf(now=now, families=[family_of(need.limits)])
     if not need.text:
         return shelf
     words = OfferFilter({"q": need.text}, queryset=Offer.objects.live())

@@ -14,7 +14,7 @@ from scheduler.billing import orders_of
 from scheduler.cycle import MOST, run_round
 from scheduler.frozen import stop_disputed
 from scheduler.gangs import follow, follow_gangs
-from scheduler.hints import wake, wake_carefully
+from scheduler.hints import wake, wake_carefully, wake_waiting
 from scheduler.inside import follow_reservations, place_inside
 from scheduler.instant import place_now
 from scheduler.keptprices import forget_past_prices
@@ -28,11 +28,13 @@ from scheduler.replanning import AHEAD
 from scheduler.services import expire_jobs
 from scheduler.shards import Shard, all_shards
 from scheduler.standingorders import keep_orders
+from scheduler.waitinglist import serve_waiting
 
 log = logging.getLogger(__name__)
 SWEEP_LOCK = (7_412, 0)
 SURPLUS_LOCK = (7_412, 1)
 MIDNIGHT_LOCK = (7_412, 2)
+WAITING_LOCK = (7_412, 3)
 
 
 @shared_task(name="match_now", time_limit=30)
@@ -118,7 +120,8 @@ def sweep() -> None:
         end_overdue(now=now)
         withdraw_unstarted(now=now)
         expire_jobs(now=now)
-        advance_reservations(now=now)
+        if advance_reservations(now=now):
+            wake_waiting()
         follow_reservations(now=now)
         settle_reservations(now=now)
         stop_disputed(now=now)
@@ -137,6 +140,15 @@ def keep_standing_orders() -> None:
     bought = keep_orders(now=utc_now())
     if bought:
         log.info("%s hours bought for standing orders", bought)
+
+
+@shared_task(name="serve_waiting", time_limit=50)
+def serve_waiting_list() -> None:
+    """Give those who wait the hours that have come free, in their turn."""
+    with alone(*WAITING_LOCK) as mine:
+        served = serve_waiting(now=utc_now()) if mine else 0
+    if served:
+        log.info("%s of the waiting list served", served)
 
 
 @shared_task(name="issue_invoices", time_limit=300, soft_time_limit=290)

@@ -33,6 +33,7 @@ from .jobs import Job, Output
 from .objects import Offer, Quote, Reservation, SoldReservation, Why
 from .retry import RetryPolicy
 from .standing_objects import Decision, StandingOrder
+from .wait_objects import Wait
 from .wallet_objects import Movement, Refund, Topup, Wallet
 from .wire import __version__
 
@@ -74,6 +75,7 @@ __all__ = [
     "Unavailable",
     "UnexpectedAnswer",
     "VerificationFailed",
+    "Wait",
     "WaitTimedOut",
     "Wallet",
     "Why",

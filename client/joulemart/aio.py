@@ -11,6 +11,7 @@ from . import calls, config
 from .aio_jobs import AsyncJob, AsyncOutput
 from .aio_standing import AsyncStandingOrders
 from .aio_transport import AsyncTransport
+from .aio_waits import AsyncWaits
 from .aio_wallet import AsyncWalletResource
 from .client import OnUpload, etag_of
 from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Reservation, SoldReservation, Upload, Why
@@ -335,6 +336,7 @@ class AsyncClient:
         self.uploads = AsyncUploads(self._transport)
         self.usage = AsyncUsage(self._transport)
         self.standing_orders = AsyncStandingOrders(self._transport)
+        self.waits = AsyncWaits(self._transport)
         self.wallet = AsyncWalletResource(self._transport)
         self.events = AsyncListing(self._transport, Event, "events")
         self.places = AsyncListing(self._transport, Place, "places")

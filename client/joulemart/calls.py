@@ -9,6 +9,7 @@ from urllib.parse import quote as quoted
 
 from .objects import Calendar, Me, Offer, Quote, Reservation, SoldReservation, Upload, Why
 from .standing_objects import StandingOrder
+from .wait_objects import Wait
 from .wallet_objects import Refunds, Topup, Wallets
 
 T = TypeVar("T")
@@ -195,6 +196,17 @@ def place_standing_order(
 def move_standing_order(order_id: str, verb: str) -> Call[StandingOrder]:
     """Pause, resume or cancel a standing order."""
     return post(StandingOrder, "standing_orders", order_id, verb)
+
+
+def join_waiting_list(
+    *, where: Params, start_after: datetime | None, start_by: datetime | None, dry_run: bool, key: str | None,
+    **terms: int | str | None,
+) -> Call[Wait]:  # fmt: skip
+    """Wait for hours that are not free."""
+    times = {"start_after": start_after, "start_by": start_by}
+    limits = {name: _jsonable(value) for name, value in where.items()}
+    body = {**terms, "where": limits, **{name: rfc3339(at) for name, at in times.items() if at is not None}}
+    return post(Wait, "waits", json=body, key=key, dry_run=dry_run)
 
 
 def focus(month: str | None) -> Call[bytes]:

@@ -22,6 +22,7 @@ from .retry import RetryPolicy
 from .standing import StandingOrders
 from .submission import prepare
 from .transport import Transport
+from .waits import Waits
 from .wallet import WalletResource
 from .wire import OnCall
 from .workdir import Workdir
@@ -340,6 +341,7 @@ class Client:
         self.uploads = Uploads(self._transport)
         self.usage = Usage(self._transport)
         self.standing_orders = StandingOrders(self._transport)
+        self.waits = Waits(self._transport)
         self.wallet = WalletResource(self._transport)
         self.events = Listing(self._transport, Event, "events")
         self.places = Listing(self._transport, Place, "places")

@@ -12,6 +12,7 @@ from frontend.store import (
     reservationchanges,
     reservations,
     standing,
+    waits,
     wallet,
 )
 
@@ -39,6 +40,8 @@ urlpatterns = [
     path("reservations/standing/new/", standing.standing_new, name="standing-new"),
     path("reservations/standing/<str:order>/", standing.standing_page, name="standing"),
     path("reservations/standing/<str:order>/move/", standing.standing_move, name="standing-move"),
+    path("reservations/waits/new/", waits.wait_new, name="wait-new"),
+    path("reservations/waits/<str:wait>/leave/", waits.wait_leave, name="wait-leave"),
     path("reservations/<str:reservation>/", reservations.reservation_page, name="reservation"),
     path("reservations/<str:reservation>/confirm/", reservations.confirm_reservation, name="reservation-confirm"),
     path("reservations/<str:reservation>/change/", reservationchanges.change_reservation, name="reservation-change"),

@@ -249,6 +249,7 @@ def _sold(order: Order, week: Week, result: SearchResult | None, now: datetime) 
         "why_not": refusal(why_not(order, result)) if result else "",
         "next_free": free,
         "next_href": order.query(start=str(rfc3339(free)), when="") if free else "",
+        "wait_href": f"{reverse('wait-new')}{order.query(offer=order.offer.public_id, near='', when='')}",
         "like_it": [{"row": each, "href": offer_href(each.offer.public_id, asked, each.start)} for each in rows],
     }
 

@@ -21,6 +21,7 @@ from frontend.store.promisedmoney import cancelled_words, cancelling_words, cred
 from frontend.store.refusals import Shortfall, shortfall
 from frontend.store.reservationchanges import change_of
 from frontend.store.standing import orders_shown
+from frontend.store.waits import waits_shown
 from marketplace.booking import services, settling
 from marketplace.booking.models import Reservation
 from marketplace.booking.querysets import ReservationQuerySet
@@ -57,6 +58,7 @@ def reservation_list(request: HttpRequest) -> HttpResponse:
         "reservations": [_shown(each) for each in page.rows],
         "tabs": _tabs(group),
         "orders": orders_shown(request),
+        "waits": waits_shown(request),
         "empty": not page.rows and not rows.exists(),
     }
     return render(request, "reservations/list.html", context)

@@ -16,6 +16,7 @@ from marketplace.booking.models import (
     StandingHour,
     StandingOrder,
     UsageRecord,
+    Wait,
 )
 
 
@@ -147,3 +148,14 @@ class StandingHourAdmin(LookOnly):
     list_select_related = ("order", "reservation")
     search_fields = ("order__public_id__exact", "reservation__public_id__exact")
     ordering = ("-hour", "-pk")
+
+
+@admin.register(Wait)
+class WaitAdmin(LookOnly):
+    list_display = (
+        "public_id", "state", "buyer", "family", "units", "hours", "where", "start_after", "start_by", "reserve",
+        "ahead", "expected_start", "reservation",
+    )  # fmt: skip
+    list_filter = ("state", "family", "created_at")
+    list_select_related = ("buyer", "reservation")
+    search_fields = ("public_id__exact", "buyer__name", "reservation__public_id__exact")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         StandingOrder,
         UsageDispute,
         UsageRecord,
+        Wait,
     )
 
 INTS = ArrayField(models.IntegerField())
@@ -252,3 +253,22 @@ class StandingHourQuerySet(models.QuerySet["StandingHour"]):
     def kept(self) -> Self:
         """Those whose reservation is firm."""
         return self.filter(reservation__state__in=("confirmed", "active", "completed"))
+
+
+class WaitQuerySet(PublicQuerySet["Wait"]):
+    def of(self, organizations: Iterable[Organization]) -> Self:
+        return self.filter(buyer__in=list(organizations))
+
+    def with_terms(self) -> Self:
+        return self.select_related("buyer", "api_key", "reservation")
+
+    def waiting(self) -> Self:
+        return self.filter(state="waiting")
+
+    def recent(self, since: datetime) -> Self:
+        """Those that wait, and those that joined or were served for hours since then."""
+        return self.filter(Q(state="waiting") | Q(created_at__gte=since) | Q(reservation__end__gte=since))
+
+    def in_turn(self, family: str) -> Self:
+        """Those that wait for hardware of a family, who came first ahead."""
+        return self.waiting().filter(family=family).order_by("pk")

@@ -1,4 +1,4 @@
-"""The legal moves of reservations, of standing orders and of disputes of use."""
+"""The legal moves of reservations, of standing orders, of waits for hours and of disputes of use."""
 
 from marketplace.common.states import StateTable
 
@@ -23,5 +23,6 @@ STANDING_ORDER = StateTable(
         "ended": (),
     },
 )
+WAIT = StateTable(kind="wait", moves={"waiting": ("served", "left", "over"), "served": (), "left": (), "over": ()})
 GIVE_UP_REASONS = ("hardware_failed", "power_lost", "network_lost", "maintenance", "withdrawn")
 USAGE_DISPUTE = StateTable(kind="usage_dispute", moves={"open": ("upheld", "refused"), "upheld": (), "refused": ()})

@@ -17,6 +17,8 @@ from marketplace.booking.goodwill import BOOKS
 from marketplace.booking.models import Settlement
 from marketplace.booking.services import confirm, hold_units
 from marketplace.booking.standing import Wish, note_bought, place_order
+from marketplace.booking.waiting import Wanted as Waited
+from marketplace.booking.waiting import join
 from marketplace.catalog.models import HardwareClass, Offer, Site
 from marketplace.common.clock import hour_floor
 from marketplace.common.ids import new_id
@@ -95,6 +97,7 @@ def fill(now=NOON):
         order=order, reservation=held, hours=[hour_floor(now + timedelta(hours=5))], now=now, total_minor=1,
         longer=False,
     )  # fmt: skip
+    join(buyer=held.buyer, wanted=Waited(1, 1, {"accelerator": ["vCPU"]}), family="cpu", now=now)
     money_comes_in(now)
     InvariantRun.objects.create(finished_at=now, outcome=InvariantRun.KEPT, ms=1)
     TaxRule.objects.create(
@@ -154,7 +157,7 @@ def test_every_model_of_the_market_has_its_page():
         "ledger/account", "ledger/journal", "ledger/entry", "ledger/hold", "ledger/payment", "ledger/refund",
         "ledger/gatewaycall", "ledger/webhookreceipt", "ledger/carddispute", "ledger/payee", "ledger/payout",
         "ledger/journalrequest", "ledger/autotopup", "booking/chargeline", "booking/servicecredit",
-        "booking/settlement", "booking/standingorder", "booking/standinghour",
+        "booking/settlement", "booking/standingorder", "booking/standinghour", "booking/wait",
         "ledger/sandboxpayment", "ledger/sandboxrefund",
         "ledger/sandboxdispute", "ledger/sandboxdelivery",
         "events/event", "events/invariantrun", "scheduler/job", "scheduler/attempt", "scheduler/allocation",

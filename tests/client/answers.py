@@ -362,6 +362,29 @@ def standing_order(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def wait(**changes: Any) -> dict[str, Any]:
+    return {
+        "object": "wait",
+        "id": "wai_3Fp",
+        "state": "waiting",
+        "version": 1,
+        "outcome": "waiting",
+        "units": 4,
+        "hours": 6,
+        "where": {"accelerator": ["H100"], "price__lte": 250},
+        "start_after": None,
+        "start_by": "2026-11-24T18:00:00Z",
+        "reserve": False,
+        "position": 3,
+        "expected_start": "2026-11-24T20:00:00Z",
+        "in_time": False,
+        "reservation": None,
+        "answer_by": None,
+        "looked_at": "2026-11-24T01:00:00Z",
+        "created_at": "2026-11-24T00:30:00Z",
+    } | changes
+
+
 def decision(decision: str, sentence: str, **changes: Any) -> dict[str, Any]:
     return {
         "at": "2026-11-24T00:31:00Z", "decision": decision, "reason": None, "sentence": sentence, "facts": {},

@@ -31,6 +31,7 @@ def set_up(market: StandIn) -> None:
     _costs(market)
     _money(market)
     _standing(market)
+    _waits(market)
 
 
 def _shelf(market: StandIn) -> None:
@@ -218,6 +219,24 @@ def _standing(market: StandIn) -> None:
             f"/standing_orders/sto_5Kq/{verb}",
             Answer(answers.standing_order(state=state, standing=None, short_of=None)),
         )
+
+
+def _waits(market: StandIn) -> None:
+    wait = answers.wait()
+    offered = answers.wait(
+        id="wai_3Fq", state="served", outcome="offered", position=None, expected_start=None, in_time=None,
+        reservation="rsv_90ab", answer_by="2026-11-24T02:00:00Z",
+    )  # fmt: skip
+
+    def join(exchange: Exchange, seen: Seen) -> None:
+        exchange.send(Answer(wait, 200 if ("dry_run", "true") in seen.query else 201))
+
+    market.on("POST", "/waits", join)
+    market.on("GET", "/waits", Answer(page([offered, wait])))
+    market.on("GET", "/waits/wai_3Fp", Answer(wait))
+    market.on("GET", "/waits/wai_3Fq", Answer(offered))
+    gone = answers.wait(state="left", outcome="left", position=None, expected_start=None, in_time=None)
+    market.on("POST", "/waits/wai_3Fp/leave", Answer(gone))
 
 
 def _topup(exchange: Exchange, seen: Seen) -> None:

@@ -322,48 +322,6 @@ def test_the_async_wallet_makes_the_same_calls(market: StandIn) -> None:
     assert asyncio.run(use()) == (123_450, "succeeded", "rfd_1", ["jrn_1"])
 
 
-def test_a_standing_order_is_placed_read_and_moved(market: StandIn, client: Client) -> None:
-    order = answers.standing_order()
-    why = [answers.decision("short", "6 hours are not reserved.", reason="price")]
-    market.on("POST", "/standing_orders", BUSY, Answer(order, 201))
-    market.on("GET", "/standing_orders", Answer(page([order])))
-    market.on("GET", "/standing_orders/sto_5Kq", Answer(order | {"decisions": why}))
-    market.on("POST", "/standing_orders/sto_5Kq/pause", Answer(order | {"state": "paused"}))
-    where = {"accelerator": "H100", "price__lte": 250}
-    until = datetime(2026, 12, 1, tzinfo=UTC)
-
-    made = client.standing_orders.place(units=2, where=where, limit_minor=50_000, block_hours=6, ends_at=until)
-
-    assert (made.id, made.standing, made.hours_kept) == ("sto_5Kq", "partly_kept", 18)
-    assert market.asked("POST", "/standing_orders")[-1].json == {
-        "units": 2, "where": where, "limit_minor": 50_000, "block_hours": 6, "ends_at": "2026-12-01T00:00:00Z",
-    }  # fmt: skip
-    assert len(set(keys(market, "/standing_orders"))) == 1
-    assert [each.id for each in client.standing_orders.list()] == ["sto_5Kq"]
-    assert [each.reason for each in client.standing_orders.get("sto_5Kq").decisions] == ["price"]
-    assert client.standing_orders.pause("sto_5Kq").state == "paused"
-
-
-def test_async_standing_orders_make_the_same_calls(market: StandIn) -> None:
-    order = answers.standing_order()
-    market.on("POST", "/standing_orders", Answer(order, 201))
-    market.on("GET", "/standing_orders", Answer(page([order])))
-    market.on("GET", "/standing_orders/sto_5Kq", Answer(order))
-    for verb, state in (("pause", "paused"), ("resume", "active"), ("cancel", "cancelled")):
-        market.on("POST", f"/standing_orders/sto_5Kq/{verb}", Answer(order | {"state": state}))
-
-    async def use() -> list[str]:
-        async with AsyncClient(url=market.url, api_key=KEY) as client:
-            orders = client.standing_orders
-            made = await orders.place(units=1, where={"accelerator": "H100", "price__lte": 250}, limit_minor=1)
-            listed = [each.id or "" async for each in orders.list()]
-            found = await orders.get(made.id or "")
-            moved = [await act("sto_5Kq") for act in (orders.pause, orders.resume, orders.cancel)]
-            return [*listed, found.state, *(each.state for each in moved)]
-
-    assert asyncio.run(use()) == ["sto_5Kq", "active", "paused", "active", "cancelled"]
-
-
 def test_a_provider_is_shown_what_giving_up_comes_to_and_agrees_to_no_more(market: StandIn, client: Client) -> None:
     path = "/sold_reservations/rsv_90ab/give_up"
     market.on("GET", "/sold_reservations", Answer(page([answers.sold()])))

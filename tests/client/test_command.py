@@ -115,6 +115,8 @@ def test_a_topup_that_was_waited_for_and_not_paid_exits_7(
         "reservations resize rsv_90ab --units 6",
         "standing place --accelerator H100 --price 2.50 --cap 500",
         "standing cancel sto_5Kq",
+        "waits join --accelerator H100",
+        "waits leave wai_3Fp",
         "provider offers pause ofr_wuhu_f1",
         "provider reservations give-up rsv_90ab --reason withdrawn",
         "wallet topup 50",

@@ -13,8 +13,9 @@ from accounts.idempotency import Answer, once
 from accounts.models import Organization
 from marketplace.booking.changing import resize
 from marketplace.booking.credits import give_credit
-from marketplace.booking.services import hold_units
+from marketplace.booking.services import cancel, hold_units
 from marketplace.booking.standing import Wish, place_order
+from marketplace.booking.waiting import Wanted
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.ledger.budgets import set_budget
@@ -31,6 +32,7 @@ from scheduler.models import Attempt, Job, Lease
 from scheduler.preempting import FIRM_WORK, give_notice, lock_open
 from scheduler.services import Actor, submit_job
 from scheduler.standingorders import keep_orders
+from scheduler.waitinglist import join_list, serve_waiting
 from tests.market import make_organization
 from tests.scheduler.machines import make_pair
 from tests.scheduler.reserved import reserve, submit_inside
@@ -74,6 +76,7 @@ class Market:
         )
         self.inside = self.work_inside()
         self.units_kept_reserved()
+        self.wait_that_was_served()
         self.money_that_came_and_went()
         self.invoice = self.use_that_was_billed()
         once(actor="org_a", key="one", fingerprint="f", now=self.now, effect=lambda: Answer(status=201, body={}))
@@ -85,6 +88,16 @@ class Market:
         wish = Wish(1, where, 10**9, ahead_hours=4, block_hours=2)
         place_order(buyer=self.buyer, wish=wish, now=self.now)
         keep_orders(now=self.now)
+        Offer.objects.filter(pk=offer.pk).update(state="paused")
+
+    def wait_that_was_served(self) -> None:
+        """Hours of an offer that were sold, waited for, given back and offered."""
+        offer, start = make_cpu_offer(now=self.now, units=2), hour_floor(self.now) + 3 * HOUR
+        sold = hold_units(buyer=self.buyer, offer=offer, units=2, start=start, end=start + 2 * HOUR, now=self.now)
+        wanted = Wanted(2, 2, {"offer": [offer.public_id]}, start_after=start, start_by=start)
+        join_list(buyer=self.buyer, wanted=wanted, now=self.now)
+        cancel(reservation=sold, now=self.now)
+        serve_waiting(now=self.now)
         Offer.objects.filter(pk=offer.pk).update(state="paused")
 
     def money_that_came_and_went(self) -> None:

@@ -13,8 +13,10 @@ from marketplace.booking.models.promises import (
     no_units,
 )
 from marketplace.booking.models.standing import StandingHour, StandingOrder
+from marketplace.booking.models.waits import Wait
 
 __all__ = [
     "CapacityDay", "ChargeLine", "Contract", "Quote", "Reservation", "ReservationChange", "ReservationDay",
-    "ServiceCredit", "Settlement", "StandingHour", "StandingOrder", "UsageDispute", "UsageRecord", "no_units",
+    "ServiceCredit", "Settlement", "StandingHour", "StandingOrder", "UsageDispute", "UsageRecord", "Wait",
+    "no_units",
 ]  # fmt: skip

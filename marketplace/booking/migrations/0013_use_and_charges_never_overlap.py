@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('booking', '0011_standing_orders'),
+        ('booking', '0012_waiting_list'),
     ]
 
     operations = [
