@@ -42,7 +42,7 @@ def run(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     try:
         done = killing.kill_many(team, asked.kills, asked.seed)
         restless = team.come_to_rest()
-        findings = verdict.verdict(folder)
+        findings = {"processes_that_fell": team.fell, **verdict.verdict(folder)}
     finally:
         team.end()
     return {
