@@ -88,7 +88,7 @@ def test_an_expired_hold_gives_its_hours_back_once():
     assert services.advance_reservations(now=NOON + timedelta(minutes=11)) == 0
 
     reservation.refresh_from_db()
-    assert (reservation.state, reservation.reason) == ("expired", "")
+    assert (reservation.state, reservation.reason) == ("expired", "not_confirmed")
     assert promised(offer, MONDAY) == [0] * 24
 
 
