@@ -1,5 +1,6 @@
 """Budgets of the organization: what caps its orders, how much is used of it, set, changed and ended on pages."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +19,8 @@ from frontend.store.acts import act_once
 from frontend.store.moneyforms import BudgetLimitForm, BudgetSetForm
 from frontend.store.pager import listing
 from frontend.store.refusals import refusal_text
+from frontend.store.standingwords import name_of
+from marketplace.booking.models import StandingOrder
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import DomainError, IllegalState, StaleVersion
 from marketplace.common.ids import new_id
@@ -42,15 +45,22 @@ def keys_of(mine: Organization) -> list[ApiKey]:
     return list(ApiKey.objects.of(mine).usable(utc_now()).exclude(scopes__contains=["agent"]))
 
 
-def shown(budget: Budget) -> dict[str, Any]:
-    """What it caps and what is used of it in its present period."""
+def rows_shown(rows: Sequence[Budget]) -> list[dict[str, Any]]:
+    """Each budget as `shown`; those of standing orders name their order."""
+    orders = StandingOrder.objects.filter(public_id__in=[each.order for each in rows if each.order])
+    names = {each.public_id: name_of(each) for each in orders}
+    return [shown(each, names.get(each.order, "")) for each in rows]
+
+
+def shown(budget: Budget, order: str = "") -> dict[str, Any]:
+    """What it caps and what is used of it in its present period; `order` says what its standing order keeps."""
     period = budgets.period_of(budget=budget, now=utc_now())
     used = period.held + period.spent
     share = used / period.limit_minor if period.limit_minor else 1.0
     page = reverse("standing", args=[budget.order]) if budget.order else reverse("budget", args=[budget.public_id])
     return {
         "row": budget,
-        "name": _name(budget),
+        "name": order or (budget.api_key.name if budget.api_key else _("The whole organization")),
         "what": _what(budget),
         "href": page,
         "period": _("each month, UTC") if budget.period == MONTH else _("for ever"),
@@ -67,16 +77,10 @@ def shown(budget: Budget) -> dict[str, Any]:
     }
 
 
-def _name(budget: Budget) -> str:
-    if budget.order:
-        return _("A standing order")
-    return budget.api_key.name if budget.api_key else _("The whole organization")
-
-
 def _what(budget: Budget) -> str:
     if budget.order:
-        return budget.order
-    return budget.api_key.public_id if budget.api_key else _("every order, by people and keys")
+        return _("standing order")
+    return _("API key") if budget.api_key else _("every order, by people and keys")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -91,7 +95,7 @@ def budget_list(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": page,
-        "rows": [shown(each) for each in page.rows],
+        "rows": rows_shown(page.rows),
         "request_key": new_id("key"),
     }
     return render(request, "wallet/budgets.html", context, status=422 if form.errors else 200)

@@ -13,6 +13,7 @@ from frontend.components.formats import money
 from marketplace.ledger.currencies import exponent_of, to_major, to_minor
 from marketplace.ledger.models.budgets import EVER, MONTH
 
+EVERYTHING = "organization"
 PRESETS = (2_000, 5_000, 10_000, 25_000)  # minor units
 
 
@@ -100,7 +101,7 @@ class BudgetSetForm(BudgetLimitForm):
     """What is capped, and for how long its limit is: the organization, or one of `keys`."""
 
     name = "set"
-    whose = forms.ChoiceField(label=gettext_lazy("Whose"), required=False)
+    whose = forms.ChoiceField(label=gettext_lazy("Whose"))
     period = forms.ChoiceField(
         label=gettext_lazy("In"),
         choices=[(MONTH, gettext_lazy("each calendar month, UTC")), (EVER, gettext_lazy("all time from now on"))],
@@ -111,7 +112,7 @@ class BudgetSetForm(BudgetLimitForm):
         super().__init__(data, currency=currency)
         self.keys = {each.public_id: each for each in keys}
         named = [(each.public_id, _("the key %(name)s") % {"name": each.name}) for each in keys]
-        cast("forms.ChoiceField", self.fields["whose"]).choices = [("", _("the whole organization")), *named]
+        cast("forms.ChoiceField", self.fields["whose"]).choices = [(EVERYTHING, _("the whole organization")), *named]
 
     def key(self) -> ApiKey | None:
         """The key that was chosen; None for the organization."""

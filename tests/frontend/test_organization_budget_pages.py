@@ -36,7 +36,7 @@ def browser(buyer):
 
 
 def set_one(browser, **changes):
-    form = {"whose": "", "limit": "100", "period": "month", "request_key": "key_a"} | changes
+    form = {"whose": "organization", "limit": "100", "period": "month", "request_key": "key_a"} | changes
     return browser.post(PAGE, form, follow=True)
 
 
@@ -173,7 +173,7 @@ def test_the_cap_of_a_standing_order_leads_to_its_order_and_is_not_ended_here(br
 
     page = browser.get(PAGE).content.decode()
 
-    assert f'href="/reservations/standing/{order.public_id}/"' in page
+    assert f'href="/reservations/standing/{order.public_id}/"><b>1 unit of vCPU</b>' in page
     assert one(browser, "end").status_code == 404
     assert limits() == [(5_000, False)]
 
