@@ -4,6 +4,7 @@ from django.urls import path
 
 from frontend.store import (
     autotopup,
+    budgets,
     invoices,
     jobs,
     jobsubmit,
@@ -34,6 +35,8 @@ urlpatterns = [
     path("objections/<str:line>/", objections.object_page, name="object"),
     path("wallet/", wallet.wallet_page, name="wallet"),
     path("wallet/auto/off/", autotopup.auto_off, name="wallet-auto-off"),
+    path("wallet/budgets/", budgets.budget_list, name="budgets"),
+    path("wallet/budgets/<str:budget>/", budgets.budget_page, name="budget"),
     path("wallet/statement.csv", wallet.wallet_csv, name="wallet-csv"),
     path("wallet/topups/<str:payment>/", wallet.topup_page, name="topup"),
     path("reservations/", reservations.reservation_list, name="reservation-list"),

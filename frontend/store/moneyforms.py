@@ -1,15 +1,19 @@
 """Forms about money: amounts are typed as people write them and become minor units."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.models import ApiKey
 from frontend.components.formats import money
 from marketplace.ledger.currencies import exponent_of, to_major, to_minor
+from marketplace.ledger.models.budgets import EVER, MONTH
 
+EVERYTHING = "organization"
 PRESETS = (2_000, 5_000, 10_000, 25_000)  # minor units
 
 
@@ -84,6 +88,35 @@ class BudgetForm(MoneyForm):
             words = _("It may cost %(amount)s already: write a larger amount.")
             raise ValidationError(words % {"amount": money(self.least, self.currency)})
         return amount
+
+
+class BudgetLimitForm(MoneyForm):
+    """The most that may be held and spent in a period."""
+
+    name = "limit"
+    limit = AmountField(label=gettext_lazy("At most"))
+
+
+class BudgetSetForm(BudgetLimitForm):
+    """What is capped, and for how long its limit is: the organization, or one of `keys`."""
+
+    name = "set"
+    whose = forms.ChoiceField(label=gettext_lazy("Whose"))
+    period = forms.ChoiceField(
+        label=gettext_lazy("In"),
+        choices=[(MONTH, gettext_lazy("each calendar month, UTC")), (EVER, gettext_lazy("all time from now on"))],
+    )
+    field_order = ("whose", "limit", "period")
+
+    def __init__(self, data: Any = None, *, currency: str, keys: Sequence[ApiKey]) -> None:
+        super().__init__(data, currency=currency)
+        self.keys = {each.public_id: each for each in keys}
+        named = [(each.public_id, _("the key %(name)s") % {"name": each.name}) for each in keys]
+        cast("forms.ChoiceField", self.fields["whose"]).choices = [(EVERYTHING, _("the whole organization")), *named]
+
+    def key(self) -> ApiKey | None:
+        """The key that was chosen; None for the organization."""
+        return self.keys.get(self.cleaned_data["whose"])
 
 
 class RefundForm(MoneyForm):

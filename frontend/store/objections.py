@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.tenancy import current_organization
@@ -44,7 +44,7 @@ class ObjectionForm(forms.Form):
 
     reason = forms.ChoiceField(label=gettext_lazy("What is wrong"), choices=[*REASONS.items()])
     text = forms.CharField(
-        label=gettext_lazy("What happened"), max_length=1000, required=False,
+        label=pgettext_lazy("objection", "What happened"), max_length=1000, required=False,
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text=gettext_lazy("The operator reads it and decides by it."),
     )  # fmt: skip
