@@ -25,12 +25,12 @@ def reason_sentence(reason: str) -> str:
         "cancelled": _("It was cancelled."),
         "preempted": _("It made room for firm work."),
         "replanned": _("It was moved to a better hour before it started."),
-        "lease_lost": _("The agent fell silent, so its right to run ended; these seconds are not charged."),
+        "lease_lost": _("The agent fell silent, so its right to run ended; what was not charged before costs nothing."),
         "node_failed": _("The site did not start it in time."),
         "image_failed": _("The container image could not be started."),
         "input_missing": _("An input file could not be fetched or had another hash."),
         "output_failed": _("An output file could not be stored."),
-        "agent_error": _("The agent failed; these seconds are not charged."),
+        "agent_error": _("The agent failed; what was not charged before costs nothing."),
     }.get(reason, reason)
 
 
@@ -41,7 +41,7 @@ def end_sentence(attempt: Attempt) -> str:
     if attempt.reason == "preempted" and attempt.preempt_cause == GANG:
         return _("Another job of its gang lost its machine, and they start together anew.")
     if attempt.reason == "node_failed" and attempt.started_at is not None:
-        return _("The machine failed under it; these seconds are not charged.")
+        return _("The machine failed under it; what was not charged before costs nothing.")
     return reason_sentence(attempt.reason)
 
 

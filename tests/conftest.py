@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
+from django.utils import translation
 from psycopg import sql
 
 from scheduler import references
@@ -138,5 +139,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """Every test finds an empty database, so a process may not know references of the one before."""
+    """Every test finds an empty database and a page in English, whatever the one before knew or spoke."""
     references._known.clear()
+    translation.deactivate()

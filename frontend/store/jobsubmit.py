@@ -21,7 +21,7 @@ from frontend.store.access import for_members
 from frontend.store.jobdrafts import keep_draft, kept_draft
 from frontend.store.jobexamples import example, examples
 from frontend.store.jobform import JobForm, as_yaml, from_file, into_file, tree_of
-from frontend.store.refusals import Shortfall, refusal_text, shortfall_of
+from frontend.store.refusals import Shortfall, about_money, refusal_text, refusal_told, shortfall_of
 from marketplace.booking.models import Reservation
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import DomainError, FieldProblem, MalformedBody, ValidationFailed
@@ -54,6 +54,7 @@ class Draft:
     problems: list[dict[str, Any]] = field(default_factory=list)
     refusal: dict[str, Any] | None = None
     short: Shortfall | None = None
+    told: str = ""  # a refusal about money that paying in does not mend
     plan: dict[str, Any] | None = None
     said: str = ""
     form_counts: bool = False
@@ -103,9 +104,12 @@ def _tried(act: Act, request: HttpRequest, draft: Draft) -> str | None:
     except (NeverFits, NoOfferFits) as error:
         draft.refusal = _refusal(error, draft)
     except DomainError as error:
-        draft.short = shortfall_of(error, f"{reverse('job-new')}?draft=1")
-        if draft.short:
+        back = f"{reverse('job-new')}?draft=1"
+        draft.short = shortfall_of(error, back)
+        if about_money(error):
             keep_draft(request, draft.text, draft.inputs)
+            if not draft.short:
+                draft.told = refusal_told(error, back)
         else:
             draft.problems = [{"pointer": "", "detail": refusal_text(error), "hint": error.hint, "line": None}]
     return None
@@ -124,7 +128,7 @@ def _show(request: HttpRequest, draft: Draft) -> HttpResponse:
         "examples": examples(),
         "request_key": request.POST.get("request_key") or new_id("key"),
     }
-    status = 402 if draft.short else 422 if draft.problems or draft.refusal or draft.form.errors else 200
+    status = 402 if draft.short else 422 if draft.problems or draft.told or draft.refusal or draft.form.errors else 200
     return render(request, "jobs/new.html", context, status=status)
 
 

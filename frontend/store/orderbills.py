@@ -19,18 +19,22 @@ from scheduler.billing import invoice_order
 
 @dataclass(frozen=True, slots=True)
 class OrderBill:
-    """`possible` where something that was charged is on no invoice yet; the invoice that was asked for, if one was."""
+    """Whether something charged is on no invoice yet, the invoice that was asked for, whether one may still object."""
 
     order: str
     possible: bool
     invoice: Invoice | None
+    disputable: bool
 
 
 def bill_of_order(*, order: str, subjects: Collection[str], buyer: Organization, ended: bool) -> OrderBill:
-    """What its page offers; nothing before the order has ended."""
+    """What its page offers: an invoice once the order has ended, an objection as long as a charge has not matured."""
     charges = ChargeLine.objects.of_buyers([buyer]).filter(contract__subject__in=subjects)
     asked = Invoice.objects.of([buyer]).issued().filter(order=order, kind="invoice")
-    return OrderBill(order, ended and charges.not_invoiced().exists(), asked.first() if ended else None)
+    return OrderBill(
+        order=order, possible=ended and charges.not_invoiced().exists(), invoice=asked.first() if ended else None,
+        disputable=charges.open_to_objection(utc_now()).exists(),
+    )  # fmt: skip
 
 
 @require_POST

@@ -11,7 +11,7 @@ from frontend.components.formats import money
 from marketplace.common.codes import CODES
 from marketplace.common.errors import DomainError
 from marketplace.ledger.currencies import to_major
-from marketplace.ledger.errors import InsufficientFunds
+from marketplace.ledger.errors import BudgetExceeded, InsufficientFunds, WalletFrozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,24 @@ def refusal_text(error: DomainError) -> str:
     return f"{title}: {error.detail}" if error.detail else title
 
 
+def about_money(error: DomainError) -> bool:
+    """Whether the wallet or a budget is the reason, so that a page about it is where to go."""
+    return isinstance(error, BudgetExceeded | InsufficientFunds | WalletFrozen)
+
+
 def refusal_told(error: DomainError, back: str) -> str:
-    """A refusal as a message; one for want of money leads to the wallet, and from there to `back`."""
-    short = shortfall_of(error, back)
-    if short is None:
-        return refusal_text(error)
-    return format_html('{} <a href="{}">{}</a>', short.text, short.href, _("Top up"))
+    """A refusal as a message; one about money leads to the wallet, for want of money from there to `back`."""
+    if short := shortfall_of(error, back):
+        return _leading(short.text, short.href, _("Top up"))
+    if isinstance(error, WalletFrozen):
+        words = _("A card payment is disputed; until that is decided nothing new can be ordered.")
+        return _leading(words, reverse("wallet"), _("See the wallet"))
+    if isinstance(error, BudgetExceeded):
+        left, needed = (money(error.facts[name], error.facts["asset"]) for name in ("left", "needed"))
+        words = _("%(needed)s is needed, and a budget has %(left)s left.") % {"needed": needed, "left": left}
+        return _leading(words, reverse("budgets"), _("See the budgets"))
+    return refusal_text(error)
+
+
+def _leading(words: str, href: str, link: str) -> str:
+    return format_html('{} <a href="{}">{}</a>', words, href, link)

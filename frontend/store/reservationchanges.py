@@ -15,7 +15,7 @@ from accounts.tenancy import organizations_of
 from frontend.store.access import attempt, for_members
 from frontend.store.acts import act_once
 from frontend.store.billwords import bill_lines
-from frontend.store.refusals import refusal_text
+from frontend.store.refusals import refusal_told
 from marketplace.booking.changing import FIRM, MOST_HOURS, first_open_hour
 from marketplace.booking.models import Reservation
 from marketplace.booking.reservationview import change_as_json
@@ -73,7 +73,7 @@ def _tried(wish: Wish, row: Reservation, now: datetime) -> dict[str, Any]:
             made = row.changes.select_related("contract").latest("pk")
             transaction.set_rollback(True)
     except DomainError as error:
-        return {"refused": refusal_text(error)}
+        return {"refused": refusal_told(error, reverse("reservation", args=[row.public_id]))}
     told = change_as_json(made)
     return {
         "told": told | {"units": abs(made.units)},

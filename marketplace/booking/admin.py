@@ -15,6 +15,7 @@ from marketplace.booking.models import (
     Settlement,
     StandingHour,
     StandingOrder,
+    UsageDispute,
     UsageRecord,
     Wait,
 )
@@ -121,6 +122,14 @@ class ServiceCreditAdmin(LookOnly):
     list_filter = ("kind", "asset", "livemode", "created_at")
     list_select_related = ("buyer",)
     search_fields = ("public_id__exact", "subject__exact", "buyer__name")
+
+
+@admin.register(UsageDispute)
+class UsageDisputeAdmin(LookOnly):
+    list_display = ("public_id", "state", "reason", "buyer", "line", "credit", "created_at", "decided_at", "decided_by")
+    list_filter = ("state", "reason", "created_at")
+    list_select_related = ("buyer", "line", "credit")
+    search_fields = ("public_id__exact", "line__public_id__exact", "buyer__name")
 
 
 @admin.register(Settlement)

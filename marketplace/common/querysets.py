@@ -16,5 +16,5 @@ class PublicQuerySet(models.QuerySet[Row]):
         """The row, or NotFound: what belongs to somebody else is missing too."""
         row = self.filter(public_id=public_id).first()
         if row is None:
-            raise NotFound(f"there is no {self.model._meta.verbose_name} {public_id}")
+            raise NotFound(f"there is no {self.model._meta.verbose_name_raw} {public_id}")
         return row

@@ -130,7 +130,7 @@ def _exceeded(budget: Budget, period: BudgetPeriod, needed: int) -> BudgetExceed
     return BudgetExceeded(
         f"the budget {whose} has {period.left} minor units of {budget.asset} left, not {needed}",
         hint="Raise the budget, wait for what is held to come back, or ask for less.",
-        budget=budget.public_id, limit=period.limit_minor, left=period.left, needed=needed,
+        budget=budget.public_id, asset=budget.asset, limit=period.limit_minor, left=period.left, needed=needed,
     )  # fmt: skip
 
 

@@ -8,19 +8,21 @@ from django.contrib.admin import site as admin_site
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.models import Role, User
 from accounts.services import add_member
 from marketplace.booking.changing import extend
+from marketplace.booking.disputing import open_dispute
 from marketplace.booking.goodwill import BOOKS
-from marketplace.booking.models import Settlement
+from marketplace.booking.models import Reservation, Settlement
 from marketplace.booking.services import confirm, hold_units
 from marketplace.booking.standing import Wish, note_bought, place_order
 from marketplace.booking.waiting import Wanted as Waited
 from marketplace.booking.waiting import join
 from marketplace.catalog.models import HardwareClass, Offer, Site
 from marketplace.common.clock import hour_floor
+from marketplace.common.errors import NotFound
 from marketplace.common.ids import new_id
 from marketplace.events.models import Event, InvariantRun
 from marketplace.ledger.invoices import Head, Item, issue
@@ -31,7 +33,7 @@ from marketplace.ledger.services import account_of, post
 from scheduler.cycle import run_round
 from scheduler.leases import claim_leases
 from scheduler.models import Agent, Job, MatchRound
-from tests.booking.earning import deal_of, matured
+from tests.booking.earning import deal_of, earned, matured
 from tests.ledger.cashier import Cashier
 from tests.ledger.gateways.scene import a_key, sandbox_scene
 from tests.market import (
@@ -124,7 +126,7 @@ def money_comes_in(now):
 
 
 def money_goes_out(now):
-    """A refund, a dispute, a payout of what was earned, a goodwill credit and a settlement."""
+    """A refund, disputes of a payment and of a charge, a payout, a goodwill credit and a settlement."""
     cashier = Cashier(timezone.now())
     deal = deal_of()
     cashier.provider = deal.provider
@@ -134,6 +136,8 @@ def money_goes_out(now):
     cashier.dispute(cashier.topped_up(1_000))
     cashier.hear()
     matured(deal)
+    line = earned(deal, attempt=new_id("att"))
+    open_dispute(line=line, buyer=deal.buyer, reason="not_delivered", text="", now=NOON)
     cashier.pay_out()
     wanted = Wanted("goodwill", "USD", False, 5, "sorry", organization=cashier.buyer)
     by = make_member(make_organization(), Role.OPERATOR)
@@ -157,7 +161,7 @@ def test_every_model_of_the_market_has_its_page():
         "ledger/account", "ledger/journal", "ledger/entry", "ledger/hold", "ledger/payment", "ledger/refund",
         "ledger/gatewaycall", "ledger/webhookreceipt", "ledger/carddispute", "ledger/payee", "ledger/payout",
         "ledger/journalrequest", "ledger/autotopup", "booking/chargeline", "booking/servicecredit",
-        "booking/settlement", "booking/standingorder", "booking/standinghour", "booking/wait",
+        "booking/settlement", "booking/usagedispute", "booking/standingorder", "booking/standinghour", "booking/wait",
         "ledger/sandboxpayment", "ledger/sandboxrefund",
         "ledger/sandboxdispute", "ledger/sandboxdelivery",
         "events/event", "events/invariantrun", "scheduler/job", "scheduler/attempt", "scheduler/allocation",
@@ -165,6 +169,19 @@ def test_every_model_of_the_market_has_its_page():
         "scheduler/gang", "scheduler/lease", "scheduler/matchround", "scheduler/segmentreference",
         "scheduler/segmentuse",
     } == set(PAGES)  # fmt: skip
+
+
+@pytest.mark.parametrize("model", admin_site._registry, ids=lambda model: model._meta.label_lower)
+def test_every_page_has_a_chinese_name(model):
+    with translation.override("zh-hans"):
+        names = str(model._meta.verbose_name), str(model._meta.verbose_name_plural)
+
+    assert all(any("\u4e00" <= letter <= "\u9fff" for letter in name) for name in names), names
+
+
+def test_what_the_api_says_of_a_missing_row_names_it_in_english():
+    with translation.override("zh-hans"), pytest.raises(NotFound, match="there is no reservation rsv_x"):
+        Reservation.objects.by_public_id("rsv_x")
 
 
 @pytest.mark.parametrize("page", PAGES)

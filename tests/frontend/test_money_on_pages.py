@@ -1,14 +1,18 @@
 """Where money decides: what is missing and where it is paid in, what is held, charged and given back, on every page."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Role
 from marketplace.booking.changing import extend
+from marketplace.booking.maturing import mature_lines
 from marketplace.booking.models import ChargeLine, Contract, Reservation, ServiceCredit
 from marketplace.booking.services import confirm, hold_units
 from marketplace.common.clock import hour_floor, rfc3339, utc_now
+from marketplace.ledger.budgets import set_budget
 from marketplace.ledger.models import Invoice
 from marketplace.ledger.wallets import wallet_of
 from scheduler.finishing import finish
@@ -16,6 +20,7 @@ from scheduler.inside import place_inside
 from scheduler.models import Job
 from tests.frontend.market_stall import order, stock
 from tests.frontend.stage import FILE, HOUR, match, shelf, signed_in, submit, text_of
+from tests.ledger.cashier import Cashier
 from tests.market import fund, key_of, make_organization
 from tests.scheduler.reserved import begin, end, reserve, submit_inside
 from tests.scheduler.scene import TestAgent
@@ -102,6 +107,58 @@ def test_a_checkout_that_the_wallet_cannot_pay_asks_for_what_is_missing_and_keep
     assert link in refused.content.decode()
     assert Reservation.objects.get().state == "held"
     assert wallet(buyer) == (1_000, 0)
+
+
+@pytest.fixture
+def frozen():
+    """A buyer with 5000 available, one of whose card payments is disputed."""
+    cashier = Cashier(timezone.now())
+    disputed = cashier.topped_up(10_000)
+    cashier.topped_up(5_000)
+    cashier.dispute(disputed)
+    cashier.hear()
+    return cashier.buyer
+
+
+FROZEN = "A card payment is disputed; until that is decided nothing new can be ordered."
+
+
+def test_a_checkout_while_a_payment_is_disputed_leads_to_the_wallet_and_holds_no_money(frozen):
+    browser = signed_in(frozen, Role.BUYER)
+    here = order(browser, stock("Hall One"))["Location"]
+
+    refused = browser.post(here, {"do": "confirm", "request_key": "key_c"}, follow=True)
+
+    assert f"{FROZEN} See the wallet" in text_of(refused)
+    assert '<a href="/wallet/">See the wallet</a>' in refused.content.decode()
+    assert wallet(frozen) == (5_000, 0)
+
+
+def test_a_job_while_a_payment_is_disputed_is_no_fault_of_its_file_and_is_kept(frozen):
+    shelf()
+    browser = signed_in(frozen, Role.BUYER)
+
+    answer = browser.post("/jobs/new/", {"do": "submit", "file": HOUR_LONG, "request_key": "key_a"})
+
+    assert answer.status_code == 422
+    assert f"Nothing was submitted. {FROZEN} See the wallet" in text_of(answer)
+    assert "problem in the job file" not in text_of(answer)
+    assert "time_limit_s: 3600" in browser.get("/jobs/new/?draft=1").content.decode()
+    assert Job.objects.count() == 0
+
+
+def test_a_job_beyond_a_budget_names_what_is_left_of_it_and_leads_to_the_budgets():
+    buyer = make_organization(funds=500)
+    set_budget(organization=buyer, api_key=None, asset="USD", livemode=False, limit_minor=3, now=utc_now())
+    shelf()
+
+    answer = signed_in(buyer, Role.BUYER).post(
+        "/jobs/new/", {"do": "submit", "file": HOUR_LONG, "request_key": "key_a"}
+    )
+
+    assert "$0.04 is needed, and a budget has $0.03 left. See the budgets" in text_of(answer)
+    assert '<a href="/wallet/budgets/">' in answer.content.decode()
+    assert (Job.objects.count(), wallet(buyer)) == (0, (500, 0))
 
 
 def test_a_checkout_shows_what_the_wallet_has_and_what_cancelling_costs():
@@ -214,6 +271,19 @@ def test_a_job_shows_what_is_held_then_what_was_charged_and_what_came_back():
     assert "Held $0.04 Charged so far $0.00" in waiting
     assert f"Charged so far $0.0{charged} Back in the wallet $0.0{4 - charged}" in done
     assert "Held $" not in done
+
+
+def test_a_charge_is_objected_to_from_the_page_of_its_job_until_it_matures():
+    buyer, job = paid_job()
+    browser = signed_in(buyer, Role.BUYER)
+
+    before = text_of(browser.get(f"/jobs/{job.public_id}/"))
+    mature_lines(now=utc_now() + timedelta(days=8))
+    after = text_of(browser.get(f"/jobs/{job.public_id}/"))
+
+    assert "Object to a charge" in before
+    assert "Object to a charge" not in after
+    assert "Charged so far" in after
 
 
 def test_a_credit_stands_on_the_page_of_the_job_with_its_reason():

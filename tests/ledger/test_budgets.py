@@ -64,7 +64,13 @@ def test_a_promise_beyond_the_cap_is_refused_and_nothing_is_written(buyer):
     with pytest.raises(BudgetExceeded) as refusal, transaction.atomic():
         hold(buyer, 201, subject="job_2")
 
-    assert refusal.value.facts == {"budget": budget.public_id, "limit": 1_000, "left": 200, "needed": 201}
+    assert refusal.value.facts == {
+        "budget": budget.public_id,
+        "asset": "USD",
+        "limit": 1_000,
+        "left": 200,
+        "needed": 201,
+    }
     assert use(budget) == (800, 0)
     assert Hold.objects.count() == 1
     assert wallet_of(organization=buyer, **MONEY).held == 800

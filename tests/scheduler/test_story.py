@@ -44,4 +44,4 @@ def test_work_whose_machine_failed_under_it_is_not_said_never_to_have_started(at
     with translation.override("en"):
         assert "did not start it in time" in attempt_sentence(attempt)
         attempt.started_at = NOON
-        assert "The machine failed under it; these seconds are not charged." in attempt_sentence(attempt)
+        assert "The machine failed under it; what was not charged before costs nothing." in attempt_sentence(attempt)
