@@ -26,6 +26,7 @@ NAMES = {
     "booking.standingorder": (_("standing order"), _("standing orders")),
     "booking.usagedispute": (_("usage dispute"), _("usage disputes")),
     "booking.usagerecord": (_("usage record"), _("usage records")),
+    "booking.wait": (_("place on the waiting list"), _("waiting list")),
     "catalog.hardwareclass": (_("hardware class"), _("hardware classes")),
     "catalog.latency": (_("latency"), _("latencies")),
     "catalog.offer": (_("offer"), _("offers")),
