@@ -19,12 +19,17 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.utils import translation
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from psycopg import sql
 
 from scheduler import references
 from scheduler.core.warm import warm
 
 ROOT = Path(__file__).resolve().parent.parent
+# No test is timed: a busy machine draws examples slowly.
+examples.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("untimed")
 TEMPLATE_LOCK = 7_300_411  # any number of ours: one process at a time makes the template
 
 

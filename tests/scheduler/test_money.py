@@ -18,6 +18,7 @@ from scheduler.jobview import job_as_json
 from scheduler.models import Attempt, Job, Lease
 from scheduler.money import release_surplus
 from scheduler.services import Actor, cancel_job, expire_jobs, relax_job, retry_job, submit_job
+from scheduler.states import is_paid
 from tests.market import make_organization
 from tests.scheduler.scene import TestAgent, make_cpu_offer
 
@@ -117,6 +118,12 @@ def test_a_second_last_word_charges_nothing_more(offer, buyer):
         end(agent, lease, ran_s=1_800)
 
     assert (wallet(buyer), ChargeLine.objects.count()) == ((792, 0), 1)
+
+
+@pytest.mark.parametrize(("ran_s", "paid"), [(3_599, False), (3_600, True)])
+def test_interruptible_work_that_made_room_is_paid_from_an_hour_of_running_on(ran_s, paid):
+    assert is_paid("preempted", tier="interruptible", ran_s=ran_s) is paid
+    assert not is_paid("preempted", tier="firm", ran_s=ran_s)
 
 
 @pytest.mark.parametrize("reason", ["image_failed", "input_missing"])
