@@ -1,9 +1,9 @@
 """Workers that keep one standing order at once: no hour is bought twice, and none after the order has ended."""
 
-import multiprocessing
+from functools import partial
 
 import pytest
-from django.db import IntegrityError, connection, connections
+from django.db import IntegrityError, connection
 
 from marketplace.booking import standing
 from marketplace.booking.models import CapacityDay, Reservation, StandingHour, StandingOrder
@@ -12,38 +12,18 @@ from scheduler import standingorders
 from scheduler.standingorders import keep_order
 from tests.booking.test_standing import order_of
 from tests.market import NOON, make_organization
+from tests.racing import FORK, REFUSED, race
 from tests.search.shelf import make_shelf
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PROCESSES = 4
-FORK = multiprocessing.get_context("fork")
-TOGETHER = FORK.Barrier(PROCESSES)
+TOGETHER = FORK.Barrier(PROCESSES)  # in the control, once every worker has looked
 ONCE = 'ALTER TABLE booking_standinghour ADD CONSTRAINT standing_hour_once UNIQUE (order_id, "hour")'
 
 
-def _race(way, key, database, results):
-    connections.close_all()
-    connections["default"].settings_dict["NAME"] = database
-    TOGETHER.wait(timeout=120)
-    try:
-        results.put(WAYS[way](key))
-    except (IntegrityError, IllegalState):
-        results.put("refused")
-    connections.close_all()
-
-
-def race(*ways, order):
-    """Run a process for each of `ways`; what each said."""
-    results, database = FORK.Queue(), connection.settings_dict["NAME"]
-    connections.close_all()
-    racers = [FORK.Process(target=_race, args=(way, order.pk, database, results)) for way in ways]
-    for racer in racers:
-        racer.start()
-    said = [results.get(timeout=240) for _ in racers]
-    for racer in racers:
-        racer.join()
-        assert racer.exitcode == 0
-    return said
+def race_for(order, *ways):
+    """A process for each of `ways`, with the key of `order`; what each said."""
+    return race([partial(way, order.pk) for way in ways], refusals=(IntegrityError, IllegalState))
 
 
 def keep(key):
@@ -71,9 +51,6 @@ def cancel(key):
     return "cancelled"
 
 
-WAYS = {"keep": keep, "keep_without_lock": keep_without_lock, "cancel": cancel}
-
-
 @pytest.fixture
 def order():
     make_shelf()
@@ -87,7 +64,7 @@ def promised(hour):
 
 
 def test_four_workers_buy_each_hour_once(order):
-    said = race(*["keep"] * PROCESSES, order=order)
+    said = race_for(order, *[keep] * PROCESSES)
 
     assert sorted(said) == [0, 0, 0, 6]
     assert StandingHour.objects.count() == 6
@@ -95,9 +72,9 @@ def test_four_workers_buy_each_hour_once(order):
 
 
 def test_the_database_alone_refuses_an_hour_twice(order):
-    said = race(*["keep_without_lock"] * PROCESSES, order=order)
+    said = race_for(order, *[keep_without_lock] * PROCESSES)
 
-    assert sorted(map(str, said)) == ["6", *["refused"] * (PROCESSES - 1)]
+    assert sorted(map(str, said)) == ["6", *[REFUSED] * (PROCESSES - 1)]
     assert (promised(12), Reservation.objects.count()) == (2, 1)
 
 
@@ -106,7 +83,7 @@ def test_the_control_without_lock_and_constraint_buys_twice(order):
     try:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE booking_standinghour DROP CONSTRAINT standing_hour_once")
-        race(*["keep_without_lock"] * PROCESSES, order=order)
+        race_for(order, *[keep_without_lock] * PROCESSES)
 
         assert promised(12) > 2
     finally:
@@ -118,7 +95,7 @@ def test_the_control_without_lock_and_constraint_buys_twice(order):
 
 
 def test_an_order_cancelled_meanwhile_buys_nothing_afterwards(order):
-    said = race("keep", "cancel", "keep", "keep", order=order)
+    said = race_for(order, keep, cancel, keep, keep)
 
     assert "cancelled" in said
     order.refresh_from_db()

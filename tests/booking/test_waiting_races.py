@@ -1,9 +1,9 @@
 """Workers that serve one waiting list at once: nobody is served twice, and no hour is promised twice."""
 
-import multiprocessing
+from functools import partial
 
 import pytest
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connection, transaction
 
 from marketplace.booking import services, waiting
 from marketplace.booking.models import CapacityDay, Reservation, Wait
@@ -12,38 +12,18 @@ from scheduler import waitinglist
 from scheduler.waitinglist import serve_waiting
 from tests.booking.test_waiting import fail, sell, today
 from tests.market import NOON, make_organization
+from tests.racing import FORK, REFUSED, race
 from tests.search.shelf import make_shelf
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PROCESSES = 4
-FORK = multiprocessing.get_context("fork")
-TOGETHER = FORK.Barrier(PROCESSES)
+TOGETHER = FORK.Barrier(PROCESSES)  # in the control, once every worker has looked
 SERVED_ONCE = "wait_is_served_once"
 
 
-def _race(way, key, database, results):
-    connections.close_all()
-    connections["default"].settings_dict["NAME"] = database
-    TOGETHER.wait(timeout=120)
-    try:
-        results.put(WAYS[way](key))
-    except (DatabaseError, IllegalState):
-        results.put("refused")
-    connections.close_all()
-
-
-def race(*ways, key=0):
-    """Run a process for each of `ways`; what each said."""
-    results, database = FORK.Queue(), connection.settings_dict["NAME"]
-    connections.close_all()
-    racers = [FORK.Process(target=_race, args=(way, key, database, results)) for way in ways]
-    for racer in racers:
-        racer.start()
-    said = [results.get(timeout=240) for _ in racers]
-    for racer in racers:
-        racer.join()
-        assert racer.exitcode == 0
-    return said
+def race_for(key, *ways):
+    """A process for each of `ways`, with the key of a wait; what each said."""
+    return race([partial(way, key) for way in ways], refusals=(DatabaseError, IllegalState))
 
 
 def serve(_key):
@@ -72,9 +52,6 @@ def leave(key):
     return "left"
 
 
-WAYS = {"serve": serve, "serve_without_lock": serve_without_lock, "leave": leave}
-
-
 @pytest.fixture
 def offer():
     """Eight units that were sold and have come back, all to be had."""
@@ -100,7 +77,7 @@ def promised(offer, hour):
 def test_four_workers_serve_a_wait_once(offer):
     waits(offer, 2)
 
-    said = race(*["serve"] * PROCESSES)
+    said = race_for(0, *[serve] * PROCESSES)
 
     assert sorted(said) == [0, 0, 0, 1]
     assert (held(), promised(offer, 12)) == ([2], 2)
@@ -109,7 +86,7 @@ def test_four_workers_serve_a_wait_once(offer):
 def test_two_who_want_the_last_units_do_not_both_get_them(offer):
     waits(offer, 6, 6)
 
-    said = race(*["serve"] * PROCESSES)
+    said = race_for(0, *[serve] * PROCESSES)
 
     assert (sum(said), held()) == (1, [6])
     assert promised(offer, 12) == 6
@@ -119,9 +96,9 @@ def test_two_who_want_the_last_units_do_not_both_get_them(offer):
 def test_the_database_alone_refuses_to_serve_a_wait_twice(offer):
     [wait] = waits(offer, 2)
 
-    said = race(*["serve_without_lock"] * PROCESSES, key=wait.pk)
+    said = race_for(wait.pk, *[serve_without_lock] * PROCESSES)
 
-    assert sorted(map(str, said)) == ["1", *["refused"] * (PROCESSES - 1)]
+    assert sorted(map(str, said)) == ["1", *[REFUSED] * (PROCESSES - 1)]
     assert (held(), promised(offer, 12)) == ([2], 2)
 
 
@@ -133,7 +110,7 @@ def test_the_control_without_lock_and_trigger_serves_twice(offer):
         [trigger] = cursor.fetchone()
         cursor.execute(f"ALTER TABLE booking_wait DISABLE TRIGGER {trigger}")
     try:
-        race(*["serve_without_lock"] * PROCESSES, key=wait.pk)
+        race_for(wait.pk, *[serve_without_lock] * PROCESSES)
 
         assert len(held()) > 1
         assert promised(offer, 12) > 2
@@ -145,7 +122,7 @@ def test_the_control_without_lock_and_trigger_serves_twice(offer):
 def test_who_leaves_meanwhile_is_either_served_or_gone(offer):
     [wait] = waits(offer, 2)
 
-    said = race("serve", "leave", "serve", "serve", key=wait.pk)
+    said = race_for(wait.pk, serve, leave, serve, serve)
 
     wait.refresh_from_db()
     assert (wait.state, len(held())) == (("left", 0) if "left" in said else ("served", 1))

@@ -1,11 +1,9 @@
 """Processes that place, end and cancel work inside one reservation at once: its units are never given twice."""
 
-import multiprocessing
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from django.db import connection, connections
 from django.utils import timezone
 
 from marketplace.booking.changing import extend, resize
@@ -21,41 +19,20 @@ from scheduler.models import Allocation, Job
 from scheduler.services import cancel_job
 from tests.invariants.scene import findings
 from tests.market import make_organization
+from tests.racing import FORK, race
 from tests.scheduler.reserved import inside, promised, reserve, submit_inside
 from tests.scheduler.scene import make_cpu_offer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PROCESSES, ROUNDS, UNITS = 8, 12, 5
-FORK = multiprocessing.get_context("fork")
-START_TOGETHER = FORK.Barrier(PROCESSES)
+ALL_HAVE_READ = FORK.Barrier(PROCESSES)
 
 
-def _race(way, reservation_pk, number, database, results):
-    """One process; it reports how often it got what it tried for."""
-    connections.close_all()
-    connections["default"].settings_dict["NAME"] = database
-    reservation = Reservation.objects.with_terms().get(pk=reservation_pk)
-    START_TOGETHER.wait(timeout=60)
-    results.put(WAYS[way](reservation, number))
-    connections.close_all()
-
-
-def race(ways, reservation):
-    """Run a process for each of `ways`; what they got in all."""
-    results, database = FORK.Queue(), connection.settings_dict["NAME"]
-    connections.close_all()
-    racers = [
-        FORK.Process(target=_race, args=(way, reservation.pk, number, database, results))
-        for number, way in enumerate(ways)
-    ]
-    for racer in racers:
-        racer.start()
-    granted = sum(results.get(timeout=120) for _ in racers)
-    for racer in racers:
-        racer.join()
-        assert racer.exitcode == 0
-    return granted
+def race_inside(reservation, *ways):
+    """Run a process for each of `ways`, with the reservation as it was before any began; what they got in all."""
+    read = Reservation.objects.with_terms()
+    return sum(race([partial(way, read.get(pk=reservation.pk), number) for number, way in enumerate(ways)]))
 
 
 def guarded(reservation, _number):
@@ -76,7 +53,7 @@ def read_then_write(reservation, _number):
     for number in range(ROUNDS):
         row = ReservationDay.objects.get(reservation=reservation, day=reservation.start.date())
         if number == 0:
-            START_TOGETHER.wait(timeout=60)  # every process has read before any writes
+            ALL_HAVE_READ.wait(timeout=60)
         if row.units_promised[hour] < UNITS:
             row.units_promised[hour] += 1
             row.save(update_fields=["units_promised"])
@@ -160,13 +137,6 @@ def make_it_smaller_and_larger(reservation, _number):
     return changed
 
 
-EACH_WAY = (
-    guarded, read_then_write, submit, submit_until_it_is_gone, end_and_place, cancel, give_up, extend_by_an_hour,
-    buy_the_hour_after, make_it_smaller_and_larger,
-)  # fmt: skip
-WAYS = {each.__name__: each for each in EACH_WAY}
-
-
 @pytest.fixture
 def ahead():
     """Five units for one of the coming hours."""
@@ -186,17 +156,17 @@ def given(reservation):
 
 
 def test_eight_processes_never_give_more_than_is_reserved(ahead):
-    assert race(["guarded"] * PROCESSES, ahead) == UNITS
+    assert race_inside(ahead, *[guarded] * PROCESSES) == UNITS
     assert inside(ahead, ahead.start) == (UNITS, UNITS)
 
 
 def test_the_control_without_the_guard_gives_too_much(ahead):
     """If this ever stops giving too much, the races here prove nothing."""
-    assert race(["read_then_write"] * PROCESSES, ahead) > UNITS
+    assert race_inside(ahead, *[read_then_write] * PROCESSES) > UNITS
 
 
 def test_eight_processes_that_submit_fill_the_reservation_and_no_more(ahead):
-    race(["submit"] * PROCESSES, ahead)
+    race_inside(ahead, *[submit] * PROCESSES)
 
     assert given(ahead) == UNITS
     assert inside(ahead, ahead.start) == (UNITS, UNITS)
@@ -205,7 +175,7 @@ def test_eight_processes_that_submit_fill_the_reservation_and_no_more(ahead):
 
 
 def test_ends_and_new_jobs_at_once_leave_exactly_what_is_live(ahead):
-    race(["submit", "end_and_place"] * (PROCESSES // 2), ahead)
+    race_inside(ahead, *[submit, end_and_place] * (PROCESSES // 2))
     follow_reservations(now=timezone.now() + timedelta(seconds=1))
 
     assert given(ahead) == inside(ahead, ahead.start)[1] <= UNITS
@@ -213,7 +183,7 @@ def test_ends_and_new_jobs_at_once_leave_exactly_what_is_live(ahead):
 
 
 def test_a_reservation_cancelled_under_submissions_keeps_no_job_and_no_hour(ahead):
-    race([*["submit_until_it_is_gone"] * (PROCESSES - 1), "cancel"], ahead)
+    race_inside(ahead, *[submit_until_it_is_gone] * (PROCESSES - 1), cancel)
     follow_reservations(now=timezone.now() + timedelta(seconds=1))
 
     assert Reservation.objects.get(pk=ahead.pk).state == "cancelled"
@@ -225,7 +195,7 @@ def test_a_reservation_cancelled_under_submissions_keeps_no_job_and_no_hour(ahea
 def test_a_provider_that_gives_up_and_a_buyer_that_cancels_at_once_end_it_once(ahead):
     whole = sum(wallet(ahead))
 
-    got = race(["give_up", "cancel"] * (PROCESSES // 2), ahead)
+    got = race_inside(ahead, *[give_up, cancel] * (PROCESSES // 2))
 
     state, credits_ = Reservation.objects.get(pk=ahead.pk).state, ServiceCredit.objects.all()
     assert (got, state in ("cancelled", "failed")) == (1, True)
@@ -236,7 +206,7 @@ def test_a_provider_that_gives_up_and_a_buyer_that_cancels_at_once_end_it_once(a
 
 
 def test_a_reservation_given_up_under_submissions_keeps_no_job_and_no_hour(ahead):
-    race([*["submit_until_it_is_gone"] * (PROCESSES - 2), "give_up", "end_and_place"], ahead)
+    race_inside(ahead, *[submit_until_it_is_gone] * (PROCESSES - 2), give_up, end_and_place)
     follow_reservations(now=timezone.now() + timedelta(seconds=1))
 
     assert Reservation.objects.get(pk=ahead.pk).state == "failed"
@@ -249,7 +219,7 @@ def test_a_reservation_given_up_under_submissions_keeps_no_job_and_no_hour(ahead
 def test_an_extension_and_other_buyers_never_get_the_same_hour(ahead):
     end = ahead.end
 
-    got = race(["extend_by_an_hour", *["buy_the_hour_after"] * (PROCESSES - 1)], ahead)
+    got = race_inside(ahead, extend_by_an_hour, *[buy_the_hour_after] * (PROCESSES - 1))
 
     longer = Reservation.objects.get(pk=ahead.pk).end > end
     assert got == (1 if longer else 2), "eight units: five for the reservation, or four for each of two others"
@@ -260,7 +230,7 @@ def test_an_extension_and_other_buyers_never_get_the_same_hour(ahead):
 def test_a_reservation_that_is_extended_twice_at_once_is_two_hours_longer(ahead):
     end = ahead.end
 
-    assert race([*["extend_by_an_hour"] * 2, *["guarded"] * (PROCESSES - 2)], ahead) == 2 + UNITS
+    assert race_inside(ahead, *[extend_by_an_hour] * 2, *[guarded] * (PROCESSES - 2)) == 2 + UNITS
 
     again = Reservation.objects.get(pk=ahead.pk)
     assert (again.end, again.version) == (end + 2 * HOUR, ahead.version + 2)
@@ -268,7 +238,7 @@ def test_a_reservation_that_is_extended_twice_at_once_is_two_hours_longer(ahead)
 
 
 def test_units_are_never_taken_from_under_jobs_that_come_meanwhile(ahead):
-    race(["submit", "make_it_smaller_and_larger", "end_and_place", "make_it_smaller_and_larger"] * 2, ahead)
+    race_inside(ahead, *[submit, make_it_smaller_and_larger, end_and_place, make_it_smaller_and_larger] * 2)
     follow_reservations(now=timezone.now() + timedelta(seconds=1))
 
     held, used = inside(ahead, ahead.start)

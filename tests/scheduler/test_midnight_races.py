@@ -10,8 +10,8 @@ from scheduler.attempts import end_attempt
 from scheduler.midnight import capture_running
 from scheduler.models import Attempt
 from tests.market import make_organization
+from tests.racing import race
 from tests.scheduler.nightly import Run, broken_promises, last_midnight, make_shelf
-from tests.scheduler.racing import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PROCESSES = 6

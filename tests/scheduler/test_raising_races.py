@@ -14,8 +14,8 @@ from scheduler.midnight import capture_running
 from scheduler.models import Attempt, Job
 from scheduler.raising import raise_budget
 from tests.market import make_organization
+from tests.racing import race
 from tests.scheduler.nightly import FILE, Run, broken_promises, last_midnight, make_shelf
-from tests.scheduler.racing import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TEN = timedelta(minutes=10)
