@@ -1,7 +1,6 @@
 """Automatic top-ups on the wallet: switched on, shown, refused at their field, stopped by a card."""
 
 import pytest
-from django.utils import timezone
 
 from accounts.models import Role
 from marketplace.ledger.gateways.base import GatewayDeclined
@@ -9,21 +8,8 @@ from marketplace.ledger.gateways.sandbox import SandboxGateway
 from marketplace.ledger.models import AutoTopup
 from marketplace.ledger.tasks import top_up_automatically
 from tests.frontend.stage import signed_in, text_of, value_of
-from tests.ledger.cashier import Cashier
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
-@pytest.fixture
-def cashier():
-    return Cashier(timezone.now())
 
 
 @pytest.fixture

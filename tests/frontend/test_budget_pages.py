@@ -4,31 +4,18 @@ import re
 
 import pytest
 
-from accounts.models import Role
 from marketplace.ledger.models import Hold
 from scheduler.models import Job
-from tests.frontend.stage import FILE, shelf, signed_in, submit, text_of
+from tests.frontend.stage import FILE, shelf, submit, text_of
 from tests.market import make_organization
 
 pytestmark = pytest.mark.django_db
 STOP = re.sub(r"time_limit_s: \d+", "time_limit_s: 36000", FILE) + "    max_total: 10\n    budget_stop: true\n"
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
 @pytest.fixture
 def buyer():
     return make_organization("Lab", funds=500)
-
-
-@pytest.fixture
-def browser(buyer):
-    return signed_in(buyer, Role.BUYER)
 
 
 @pytest.fixture

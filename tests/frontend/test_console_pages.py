@@ -24,13 +24,6 @@ pytestmark = pytest.mark.django_db
 EVERY_DAY = [str(day) for day in range(7)]
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
 @pytest.fixture
 def provider():
     return make_organization("Nauen Compute")

@@ -19,7 +19,7 @@ from marketplace.ledger.models import GatewayCall, GatewayStop, Journal, Journal
 from marketplace.ledger.wallets import wallet_of
 from tests.booking.earning import deal_of, matured
 from tests.frontend.stage import text_of
-from tests.ledger.cashier import MONEY, Cashier
+from tests.ledger.cashier import MONEY
 from tests.market import NOON, make_organization
 
 pytestmark = pytest.mark.django_db
@@ -27,11 +27,8 @@ HERE = "/admin/money/"
 
 
 @pytest.fixture(autouse=True)
-def _plain_pages(settings):
-    """No second factor, no collected static files."""
+def _one_factor(settings):
     settings.REQUIRE_OPERATOR_MFA = False
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
 
 
 def browser(role, name):
@@ -50,11 +47,6 @@ def ann():
 @pytest.fixture
 def ben():
     return browser(Role.OPERATOR, "ben")
-
-
-@pytest.fixture
-def cashier():
-    return Cashier(timezone.now())
 
 
 def book(client, kind, key="key_a", **fields):

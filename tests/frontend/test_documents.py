@@ -9,13 +9,6 @@ from tests.frontend.stage import text_of
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
 def test_the_list_puts_the_first_things_first_and_decisions_apart():
     text = text_of(Client().get("/docs/"))
 

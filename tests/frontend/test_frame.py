@@ -19,13 +19,6 @@ TEMPLATES = Path(switches.__file__).resolve().parents[1] / "templates"
 STATIC = TEMPLATES.parent / "static"
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
 class NoMessages(list):
     def add(self, *_args, **_kwargs):
         return None

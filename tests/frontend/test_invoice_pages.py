@@ -17,23 +17,6 @@ pytestmark = pytest.mark.django_db
 CLOSED = Month(2026, 11).closes_at + timedelta(hours=2)
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
-@pytest.fixture
-def buyer():
-    return make_organization("Lab")
-
-
-@pytest.fixture
-def browser(buyer):
-    return signed_in(buyer, Role.BUYER)
-
-
 def bill(buyer, charges=1, **fields):
     contract = make_contract(buyer)
     for number in range(charges):

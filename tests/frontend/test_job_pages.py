@@ -7,7 +7,6 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from accounts.models import Role
 from frontend.store.jobform import as_yaml, from_file, into_file, tree_of
 from marketplace.common.clock import utc_now
 from scheduler.jobfile import parse
@@ -15,28 +14,11 @@ from scheduler.leases import renew
 from scheduler.logs import append_log
 from scheduler.models import Agent, Job, JobInput, MatchRound, Upload
 from scheduler.reasons import explain_pending
-from tests.frontend.stage import FILE, match, shelf, signed_in, submit, text_of, value_of
+from tests.frontend.stage import FILE, match, shelf, submit, text_of, value_of
 from tests.market import make_organization
 from tests.scheduler.scene import TestAgent, make_job
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
-@pytest.fixture
-def buyer():
-    return make_organization("Lab")
-
-
-@pytest.fixture
-def browser(buyer):
-    return signed_in(buyer, Role.BUYER)
 
 
 @pytest.fixture

@@ -20,11 +20,8 @@ DESK = "/admin/money/objections/"
 
 
 @pytest.fixture(autouse=True)
-def _plain_pages(settings):
-    """No second factor, no collected static files."""
+def _one_factor(settings):
     settings.REQUIRE_OPERATOR_MFA = False
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
 
 
 def charged(now):

@@ -5,8 +5,6 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.test import Client
-from django.utils import translation
 
 from accounts.models import Role
 from marketplace.booking.models import Quote, Reservation
@@ -17,34 +15,6 @@ from tests.frontend.stage import HOUR, signed_in, text_of, value_of
 from tests.market import make_organization
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
-@pytest.fixture(autouse=True)
-def english():
-    with translation.override("en"):
-        yield
-
-
-@pytest.fixture
-def visitor():
-    return Client()
-
-
-@pytest.fixture
-def buyer():
-    return make_organization("Lab")
-
-
-@pytest.fixture
-def browser(buyer):
-    return signed_in(buyer, Role.BUYER)
 
 
 def test_an_offer_shows_its_week_its_energy_and_how_its_latency_is_known(visitor):

@@ -18,21 +18,9 @@ pytestmark = pytest.mark.django_db
 PAGE = "/wallet/budgets/"
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
 @pytest.fixture
 def buyer():
     return make_organization("Lab", funds=100_000)
-
-
-@pytest.fixture
-def browser(buyer):
-    return signed_in(buyer, Role.BUYER)
 
 
 def set_one(browser, **changes):

@@ -17,23 +17,10 @@ from marketplace.ledger.gateways.sandbox import SandboxGateway
 from marketplace.ledger.models import GatewayCall, Payee, Payout
 from tests.booking.earning import WEEK, deal_of, earned, matured, owe
 from tests.frontend.stage import signed_in, text_of
-from tests.ledger.cashier import Cashier
 from tests.market import NOON, make_organization
 
 pytestmark = pytest.mark.django_db
 HERE = "/console/payouts/"
-
-
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
-@pytest.fixture
-def cashier():
-    return Cashier(timezone.now())
 
 
 @pytest.fixture

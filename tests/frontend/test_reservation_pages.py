@@ -5,33 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from accounts.models import Role
 from marketplace.booking.models import CapacityDay, Reservation
 from marketplace.booking.services import confirm, hold_units
 from marketplace.common.clock import hour_floor, utc_now
 from scheduler.models import Job
-from tests.frontend.stage import HOUR, shelf, signed_in, text_of
+from tests.frontend.stage import HOUR, shelf, text_of
 from tests.market import make_organization
 from tests.scheduler.reserved import file_of, inside, submit_inside
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
-@pytest.fixture
-def buyer():
-    return make_organization("Lab")
-
-
-@pytest.fixture
-def browser(buyer):
-    return signed_in(buyer, Role.BUYER)
 
 
 def held(buyer, *, expires_in=timedelta(minutes=10)):

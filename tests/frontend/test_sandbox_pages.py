@@ -14,13 +14,6 @@ pytestmark = pytest.mark.django_db
 DONE, LEFT = "http://testserver/wallet/?session={CHECKOUT_SESSION_ID}", "http://testserver/wallet/"
 
 
-@pytest.fixture(autouse=True)
-def _plain_pages(settings):
-    """No collected static files."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
-
-
 @pytest.fixture
 def gateway():
     return gateway_of("sandbox")

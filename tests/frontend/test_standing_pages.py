@@ -23,23 +23,6 @@ TYPED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
-@pytest.fixture
-def buyer():
-    return make_organization("Lab")
-
-
-@pytest.fixture
-def browser(buyer):
-    return signed_in(buyer, Role.BUYER)
-
-
 def place(browser, **typed):
     return browser.post("/reservations/standing/new/", TYPED | typed)
 

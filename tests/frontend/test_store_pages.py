@@ -4,32 +4,12 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.test import Client
-from django.utils import translation
 
 from marketplace.common.clock import hour_floor, rfc3339, utc_now
 from tests.frontend.market_stall import NEED, stock
 from tests.frontend.stage import HOUR, text_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
-@pytest.fixture(autouse=True)
-def english():
-    with translation.override("en"):
-        yield
-
-
-@pytest.fixture
-def visitor():
-    return Client()
 
 
 def titles(answer):

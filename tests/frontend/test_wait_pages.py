@@ -13,18 +13,6 @@ from tests.market import make_organization
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
-@pytest.fixture
-def browser():
-    return signed_in(make_organization("Lab"), Role.BUYER)
-
-
 @pytest.fixture
 def offer():
     """Sold out for a day."""

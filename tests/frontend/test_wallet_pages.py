@@ -10,7 +10,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import Role
 from marketplace.booking.services import confirm, hold_units
 from marketplace.common.clock import hour_floor
 from marketplace.ledger import outbox
@@ -20,34 +19,17 @@ from marketplace.ledger.gateways.sandbox import SandboxGateway
 from marketplace.ledger.models import GatewayCall, Payment, Refund
 from marketplace.ledger.payments import fail_payment
 from marketplace.ledger.wallets import top_up_offline, wallet_of
-from tests.frontend.stage import FILE, HOUR, shelf, signed_in, submit, text_of, value_of
-from tests.ledger.cashier import MONEY, Cashier
+from tests.frontend.stage import FILE, HOUR, shelf, submit, text_of, value_of
+from tests.ledger.cashier import MONEY
 from tests.market import make_organization
 
 pytestmark = pytest.mark.django_db
 HOUR_LONG = FILE.replace("120", "3600")  # long enough to cost something
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-
-
-@pytest.fixture
-def cashier():
-    return Cashier(timezone.now())
-
-
 @pytest.fixture
 def buyer(cashier):
     return cashier.buyer
-
-
-@pytest.fixture
-def browser(buyer):
-    return signed_in(buyer, Role.BUYER)
 
 
 def top_up(browser, amount="100.00", **fields):
