@@ -19,7 +19,7 @@ class OwnersTriggerSql(compiler.UpsertTriggerSql):
         """The library's template with the rights of the owner, for the names it was written for."""
         template: str = super().get_template()
         if template.count(INVOKER) != 1:
-            raise NotImplementedError("this version of django-pgtrigger writes its functions otherwise")
+            raise RuntimeError("this version of django-pgtrigger writes its functions otherwise")
         return template.replace(INVOKER, DEFINER)
 
 
