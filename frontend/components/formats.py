@@ -10,7 +10,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 
 from marketplace.ledger.currencies import exponent_of
 
@@ -163,6 +163,11 @@ def duration(seconds: Figure) -> str:
     if minutes:
         return _two(_("%d min") % minutes, s, _("%d s") % s)
     return _("%d s") % s
+
+
+def whole_hours(count: int) -> str:
+    """`6 hours`."""
+    return ngettext("%(count)d hour", "%(count)d hours", count) % {"count": count}
 
 
 def _two(first: str, rest: int, second: str) -> str:

@@ -9,10 +9,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from frontend.components.formats import carbon_mass, cost, duration, intensity, latency, percent_down, percent_exact
+from frontend.components.formats import (
+    carbon_mass,
+    cost,
+    duration,
+    intensity,
+    latency,
+    percent_down,
+    percent_exact,
+    whole_hours,
+)
 from frontend.components.formats import rate as rate_text
 from frontend.components.formats import window as window_text
 from frontend.store.billwords import bill_lines
@@ -112,7 +120,7 @@ def _context(columns: Sequence[Column], offers: Sequence[Offer], need: Need, pla
         "window": window_text(shown.start, shown.end, zone) if shown else "",
         "zone": zone,
         "groups": _groups(columns) if columns else [],
-        "length": ngettext("%(count)d hour", "%(count)d hours", need.hours) % {"count": need.hours},
+        "length": whole_hours(need.hours),
         "store_href": f"{reverse('store')}?units={need.units}&hours={need.hours}"
         + (f"&near={need.near}" if need.near else ""),
     }

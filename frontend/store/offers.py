@@ -11,7 +11,6 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.tenancy import current_organization, organizations_of
@@ -24,6 +23,7 @@ from frontend.components.formats import (
     percent_exact,
     power,
     weekday,
+    whole_hours,
     zone_of,
 )
 from frontend.store.access import for_members
@@ -124,7 +124,7 @@ def _context(request: HttpRequest, order: Order, now: datetime) -> dict[str, Any
         "place": locality_of(offer.site),
         "pills": pills_of(offer),
         "unit": unit_of(offer.hardware.family),
-        "hours": [{"value": each, "name": _hours(each)} for each in sorted({*HOURS, order.hours})],
+        "hours": [{"value": each, "name": whole_hours(each)} for each in sorted({*HOURS, order.hours})],
         "starts": _starts(order, result) if result else [],
         "latency": next((each["ms"] for each in known if each["here"]), None),
         "latencies": known,
@@ -171,10 +171,6 @@ def _standing_query(order: Order) -> str:
     """What the form of a standing order takes over from here."""
     hardware, site = order.offer.hardware, order.offer.site
     return "?" + urlencode({"accelerator": hardware.accelerator, "units": order.units, "region": site.region})
-
-
-def _hours(count: int) -> str:
-    return ngettext("%(count)d hour", "%(count)d hours", count) % {"count": count}
 
 
 def _local_day(at: datetime, zone: str) -> datetime:

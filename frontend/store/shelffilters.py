@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import pgettext
 
-from frontend.components.formats import moment, money
+from frontend.components.formats import moment, money, whole_hours
 from frontend.store.limitwords import changes_of, relaxing
 from frontend.store.question import Question, is_filter, place_name
 from frontend.store.shelfwords import chip, evidence, kinds, named, terms, tiers
@@ -46,17 +46,13 @@ def sentence(question: Question, counts: dict[str, dict[str, int]], now: datetim
     return {
         "units": [_choice(n, str(n), need.units) for n in sorted({*UNITS, need.units})],
         "accelerators": _accelerators(question, counts.get("accelerator", {})),
-        "hours": [_choice(n, _hours(n), need.hours) for n in sorted({*HOURS, need.hours})],
+        "hours": [_choice(n, whole_hours(n), need.hours) for n in sorted({*HOURS, need.hours})],
         "deadlines": _deadlines(question, now),
         "places": [
             *(_choice(each.slug, place_name(each), need.near) for each in Place.objects.all()),
             _choice("", _("anywhere"), need.near or ""),
         ],
     }
-
-
-def _hours(count: int) -> str:
-    return ngettext("%(count)d hour", "%(count)d hours", count) % {"count": count}
 
 
 def _accelerators(question: Question, counts: dict[str, int]) -> list[Choice]:

@@ -5,9 +5,9 @@ from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
-from frontend.components.formats import percent_down
+from frontend.components.formats import percent_down, whole_hours
 from frontend.store.moneyforms import AmountField, MoneyForm
 from frontend.store.shelfwords import named
 from marketplace.booking.standing import Wish
@@ -55,8 +55,8 @@ class StandingForm(MoneyForm):
         self._choose("accelerator", [(name, name) for name in names])
         self._choose("share", [("", _("any share")), *((str(ppm), percent_down(ppm)) for ppm in SHARES)])
         self._choose("region", [("", _("anywhere")), *((each, named("region", each)) for each in regions)])
-        self._choose("ahead", [(hours, _hours(hours)) for hours in AHEAD])
-        self._choose("block", [(hours, _hours(hours)) for hours in BLOCKS])
+        self._choose("ahead", [(hours, whole_hours(hours)) for hours in AHEAD])
+        self._choose("block", [(hours, whole_hours(hours)) for hours in BLOCKS])
 
     def _choose(self, name: str, choices: list[tuple[Any, str]]) -> None:
         cast("forms.ChoiceField", self.fields[name]).choices = choices
@@ -94,10 +94,6 @@ class CapForm(MoneyForm):
 
     name = "cap"
     cap = AmountField(label=gettext_lazy("At most in a month"))
-
-
-def _hours(count: int) -> str:
-    return ngettext("%(count)d hour", "%(count)d hours", count) % {"count": count}
 
 
 def _midnight_after(day: date | None) -> datetime | None:

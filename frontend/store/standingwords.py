@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from frontend.components.formats import money, percent_down, window
+from frontend.components.formats import money, percent_down, whole_hours, window
 from frontend.store.shelfwords import named
 from marketplace.booking.models import StandingOrder
 from marketplace.booking.models.standing import CAPACITY, GREENNESS, MONEY, PRICE, SHELF
@@ -44,14 +44,10 @@ def terms_of(order: StandingOrder) -> list[dict[str, str]]:
         (_("At most"), _("%(price)s a unit-hour, all-in") % {"price": money(where["price__lte"], currency)}),
         (_("Renewable at least"), percent_down(round(share * PPM)) if share else _("any share")),
         (_("Region"), _(" or ").join(named("region", each) for each in where.get("region", ())) or _("anywhere")),
-        (_("Reserved ahead"), _hours(order.ahead_hours)),
-        (_("Bought at once"), _hours(order.block_hours)),
+        (_("Reserved ahead"), whole_hours(order.ahead_hours)),
+        (_("Bought at once"), whole_hours(order.block_hours)),
     ]
     return [{"name": name, "value": value} for name, value in items]
-
-
-def _hours(count: int) -> str:
-    return ngettext("%(count)d hour", "%(count)d hours", count) % {"count": count}
 
 
 def decision_words(decision: Mapping[str, Any], zone: str) -> str:

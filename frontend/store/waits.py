@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.tenancy import current_organization, organizations_of
+from frontend.components.formats import whole_hours
 from frontend.store.access import attempt, for_members
 from frontend.store.acts import act_once
 from frontend.store.waitforms import MINUTE, WaitForm
@@ -55,8 +56,7 @@ def _shown(wait: Wait, titles: dict[str, str]) -> dict[str, Any]:
 
 def _amount(wait: Wait) -> str:
     units = ngettext("%(count)d unit", "%(count)d units", wait.units) % {"count": wait.units}
-    hours = ngettext("%(count)d hour", "%(count)d hours", wait.hours) % {"count": wait.hours}
-    return _("%(units)s for %(hours)s") % {"units": units, "hours": hours}
+    return _("%(units)s for %(hours)s") % {"units": units, "hours": whole_hours(wait.hours)}
 
 
 def words() -> dict[str, str]:
