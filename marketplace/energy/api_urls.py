@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from marketplace.energy import api
+from marketplace.energy.api import grid
 
 urlpatterns = [
-    path("energy/zones", api.ZonesView.as_view(), name="api-energy-zones"),
-    path("energy/hours", api.HoursView.as_view(), name="api-energy-hours"),
-    path("energy/forecasts", api.ForecastsView.as_view(), name="api-energy-forecasts"),
+    path("energy/zones", grid.ZonesView.as_view(), name="api-energy-zones"),
+    path("energy/hours", grid.HoursView.as_view(), name="api-energy-hours"),
+    path("energy/forecasts", grid.ForecastsView.as_view(), name="api-energy-forecasts"),
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models import Case, Max, Value, When
 
-from marketplace.energy.sample import SOURCE
+from marketplace.energy.signals.sample import SOURCE
 
 if TYPE_CHECKING:
     from marketplace.energy.models import GridForecast, GridHour, GridZone  # noqa: F401

@@ -11,8 +11,8 @@ from marketplace.common.units import PPM
 from marketplace.energy.copying import HourRow, copy_hours, wait_for_turn
 from marketplace.energy.forecast import INTERVAL_NEEDED, METHOD, Bands, Series, bands
 from marketplace.energy.models import ForecastSignal, GridForecast, GridHour, GridZone
-from marketplace.energy.sample import MIXES, SampleProvider
-from marketplace.energy.signals import SignalProvider, whole_hours
+from marketplace.energy.signals.base import SignalProvider, whole_hours
+from marketplace.energy.signals.sample import MIXES, SampleProvider
 from marketplace.energy.windows import GreenShare, HourWindow, ZoneHours, hours_of, share_over
 from marketplace.energy.zones import BY_CODE, KnownZone
 

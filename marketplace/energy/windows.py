@@ -15,7 +15,7 @@ from marketplace.common.units import PPM, ceil_div
 from marketplace.energy.errors import NoHistory
 from marketplace.energy.forecast import NEEDED, blend
 from marketplace.energy.models import GridHour, GridZone
-from marketplace.energy.sample import SOURCE
+from marketplace.energy.signals.sample import SOURCE
 
 OUTAGE_HOURS = 5 * 24  # a zone silent for longer is not forecast any more
 LOOKBACK_HOURS = NEEDED + OUTAGE_HOURS

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from marketplace.energy.imports.sheets import LAYOUTS, Sheet, text_of
 from marketplace.energy.models import GridZone
-from marketplace.energy.sample import SampleProvider
 from marketplace.energy.services import add_zone, refresh_hours
-from marketplace.energy.sheets import LAYOUTS, Sheet, text_of
+from marketplace.energy.signals.sample import SampleProvider
 from marketplace.energy.zones import BY_CODE
 
 GRID = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "grid" / "grid_hourly.csv.gz"

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from marketplace.energy.importer import import_grid
+from marketplace.energy.imports.grid import import_grid
 from marketplace.energy.models import GridHour, GridZone
 from marketplace.energy.services import refresh_forecasts
 from tests.energy.conftest import NOW

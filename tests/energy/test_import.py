@@ -10,9 +10,9 @@ from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.energy.cells import WrongCell, scaled
 from marketplace.energy.errors import WrongImport
-from marketplace.energy.importer import import_grid
+from marketplace.energy.imports.cells import WrongCell, scaled
+from marketplace.energy.imports.grid import import_grid
 from marketplace.energy.models import GridHour, GridZone, ImportFile
 from tests.energy.conftest import GRID, NOW
 

@@ -7,7 +7,6 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from marketplace.energy.models import GridForecast, GridHour, GridZone, ImportFile
-from marketplace.energy.sample import MIXES, SampleProvider
 from marketplace.energy.services import (
     add_zone,
     forecast_zone,
@@ -16,6 +15,7 @@ from marketplace.energy.services import (
     refresh_hours,
     refresh_sample_hours,
 )
+from marketplace.energy.signals.sample import MIXES, SampleProvider
 from marketplace.energy.tasks import refresh_grid
 from marketplace.energy.zones import BY_CODE
 from tests.energy.conftest import NOW

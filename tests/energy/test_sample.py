@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.energy.sample import MIXES, SampleProvider, power_of_hour
-from marketplace.energy.signals import HourOfSignals, Signal, SignalPoint, whole_hours
+from marketplace.energy.signals.base import HourOfSignals, Signal, SignalPoint, whole_hours
+from marketplace.energy.signals.sample import MIXES, SampleProvider, power_of_hour
 
 GOLDEN = Path(__file__).parent / "golden" / "sample_hours.csv"
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def test_the_sample_hours_are_those_of_the_golden_file():
 def test_another_process_invents_the_same_hours():
     code = (
         "from datetime import datetime, UTC, timedelta\n"
-        "from marketplace.energy.sample import SampleProvider\n"
+        "from marketplace.energy.signals.sample import SampleProvider\n"
         "start = datetime(2026, 6, 1, tzinfo=UTC)\n"
         "print([p.value for p in SampleProvider().points(zone='DE', start=start, end=start + timedelta(hours=48))])"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from marketplace.energy.sample import SampleProvider
-from marketplace.energy.signals import whole_hours
+from marketplace.energy.signals.base import whole_hours
+from marketplace.energy.signals.sample import SampleProvider
 from tests.energy.test_import import HEADINGS
 
 START = datetime(2025, 1, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from marketplace.energy.copying import HourRow, copy_hours
 from marketplace.energy.errors import NoHistory
 from marketplace.energy.models import GridHour, GridZone
-from marketplace.energy.sample import SampleProvider
 from marketplace.energy.services import ZoneHours, hours_of, refresh_hours, share_over
+from marketplace.energy.signals.sample import SampleProvider
 from marketplace.energy.windows import OUTAGE_HOURS, mean_of, overlaps
 from tests.energy.conftest import NOW
 

@@ -8,10 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from marketplace.common.clock import utc_now
 from marketplace.energy.errors import WrongImport
-from marketplace.energy.importer import import_grid
+from marketplace.energy.imports.grid import import_grid
+from marketplace.energy.imports.sheets import LAYOUTS
 from marketplace.energy.models import ImportFile, ImportState
-from marketplace.energy.sheets import LAYOUTS
-from marketplace.energy.signals import NOTICES
+from marketplace.energy.signals.base import NOTICES
 
 
 class Command(BaseCommand):

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from marketplace.energy.errors import WrongImport
 from marketplace.energy.forecast import INTERVAL_NEEDED, Series
+from marketplace.energy.imports.sheets import LAYOUTS, Sheet, text_of
 from marketplace.energy.scoring import SPANS, blend_errors, coverage, shifting, yesterday_errors
-from marketplace.energy.sheets import LAYOUTS, Sheet, text_of
 from marketplace.energy.zones import BY_CODE
 
 

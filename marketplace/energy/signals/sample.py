@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from marketplace.common.clock import HOUR
 from marketplace.common.units import PPM, ceil_div
-from marketplace.energy.signals import Signal, SignalPoint
+from marketplace.energy.signals.base import Signal, SignalPoint
 from marketplace.energy.zones import BY_CODE
 
 SOURCE = "sample"

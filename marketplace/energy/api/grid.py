@@ -16,7 +16,7 @@ from marketplace.common.parsing import parse
 from marketplace.energy.errors import NoHistory
 from marketplace.energy.models import ForecastSignal, GridForecast, GridZone
 from marketplace.energy.services import ZoneHours, forecast_zone, hours_of
-from marketplace.energy.signals import ODBL_NOTICE
+from marketplace.energy.signals.base import ODBL_NOTICE
 
 MOST_HOURS = 336
 

@@ -1,24 +1,12 @@
 """Grid zones and what was known of their electricity, hour by hour."""
 
-import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Q
 
 from marketplace.common.units import PPM
+from marketplace.energy.models.rules import OnTheHour, append_only
 from marketplace.energy.querysets import GridForecastQuerySet, GridHourQuerySet
-
-
-class OnTheHour(Func):
-    """Whether a moment is the start of a UTC hour, whatever the session's time zone."""
-
-    template = "date_trunc('hour', %(expressions)s, 'UTC') = %(expressions)s"
-    output_field = models.BooleanField()
-
-
-def append_only(name: str) -> pgtrigger.Trigger:
-    """The database refuses to change or delete a row."""
-    return pgtrigger.Protect(name=name, operation=pgtrigger.Update | pgtrigger.Delete)
 
 
 class GridZone(models.Model):
@@ -121,36 +109,3 @@ class GridForecast(models.Model):
 
     def __str__(self) -> str:
         return f"{self.zone_id} {self.signal} {self.origin:%Y-%m-%dT%H}"
-
-
-class ImportState(models.TextChoices):
-    """How an import ended."""
-
-    IMPORTED = "imported"
-    REFUSED = "refused"
-
-
-class ImportFile(models.Model):
-    """One file that was read: taken as a whole, or refused with every fault named."""
-
-    kind = models.CharField(max_length=24)
-    sha256 = models.CharField(max_length=64)
-    scope = models.CharField(max_length=400, blank=True)  # the zones it was limited to, sorted; empty: all
-    state = models.CharField(max_length=12, choices=ImportState.choices)
-    rows = models.PositiveIntegerField()
-    faults = models.PositiveIntegerField(default=0)
-    errors = models.JSONField(default=list)
-    imported_at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["-pk"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["kind", "sha256", "scope"], condition=Q(state="imported"), name="import_file_taken_once"
-            ),
-            models.CheckConstraint(condition=Q(state__in=ImportState.values), name="import_file_state_known"),
-        ]
-        triggers = [append_only("import_file_is_append_only")]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.sha256[:12]} {self.state}"

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from marketplace.energy.cells import WrongCell, intensity_mg, plain_heading, share_ppm, whole_hour, yes_or_no
 from marketplace.energy.errors import WrongImport
+from marketplace.energy.imports.cells import WrongCell, intensity_mg, plain_heading, share_ppm, whole_hour, yes_or_no
 
 MOST_BYTES = 50 * 1024 * 1024
 MOST_UNPACKED_BYTES = 400 * 1024 * 1024

@@ -9,9 +9,9 @@ from django.db import transaction
 
 from marketplace.energy.copying import HourRow, copy_hours, wait_for_turn
 from marketplace.energy.errors import WrongImport
+from marketplace.energy.imports.sheets import LAYOUTS, Sheet, text_of
 from marketplace.energy.models import GridHour, GridZone, ImportFile, ImportState
 from marketplace.energy.services import add_zone
-from marketplace.energy.sheets import LAYOUTS, Sheet, text_of
 from marketplace.energy.zones import BY_CODE
 
 VINTAGE_DIGITS = 12  # of the file's hash: another file is another vintage

@@ -1,0 +1,1 @@
+"""Files into the record: the whole file or nothing of it."""

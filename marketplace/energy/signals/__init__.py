@@ -1,0 +1,1 @@
+"""Where signals of the grid come from."""
