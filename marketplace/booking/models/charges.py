@@ -1,28 +1,22 @@
 """What is charged for metered use, what is given back for what went wrong, and how a job's money ended."""
 
-from typing import Any
-
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import BigIntegerRangeField, DateTimeRangeField, RangeOperators
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import F, Q
 
 from accounts.models import Organization
 from marketplace.booking.models.promises import Contract
 from marketplace.booking.querysets import ChargeLineQuerySet, ServiceCreditQuerySet
 from marketplace.common import references
+from marketplace.common.exclusion import same_id, same_text
 from marketplace.common.ids import PublicIdField
 
 UNIT_SECOND = "unit_second"
 METERS = (UNIT_SECOND,)
 CREDIT_KINDS = ("interruption", "usage_dispute", "green", "goodwill")
-
-
-def _same(field: str, kind: str, **options: Any) -> tuple[Func, str]:
-    """Rows that have `field` in common, in an exclusion: a range of one element meets just itself."""
-    return Func(F(field), F(field), Value("[]"), function=kind, **options), RangeOperators.OVERLAPS
 
 
 class ChargeLine(models.Model):
@@ -77,9 +71,9 @@ class ChargeLine(models.Model):
             ExclusionConstraint(
                 name="charge_lines_of_an_attempt_never_overlap",
                 expressions=[
-                    _same("contract", "int8range", output_field=BigIntegerRangeField()),
-                    _same("attempt", "textrange"),
-                    _same("meter", "textrange"),
+                    same_id("contract"),
+                    same_text("attempt"),
+                    same_text("meter"),
                     ("during", RangeOperators.OVERLAPS),
                 ],
                 condition=Q(idle=False),

@@ -5,7 +5,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField
 from django.contrib.postgres.fields.ranges import RangeOperators
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Q
 
 from accounts.models import Organization
 from marketplace.booking.querysets import (
@@ -18,6 +18,7 @@ from marketplace.booking.querysets import (
 from marketplace.booking.states import RESERVATION
 from marketplace.catalog.models import Offer
 from marketplace.common import references
+from marketplace.common.exclusion import same_text
 from marketplace.common.ids import PublicIdField
 from marketplace.common.sql import HoursFit
 
@@ -333,7 +334,7 @@ class UsageRecord(models.Model):
             ExclusionConstraint(
                 name="usage_of_an_attempt_never_overlaps",
                 expressions=[
-                    (Func(F("attempt"), F("attempt"), models.Value("[]"), function="textrange"), "&&"),
+                    same_text("attempt"),
                     ("during", RangeOperators.OVERLAPS),
                 ],
                 condition=Q(flagged=""),

@@ -1,7 +1,37 @@
-"""What is known of the grid, and the files that it was read from."""
+"""The grid, the sources and uses of energy, what is certified of it, promised and receipted, and files read."""
 
 from marketplace.energy.models.grid import ForecastSignal, GridForecast, GridHour, GridZone
 from marketplace.energy.models.imports import ImportFile, ImportState
+from marketplace.energy.models.points import HourMethod, MeterPoint, PointHour, PueMethod, UseHour, UseMethod
+from marketplace.energy.models.promises import GreenPromise, PromiseHour
+from marketplace.energy.models.receipts import GreenReceipt, ReceiptKey, ReceiptStatus
 from marketplace.energy.models.rules import OnTheHour
+from marketplace.energy.models.sources import (
+    EnergySource,
+    Evidence,
+    GenerationHour,
+    GenerationQuality,
+    ShareHour,
+    SourceKind,
+    SourceShare,
+    Technology,
+)
+from marketplace.energy.models.supply import (
+    CertificateLot,
+    CertificateSpan,
+    Issuance,
+    MatchLine,
+    Release,
+    Resolution,
+    Scheme,
+    StorageDraw,
+    SupplyEntry,
+)
 
-__all__ = ["ForecastSignal", "GridForecast", "GridHour", "GridZone", "ImportFile", "ImportState", "OnTheHour"]
+__all__ = [
+    "CertificateLot", "CertificateSpan", "EnergySource", "Evidence", "ForecastSignal", "GenerationHour",
+    "GenerationQuality", "GreenPromise", "GreenReceipt", "GridForecast", "GridHour", "GridZone", "HourMethod",
+    "ImportFile", "ImportState", "Issuance", "MatchLine", "MeterPoint", "OnTheHour", "PointHour", "PromiseHour",
+    "PueMethod", "ReceiptKey", "ReceiptStatus", "Release", "Resolution", "Scheme", "ShareHour", "SourceKind",
+    "SourceShare", "StorageDraw", "SupplyEntry", "Technology", "UseHour", "UseMethod",
+]  # fmt: skip

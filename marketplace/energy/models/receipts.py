@@ -1,0 +1,66 @@
+"""Green receipts, version by version, and the keys that signed them."""
+
+from django.db import models
+from django.db.models import Q
+
+from marketplace.energy.models.rules import append_only, of_choices
+from marketplace.energy.querysets import GreenReceiptQuerySet
+
+
+class ReceiptStatus(models.TextChoices):
+    """Whether anything of a receipt may still change by itself."""
+
+    PROVISIONAL = "provisional"
+    FINAL = "final"
+
+
+class ReceiptKey(models.Model):
+    """A public key that receipts were signed with; it stays published for as long as there are receipts."""
+
+    kid = models.CharField(max_length=43, unique=True)
+    public_key = models.CharField(max_length=43)  # base64url of the 32 bytes
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+        triggers = [append_only("receipt_key_stays_published")]
+
+    def __str__(self) -> str:
+        return self.kid
+
+
+class GreenReceipt(models.Model):
+    """One version of what a reservation or job used and what of it was renewable: signed, chained to the one before.
+
+    All versions of a subject's receipt bear one `public_id`.
+    """
+
+    public_id = models.CharField(max_length=40)
+    subject = models.CharField(max_length=40)
+    version = models.PositiveIntegerField()
+    status = models.CharField(max_length=12, choices=ReceiptStatus.choices)
+    payload = models.JSONField()
+    sha256 = models.CharField(max_length=64, unique=True)
+    prev_sha256 = models.CharField(max_length=64, null=True, unique=True)
+    jws = models.TextField()
+    kid = models.CharField(max_length=43)
+    sample = models.BooleanField(default=False)
+    issued_at = models.DateTimeField()
+
+    objects = GreenReceiptQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["subject", "version"]
+        constraints = [
+            models.UniqueConstraint(fields=["subject", "version"], name="green_receipt_version_once"),
+            models.UniqueConstraint(fields=["public_id", "version"], name="green_receipt_id_of_one_subject"),
+            models.CheckConstraint(
+                condition=Q(version=1, prev_sha256=None) | Q(version__gt=1, prev_sha256__isnull=False),
+                name="green_receipt_is_chained",
+            ),
+            of_choices("status", ReceiptStatus, "green_receipt_status_known"),
+        ]
+        triggers = [append_only("green_receipt_is_append_only")]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} {self.version}"

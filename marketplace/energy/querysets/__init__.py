@@ -1,0 +1,18 @@
+"""Questions about energy."""
+
+from marketplace.energy.querysets.evidence import (
+    EnergySourceQuerySet,
+    GenerationHourQuerySet,
+    PointHourQuerySet,
+    SourceShareQuerySet,
+    UseHourQuerySet,
+)
+from marketplace.energy.querysets.grid import GridForecastQuerySet, GridHourQuerySet
+from marketplace.energy.querysets.receipts import GreenReceiptQuerySet
+from marketplace.energy.querysets.supply import CertificateLotQuerySet, MatchLineQuerySet, SupplyEntryQuerySet
+
+__all__ = [
+    "CertificateLotQuerySet", "EnergySourceQuerySet", "GenerationHourQuerySet", "GreenReceiptQuerySet",
+    "GridForecastQuerySet", "GridHourQuerySet", "MatchLineQuerySet", "PointHourQuerySet", "SourceShareQuerySet",
+    "SupplyEntryQuerySet", "UseHourQuerySet",
+]  # fmt: skip

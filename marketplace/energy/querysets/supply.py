@@ -1,0 +1,39 @@
+"""Questions about certified energy."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from accounts.models import Organization
+    from marketplace.energy.models import CertificateLot, MatchLine, MeterPoint, SupplyEntry  # noqa: F401
+
+
+class CertificateLotQuerySet(models.QuerySet["CertificateLot"]):
+    def of(self, organizations: "Iterable[Organization]") -> Self:
+        """Lots that one of `organizations` holds."""
+        return self.filter(holder__in=list(organizations))
+
+    def pending(self) -> Self:
+        """Lots that wait for a reviewer."""
+        return self.filter(state="pending")
+
+    def covering(self, points: "Iterable[MeterPoint | int]", start: datetime, end: datetime) -> Self:
+        """Active lots for `points` with something available whose interval meets [start, end)."""
+        return self.filter(
+            point__in=list(points), state="active", available_wh__gt=0, issuance__start__lt=end, issuance__end__gt=start
+        )
+
+
+class SupplyEntryQuerySet(models.QuerySet["SupplyEntry"]):
+    def of_subject(self, subject: str) -> Self:
+        """The moves for one reservation or job, in order."""
+        return self.filter(subject=subject)
+
+
+class MatchLineQuerySet(models.QuerySet["MatchLine"]):
+    def live_of(self, subject: str) -> Self:
+        """What matches a subject's uses now."""
+        return self.filter(use_hour__subject=subject, live=True)
