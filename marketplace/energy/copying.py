@@ -1,6 +1,6 @@
-"""Grid hours into the database by COPY: a year of a zone in a fraction of a second, all or nothing."""
+"""Many rows into the database by COPY: a year of a zone in a fraction of a second, all or nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
@@ -41,8 +41,13 @@ def wait_for_turn() -> None:
 
 def copy_hours(rows: Iterable[HourRow]) -> int:
     """Write `rows` and count them; an error raised by `rows` or by a constraint leaves none."""
+    return copy_rows(COPY_HOURS, rows)
+
+
+def copy_rows(statement: str, rows: Iterable[Sequence[Any]]) -> int:
+    """Write `rows` by the COPY of `statement` and count them; an error leaves none."""
     count = 0
-    with connection.cursor() as cursor, cast(Any, cursor).copy(COPY_HOURS) as copy:
+    with connection.cursor() as cursor, connection.wrap_database_errors, cast(Any, cursor).copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
             count += 1

@@ -6,11 +6,12 @@ Locks: lots in the order of their keys. A move that the ledger refuses leaves no
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from marketplace.common.errors import IllegalState
+from marketplace.energy.copying import copy_rows
 from marketplace.energy.models import CertificateLot, CertificateSpan, MatchLine, SupplyEntry
 from marketplace.energy.states import OWNED, SUPPLY
 
@@ -99,7 +100,7 @@ def move_wh(*, moves: Sequence[Move], now: datetime, request_key: str = "") -> i
         return 0
     try:
         with transaction.atomic():
-            return _write(_rows(moves, request_key, now))
+            return copy_rows(COPY_ENTRIES, _rows(moves, request_key, now))
     except IntegrityError as error:
         name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "")
         if name in REFUSALS:
@@ -121,15 +122,6 @@ def _rows(moves: Iterable[Move], request_key: str, now: datetime) -> Iterator[tu
                 piece.lot, piece.text, move.old, move.new, move.subject, move.purpose, move.beneficiary,
                 move.statement_ref, request_key, now,
             )  # fmt: skip
-
-
-def _write(rows: Iterable[tuple[Any, ...]]) -> int:
-    count = 0
-    with connection.cursor() as cursor, connection.wrap_database_errors, cast(Any, cursor).copy(COPY_ENTRIES) as copy:
-        for row in rows:
-            copy.write_row(row)
-            count += 1
-    return count
 
 
 @transaction.atomic
