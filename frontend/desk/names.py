@@ -32,6 +32,7 @@ NAMES = {
     "catalog.offer": (_("offer"), _("offers")),
     "catalog.place": (_("place"), _("places")),
     "catalog.site": (_("site"), _("sites")),
+    "energy.forecastscore": (_("forecast score"), _("forecast scores")),
     "energy.gridforecast": (_("grid forecast"), _("grid forecasts")),
     "energy.gridhour": (_("grid hour"), _("grid hours")),
     "energy.gridzone": (_("grid zone"), _("grid zones")),

@@ -1,4 +1,4 @@
-"""The operators' view of the grid's record. Hours, forecasts and imports are written by services and never change."""
+"""The operators' view of the grid's record. Hours, forecasts, scores and imports are written by services alone."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from accounts.admin import LookOnly
-from marketplace.energy.models import GridForecast, GridHour, GridZone, ImportFile
+from marketplace.energy.models import ForecastScore, GridForecast, GridHour, GridZone, ImportFile
 
 
 class RecordAdmin(LookOnly):
@@ -43,6 +43,14 @@ class GridForecastAdmin(RecordAdmin):
     list_filter = ("zone", "signal")
     list_select_related = ("zone",)
     ordering = ("-origin", "zone", "signal")
+
+
+@admin.register(ForecastScore)
+class ForecastScoreAdmin(RecordAdmin):
+    list_display = ("zone", "signal", "day", "method", "mae", "naive_mae", "inside_ppm", "hours")
+    list_filter = ("zone", "signal")
+    list_select_related = ("zone",)
+    ordering = ("-day", "zone", "signal")
 
 
 @admin.register(ImportFile)

@@ -46,8 +46,7 @@ def blends(series: Series, origins: npt.NDArray[np.int64], hours: int) -> Table:
     Row i reads nothing of `series` at or after its origin. Raises ValueError when an origin has fewer than 171 hours
     before it, or lies beyond the end.
     """
-    if len(origins) and not NEEDED <= origins.min() <= origins.max() <= len(series):
-        raise ValueError(f"a forecast needs {NEEDED} hours of history, got {min(int(origins.min()), len(series))}")
+    _refuse_strangers(series, origins)
     steps = np.arange(1, hours + 1)
     usual = _usual(series)
     unusual = np.full(len(series), np.nan)
@@ -55,6 +54,22 @@ def blends(series: Series, origins: npt.NDArray[np.int64], hours: int) -> Table:
     drift = np.mean([unusual[origins - back] for back in range(1, LATEST + 1)], axis=0)
     ahead: Table = usual[origins[:, None] - DAY + (steps - 1) % DAY] + drift[:, None] * np.exp(-steps / FADE_HOURS)
     return ahead
+
+
+def usuals(series: Series, origins: npt.NDArray[np.int64], hours: int) -> Table:
+    """As `blends`, by m alone: what each hour of the day was on average over the last seven days.
+
+    For the output of the sun, whose last hours say little of the next ones. Raises ValueError as `blends` does.
+    """
+    _refuse_strangers(series, origins)
+    ahead: Table = _usual(series)[origins[:, None] - DAY + np.arange(hours) % DAY]
+    return ahead
+
+
+def _refuse_strangers(series: Series, origins: npt.NDArray[np.int64]) -> None:
+    """Raise ValueError for an origin that has too little before it or lies beyond the end."""
+    if len(origins) and not NEEDED <= origins.min() <= origins.max() <= len(series):
+        raise ValueError(f"a forecast needs {NEEDED} hours of history, got {min(int(origins.min()), len(series))}")
 
 
 def _usual(series: Series) -> Series:

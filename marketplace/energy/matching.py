@@ -88,25 +88,3 @@ def share_out(allotted: Sequence[int], pool: Sequence[Piece]) -> list[list[Piece
     if any(due):
         raise ValueError(f"the pool lacks {sum(due)} Wh of what was allotted")
     return shares
-
-
-class Shares(NamedTuple):
-    """The three shares of a use over its hours, in ppm rounded down; never added to each other."""
-
-    matched_ppm: int
-    blended_ppm: int
-    grid_ppm: int
-
-
-def shares_over(use: Sequence[int], matched: Sequence[int], grid_ppm: Sequence[int]) -> Shares:
-    """(ΣM/ΣE, Σ(M+(E−M)·g)/ΣE, ΣE·g/ΣE) of hourly Wh used E and matched M, and the grid's share g in ppm.
-
-    All 0 for a use without energy.
-    """
-    whole = sum(use)
-    if not whole:
-        return Shares(0, 0, 0)
-    grid = sum(wh * share for wh, share in zip(use, grid_ppm, strict=True))
-    rest = sum((wh - own) * share for wh, own, share in zip(use, matched, grid_ppm, strict=True))
-    done = sum(matched) * 1_000_000
-    return Shares(done // whole, (done + rest) // whole, grid // whole)

@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from marketplace.common.units import share_percent_down
 from marketplace.energy.forecast import DAY, INTERVAL_NEEDED, STEP, Series, Table, bands, blends
+from marketplace.energy.paths import Supply, hours_needed, supply_paths
+from marketplace.energy.shares import bands_of
 
 AHEAD = 96
 SPANS = {"1-6": slice(0, 6), "1-24": slice(0, 24), "25-48": slice(24, 48), "49-96": slice(48, 96)}
@@ -70,6 +73,14 @@ class Shifting(NamedTuple):
         return 1 - self.best / self.at_once
 
 
+class Places(NamedTuple):
+    """Mean intensities over the same hours: of all zones, of the best one, and of the best one of each hour."""
+
+    average: float
+    best: float
+    best_each_hour: float
+
+
 def shifting(series: Series, first: int, *, run: int = 4, window: int = DAY) -> Shifting:
     """What waiting for the cleanest `run` hours that end within `window` saves, by forecast and by hindsight."""
     origins = np.arange(first, len(series) - window + 1)
@@ -78,6 +89,30 @@ def shifting(series: Series, first: int, *, run: int = 4, window: int = DAY) -> 
     expected, real = (np.stack(list(_windows(table, run)), axis=1) for table in (ahead, truth))
     chosen = np.take_along_axis(real, expected.argmin(axis=1)[:, None], axis=1)
     return Shifting(float(real[:, 0].sum()), float(chosen.sum()), float(real.min(axis=1).sum()))
+
+
+def place_beats_time(zones: Table) -> Places:
+    """What a choice of place is worth: `zones` [zones, hours] of intensities over the same hours."""
+    by_zone = zones.mean(axis=1)
+    return Places(float(by_zone.mean()), float(by_zone.min()), float(zones.min(axis=0).mean()))
+
+
+def promises_kept(output: Series, *, solar: bool, load: float, days: range) -> float:
+    """The part of day-ahead promises that the day kept: each day's P10 of the matched share, in whole per cent.
+
+    `output` is hourly, in Wh, from a midnight on; the load is flat at `load` times its mean. The promise for day d is
+    made at its midnight from what is known by then. Raises ValueError when too little is.
+    """
+    use = np.full(DAY, round(load * float(output.mean())))
+    needed, kept = hours_needed(DAY), 0
+    for day in days:
+        known = Supply(output[day * DAY - needed : day * DAY], solar)
+        supply = supply_paths([known], DAY)
+        promised, _, _ = bands_of(use, supply, np.zeros_like(supply)).matched
+        came = np.floor(output[day * DAY : (day + 1) * DAY]).astype(np.int64)
+        done = int(np.minimum(use, came).sum())
+        kept += done * 100 >= share_percent_down(int(promised)) * int(use.sum())
+    return kept / len(days)
 
 
 def _windows(table: Table, run: int) -> Iterator[Series]:

@@ -10,7 +10,8 @@ from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.units import PPM
 from marketplace.energy.copying import HourRow, copy_hours, wait_for_turn
 from marketplace.energy.forecast import INTERVAL_NEEDED, METHOD, Bands, Series, bands
-from marketplace.energy.models import ForecastSignal, GridForecast, GridHour, GridZone
+from marketplace.energy.models import SIGNAL_COLUMNS, ForecastSignal, GridForecast, GridHour, GridZone
+from marketplace.energy.scores import record_scores
 from marketplace.energy.signals.base import SignalProvider, whole_hours
 from marketplace.energy.signals.sample import MIXES, SampleProvider
 from marketplace.energy.windows import GreenShare, HourWindow, ZoneHours, hours_of, share_over
@@ -23,6 +24,7 @@ __all__ = [
     "add_zone",
     "forecast_zone",
     "hours_of",
+    "record_scores",
     "refresh_forecasts",
     "refresh_hours",
     "refresh_sample_hours",
@@ -30,12 +32,6 @@ __all__ = [
 ]
 HISTORY_HOURS = 75 * 24
 AHEAD_HOURS = 14 * 24
-SIGNAL_COLUMNS = {
-    ForecastSignal.RENEWABLE: "renewable_ppm",
-    ForecastSignal.CARBON_FREE: "carbon_free_ppm",
-    ForecastSignal.LIFECYCLE: "lifecycle_mg_per_kwh",
-    ForecastSignal.DIRECT: "direct_mg_per_kwh",
-}
 SHARES = {ForecastSignal.RENEWABLE, ForecastSignal.CARBON_FREE}
 
 

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from marketplace.common.clock import utc_now
 from marketplace.energy.models import GridZone
-from marketplace.energy.services import refresh_forecasts, refresh_sample_hours
+from marketplace.energy.services import record_scores, refresh_forecasts, refresh_sample_hours
 
 
 @shared_task(name="refresh_grid", time_limit=30)
@@ -14,3 +14,9 @@ def refresh_grid() -> None:
     if GridZone.objects.filter(sample=True).exists():
         refresh_sample_hours(now=now)
     refresh_forecasts(zones=GridZone.objects.all(), now=now)
+
+
+@shared_task(name="score_forecasts", time_limit=60)
+def score_forecasts() -> None:
+    """Judge the forecasts of every day whose hours have become known since the last time."""
+    record_scores(zones=GridZone.objects.all(), now=utc_now())

@@ -22,7 +22,7 @@ def operator(db, settings) -> Client:
     return client
 
 
-@pytest.mark.parametrize("page", ["gridzone", "gridhour", "gridforecast", "importfile"])
+@pytest.mark.parametrize("page", ["gridzone", "gridhour", "gridforecast", "forecastscore", "importfile"])
 def test_an_operator_sees_every_page_of_the_grid(operator, zones, page):
     refresh_forecasts(zones=zones[:1], now=NOW)
     import_grid(data=b"nothing of use\n", kind="grid_hourly", now=NOW)

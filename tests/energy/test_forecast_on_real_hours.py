@@ -5,19 +5,26 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from benchmarks.green.reading import FIRST_HOUR, FIRST_OF_2024, scored, with_2024
 from marketplace.energy.forecast import blend
-from marketplace.energy.scoring import SPANS, blend_errors, coverage, shifting, yesterday_errors
+from marketplace.energy.scoring import (
+    SPANS,
+    blend_errors,
+    coverage,
+    place_beats_time,
+    shifting,
+    yesterday_errors,
+)
 
-LEFT_OUT = {"IN-WE", "JP-TK", "ES", "FR", "NO"}  # modelled by their publisher, or without 2024
-FIRST_HOUR = datetime(2021, 1, 1, tzinfo=UTC)
-FIRST_OF_2024 = (datetime(2024, 1, 1, tzinfo=UTC) - FIRST_HOUR) // timedelta(hours=1)
 BLEND_MAPE = {"1-6": 7.5, "1-24": 11.0, "25-48": 14.9, "49-96": 16.2}
+RENEWABLE_MAE = {"1-6": 2.8, "1-24": 3.9, "25-48": 5.0, "49-96": 5.4}
+YESTERDAY_RENEWABLE_MAE = {"1-6": 4.8, "1-24": 4.8, "25-48": 5.9, "49-96": 6.3}
 YESTERDAY_MAPE = {"1-6": 13.3, "1-24": 13.3, "25-48": 17.0, "49-96": 18.5}
 
 
 @pytest.fixture(scope="module")
-def series(real_intensity) -> list[np.ndarray]:
-    found = [values for zone, values in real_intensity.items() if zone not in LEFT_OUT]
+def series(real_hours) -> list[np.ndarray]:
+    found = [each.lifecycle for each in scored(real_hours).values()]
     assert len(found) == 14
     return found
 
@@ -48,6 +55,16 @@ def test_saying_yesterday_again_errs_as_the_specification_measured(series):
         assert mean(error.percent[span] for error in errors) == pytest.approx(YESTERDAY_MAPE[span], abs=0.5), span
 
 
+@pytest.mark.parametrize(
+    ("errors", "promised"), [(blend_errors, RENEWABLE_MAE), (yesterday_errors, YESTERDAY_RENEWABLE_MAE)]
+)
+def test_the_renewable_share_errs_by_as_many_points_as_promised(real_hours, errors, promised):
+    found = [errors(each.renewable, FIRST_OF_2024) for each in scored(real_hours).values()]
+
+    for span in SPANS:
+        assert mean(error.absolute[span] for error in found) == pytest.approx(promised[span], abs=0.5), span
+
+
 def test_the_blend_beats_yesterday_by_a_tenth_on_the_next_day(series):
     ratios = [
         blend_errors(values, FIRST_OF_2024).absolute["1-24"] / yesterday_errors(values, FIRST_OF_2024).absolute["1-24"]
@@ -69,3 +86,12 @@ def test_waiting_for_the_cleanest_hours_saves_what_is_said(series):
 
     assert 100 * mean(run.saved for run in runs) == pytest.approx(18.4, abs=0.5)
     assert 100 * mean(run.could_be_saved for run in runs) == pytest.approx(20.8, abs=0.5)
+
+
+def test_a_better_place_beats_a_better_hour(real_hours):
+    known = [each.lifecycle[FIRST_OF_2024:] for each in with_2024(real_hours).values()]
+
+    found = place_beats_time(np.stack(known))
+
+    assert len(known) == 16
+    assert found == pytest.approx((385, 88, 70), abs=0.5)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.energy.matching import Need, Shares, allot, settle_hour, share_out, shares_over
+from marketplace.energy.matching import Need, allot, settle_hour, share_out
 from marketplace.energy.supply import Piece
 from marketplace.energy.use import shared_site_wh
 
@@ -64,16 +64,6 @@ def test_the_sites_total_is_split_as_the_specification_says():
     assert shared_site_wh(2280, [525, 438, 351, 686]) == [599, 499, 400, 782]
 
 
-def test_the_three_shares_of_the_worked_example():
-    shares = shares_over([1000, 1000], [1000, 250], [300_000, 200_000])
-
-    assert shares == Shares(625_000, 700_000, 250_000)
-
-
-def test_a_use_without_energy_has_no_share():
-    assert shares_over([], [], []) == Shares(0, 0, 0)
-
-
 @given(needs, pools)
 def test_no_wh_is_lost_invented_or_given_twice(needs, pool):
     settled = settle_hour(needs, pool)
@@ -114,18 +104,3 @@ def test_shares_of_the_pool_sum_to_the_allotments_in_order_of_use(allotted, size
 
     assert [wh_of(pieces) for pieces in shares] == allotted
     assert sorted(cell for pieces in shares for cell in cells(pieces)) == cells(pool_of(*sizes))[: sum(allotted)]
-
-
-hours = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 1_000_000)), min_size=1, max_size=6)
-
-
-@given(hours)
-def test_matched_never_exceeds_blended_and_blended_never_everything(rows):
-    use, supply, grid = (list(column) for column in zip(*rows, strict=True))
-    matched = [min(e, a) for e, a in zip(use, supply, strict=True)]
-
-    shares = shares_over(use, matched, grid)
-
-    assert 0 <= shares.matched_ppm <= shares.blended_ppm <= 1_000_000
-    assert shares.grid_ppm <= shares.blended_ppm
-    assert (shares.matched_ppm == 1_000_000) == (matched == use and sum(use) > 0)

@@ -117,7 +117,7 @@ def forecast_as_json(zone: GridZone, row: GridForecast) -> dict[str, Any]:
         "object": "grid_forecast",
         "zone": zone.code,
         "signal": row.signal,
-        "unit": "ppm" if row.signal in {ForecastSignal.RENEWABLE, ForecastSignal.CARBON_FREE} else "mg_per_kwh",
+        "unit": unit_of(row.signal),
         "origin": rfc3339(row.origin),
         "method": row.method,
         "vintage": row.vintage,
@@ -126,6 +126,11 @@ def forecast_as_json(zone: GridZone, row: GridForecast) -> dict[str, Any]:
         "p50": row.p50,
         "p90": row.p90,
     }
+
+
+def unit_of(signal: str) -> str:
+    """What the values of a forecast signal count."""
+    return "ppm" if signal in {ForecastSignal.RENEWABLE, ForecastSignal.CARBON_FREE} else "mg_per_kwh"
 
 
 def _span(ask: dict[str, Any], now: datetime) -> tuple[datetime, int]:

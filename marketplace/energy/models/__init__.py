@@ -1,11 +1,12 @@
 """The grid, the sources and uses of energy, what is certified of it, promised and receipted, and files read."""
 
-from marketplace.energy.models.grid import ForecastSignal, GridForecast, GridHour, GridZone
+from marketplace.energy.models.grid import SIGNAL_COLUMNS, ForecastSignal, GridForecast, GridHour, GridZone
 from marketplace.energy.models.imports import ImportFile, ImportState
 from marketplace.energy.models.points import HourMethod, MeterPoint, PointHour, PueMethod, UseHour, UseMethod
 from marketplace.energy.models.promises import GreenPromise, PromiseHour
 from marketplace.energy.models.receipts import GreenReceipt, ReceiptKey, ReceiptStatus
 from marketplace.energy.models.rules import OnTheHour
+from marketplace.energy.models.scores import ForecastScore
 from marketplace.energy.models.sources import (
     EnergySource,
     Evidence,
@@ -29,7 +30,8 @@ from marketplace.energy.models.supply import (
 )
 
 __all__ = [
-    "CertificateLot", "CertificateSpan", "EnergySource", "Evidence", "ForecastSignal", "GenerationHour",
+    "SIGNAL_COLUMNS", "CertificateLot", "CertificateSpan", "EnergySource", "Evidence", "ForecastScore",
+    "ForecastSignal", "GenerationHour",
     "GenerationQuality", "GreenPromise", "GreenReceipt", "GridForecast", "GridHour", "GridZone", "HourMethod",
     "ImportFile", "ImportState", "Issuance", "MatchLine", "MeterPoint", "OnTheHour", "PointHour", "PromiseHour",
     "PueMethod", "ReceiptKey", "ReceiptStatus", "Release", "Resolution", "Scheme", "ShareHour", "SourceKind",

@@ -78,6 +78,14 @@ class ForecastSignal(models.TextChoices):
     DIRECT = "direct"
 
 
+SIGNAL_COLUMNS = {  # of GridHour
+    ForecastSignal.RENEWABLE: "renewable_ppm",
+    ForecastSignal.CARBON_FREE: "carbon_free_ppm",
+    ForecastSignal.LIFECYCLE: "lifecycle_mg_per_kwh",
+    ForecastSignal.DIRECT: "direct_mg_per_kwh",
+}
+
+
 class GridForecast(models.Model):
     """What one method expected of one signal at `origin`: hour n of an array is the hour `origin + n`."""
 

@@ -7,12 +7,13 @@ from marketplace.energy.querysets.evidence import (
     SourceShareQuerySet,
     UseHourQuerySet,
 )
-from marketplace.energy.querysets.grid import GridForecastQuerySet, GridHourQuerySet
+from marketplace.energy.querysets.grid import ForecastScoreQuerySet, GridForecastQuerySet, GridHourQuerySet
 from marketplace.energy.querysets.receipts import GreenReceiptQuerySet
 from marketplace.energy.querysets.supply import CertificateLotQuerySet, MatchLineQuerySet, SupplyEntryQuerySet
 
 __all__ = [
-    "CertificateLotQuerySet", "EnergySourceQuerySet", "GenerationHourQuerySet", "GreenReceiptQuerySet",
+    "CertificateLotQuerySet", "EnergySourceQuerySet", "ForecastScoreQuerySet", "GenerationHourQuerySet",
+    "GreenReceiptQuerySet",
     "GridForecastQuerySet", "GridHourQuerySet", "MatchLineQuerySet", "PointHourQuerySet", "SourceShareQuerySet",
     "SupplyEntryQuerySet", "UseHourQuerySet",
 ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""What green hours promise, measured on real hours of the grid."""
