@@ -98,12 +98,13 @@ def fill(buyers: list[Any], counts: list[int]) -> None:
 def make_offer() -> Any:
     """Where everything ran."""
     from accounts.models import Organization  # noqa: PLC0415
-    from marketplace.catalog.models import HOURS_OF_WEEK, HardwareClass, Offer, Site  # noqa: PLC0415
+    from marketplace.catalog.models import HOURS_OF_WEEK, HardwareClass, Offer  # noqa: PLC0415
+    from marketplace.catalog.sites import add_site  # noqa: PLC0415
     from marketplace.energy.models import GridZone  # noqa: PLC0415
 
     provider = Organization.objects.create(name="Provider", country="DE", created_at=START)
     zone = GridZone.objects.create(code="DE", name="Germany", country="DE", timezone="UTC")
-    site = Site.objects.create(
+    site = add_site(
         provider=provider, name="North Hall", locality="Nauen", kind="datacenter", country="DE", region="eu-central",
         latitude=52.6, longitude=12.9, zone=zone, created_at=START,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from marketplace.booking.models import CapacityDay
 from marketplace.catalog.models import HOURS_OF_WEEK, HardwareClass, Latency, Offer, Place, Site
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.ids import new_id
-from marketplace.energy.models import GridHour, GridZone
+from marketplace.energy.models import GridHour, GridZone, MeterPoint
 
 REGIONS = ("de", "fr", "es", "it", "pl", "se", "no", "fi", "ie", "nl", "pt", "cz")
 CLASSES = (
@@ -63,10 +63,20 @@ def _make_sites(now: datetime, dice: random.Random) -> list[Site]:
     providers = Organization.objects.bulk_create(
         Organization(name=f"Provider {n}", country="DE", created_at=now) for n in range(len(REGIONS))
     )
+    points = [
+        MeterPoint(
+            organization=provider, code=f"{region} {n}", zone=zone, pue_design_ppm=1_200_000, created_at=now
+        )
+        for region, zone, provider in zip(REGIONS, zones, providers, strict=True)
+        for n in range(SITES_PER_REGION)
+    ]  # fmt: skip
+    MeterPoint.objects.bulk_create(points)
+    metered = iter(points)
     sites = Site.objects.bulk_create(
         Site(
-            provider=provider, name=f"{region.upper()} {n}", locality=region.upper(), kind="datacenter", zone=zone,
-            country=region.upper(), region=f"{region}-{n}", latitude=50, longitude=10, created_at=now,
+            provider=provider, point=next(metered), name=f"{region.upper()} {n}", locality=region.upper(),
+            kind="datacenter", zone=zone, country=region.upper(), region=f"{region}-{n}",
+            latitude=50, longitude=10, created_at=now,
         )
         for region, zone, provider in zip(REGIONS, zones, providers, strict=True)
         for n in range(SITES_PER_REGION)

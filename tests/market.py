@@ -11,6 +11,7 @@ from django.db import connection
 from accounts.models import ApiKey, Membership, Organization, Role, User
 from marketplace.booking.services import ensure_capacity
 from marketplace.catalog.models import HOURS_OF_WEEK, HardwareClass, Latency, Offer, Place, Site
+from marketplace.catalog.sites import add_site
 from marketplace.energy.models import GridZone
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -86,7 +87,7 @@ def make_site(provider: Organization | None = None, **fields: Any) -> Site:
         "name": f"Site {next(_number)}", "locality": "Nauen", "kind": "datacenter", "country": "DE",
         "region": "eu-central", "latitude": 52.6, "longitude": 12.9, "created_at": MONDAY,
     }  # fmt: skip
-    return Site.objects.create(
+    return add_site(
         provider=provider or make_organization(), zone=fields.pop("zone", None) or make_zone(), **(values | fields)
     )
 

@@ -15,6 +15,7 @@ from marketplace.booking.services import ensure_capacity
 from marketplace.catalog.latency import estimated_ms
 from marketplace.catalog.models import HardwareClass, Latency, Offer, Place, Site
 from marketplace.catalog.services import publish_offer
+from marketplace.catalog.sites import add_site
 from marketplace.energy.models import GridZone
 from marketplace.energy.services import refresh_sample_hours
 
@@ -62,25 +63,20 @@ def _load_sites(now: datetime) -> dict[str, Site]:
         organization, _ = Organization.objects.get_or_create(
             name=provider, sample=True, defaults={"country": row["country"], "created_at": now}
         )
-        sites[slug], _ = Site.objects.get_or_create(
-            name=row["name"],
-            provider=organization,
-            defaults=row | point | {"zone": zone, "sample": True, "created_at": now},
-        )
+        there = Site.objects.filter(name=row["name"], provider=organization).first()
+        sites[slug] = there or add_site(
+            **(row | point), provider=organization, zone=zone, sample=True, created_at=now
+        )  # fmt: skip
     return sites
 
 
 def _load_this_machine(owner: Organization, now: datetime) -> Site:
-    site, _ = Site.objects.get_or_create(
-        this_machine=True, sample=True,
-        defaults={
-            "provider": owner, "name": "This machine", "name_zh": "本机", "locality": "where Joulemart runs",
-            "locality_zh": "Joulemart 所在的机器", "kind": "edge", "country": "DE", "region": "eu-central",
-            "latitude": 52.52, "longitude": 13.40, "zone": GridZone.objects.get(code="DE"), "pue_ppm": 1_000_000,
-            "created_at": now,
-        },
+    return Site.objects.filter(this_machine=True, sample=True).first() or add_site(
+        this_machine=True, sample=True, provider=owner, name="This machine", name_zh="本机",
+        locality="where Joulemart runs", locality_zh="Joulemart 所在的机器", kind="edge", country="DE",
+        region="eu-central", latitude=52.52, longitude=13.40, zone=GridZone.objects.get(code="DE"), pue_ppm=1_000_000,
+        created_at=now,
     )  # fmt: skip
-    return site
 
 
 def _load_latencies(sites: dict[str, Site]) -> None:

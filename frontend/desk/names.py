@@ -37,6 +37,7 @@ NAMES = {
     "energy.gridhour": (_("grid hour"), _("grid hours")),
     "energy.gridzone": (_("grid zone"), _("grid zones")),
     "energy.importfile": (_("import file"), _("import files")),
+    "energy.meterpoint": (_("metering point"), _("metering points")),
     "events.event": (_("event"), _("events")),
     "ledger.account": (_("account"), _("accounts")),
     "ledger.autotopup": (_("automatic top-up"), _("automatic top-ups")),

@@ -11,6 +11,7 @@ from unfold.admin import ModelAdmin
 from accounts.admin import LookOnly
 from marketplace.catalog.models import HardwareClass, Latency, Offer, Place, Site
 from marketplace.catalog.services import pause_offer
+from marketplace.catalog.sites import save_site
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import DomainError
 
@@ -35,18 +36,18 @@ class SiteAdmin(KeptForGood):
     list_filter = ("kind", "zone", "country", "sample")
     list_select_related = ("provider", "zone")
     search_fields = ("public_id", "name", "name_zh", "locality", "provider__name")
-    autocomplete_fields = ("provider", "zone")
+    autocomplete_fields = ("provider", "zone", "point")
     readonly_fields = ("public_id", "sample", "this_machine", "created_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Site | None = None) -> tuple[str, ...]:
-        """A site keeps its provider: its contracts and keys name that one."""
-        return self.readonly_fields if obj is None else (*self.readonly_fields, "provider")
+        """A site keeps its provider and zone: contracts and keys name the one, its energy is settled in the other."""
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "provider", "zone", "point")
 
     def save_model(self, request: HttpRequest, obj: Site, form: Any, change: bool) -> None:
-        """A new site begins now."""
+        """A new site begins now, with a metering point of its own where none is chosen."""
         if not change:
             obj.created_at = utc_now()
-        super().save_model(request, obj, form, change)
+        save_site(obj)
 
 
 @admin.register(HardwareClass)

@@ -11,7 +11,7 @@ from marketplace.catalog.states import OFFER
 from marketplace.common import references
 from marketplace.common.ids import PublicIdField
 from marketplace.common.sql import ArrayWithin
-from marketplace.energy.models import GridZone
+from marketplace.energy.models import GridZone, MeterPoint
 
 HOURS_OF_WEEK = 168
 
@@ -31,6 +31,20 @@ class Place(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+# The point keeps its zone and owner, so it is enough to look when a site turns to it.
+OWN_POINT = """
+    IF NOT EXISTS (
+        SELECT FROM energy_meterpoint AS point
+        WHERE point.id = NEW.point_id AND point.zone_id = NEW.zone_id AND point.organization_id = NEW.provider_id
+    ) THEN
+        RAISE check_violation USING
+            MESSAGE = 'a site is metered at a point of its own provider and grid zone',
+            CONSTRAINT = 'site_point_of_its_zone';
+    END IF;
+    RETURN NEW;
+"""
 
 
 class SiteKind(models.TextChoices):
@@ -56,6 +70,7 @@ class Site(models.Model):
     latitude = models.FloatField()
     longitude = models.FloatField()
     zone = models.ForeignKey(GridZone, on_delete=models.PROTECT, related_name="sites")
+    point = models.ForeignKey(MeterPoint, on_delete=models.PROTECT, related_name="sites", blank=True)
     pue_ppm = models.PositiveIntegerField(default=1_200_000)
     sample = models.BooleanField(default=False)
     this_machine = models.BooleanField(default=False)
@@ -72,6 +87,13 @@ class Site(models.Model):
                 condition=Q(latitude__range=(-90, 90), longitude__range=(-180, 180)), name="site_is_on_earth"
             ),
         ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="site_point_of_its_zone", when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("point_id", "zone_id", "provider_id"),  # type: ignore[no-untyped-call]
+                func=OWN_POINT,
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.name

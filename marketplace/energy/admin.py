@@ -7,7 +7,8 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from accounts.admin import LookOnly
-from marketplace.energy.models import ForecastScore, GridForecast, GridHour, GridZone, ImportFile
+from marketplace.common.clock import utc_now
+from marketplace.energy.models import ForecastScore, GridForecast, GridHour, GridZone, ImportFile, MeterPoint
 
 
 class RecordAdmin(LookOnly):
@@ -21,6 +22,29 @@ class GridZoneAdmin(ModelAdmin):  # type: ignore[misc]  # the package is untyped
     list_display = ("code", "name", "name_zh", "country", "market_boundary", "timezone", "sample")
     list_filter = ("sample", "country")
     search_fields = ("code", "name", "name_zh")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(MeterPoint)
+class MeterPointAdmin(ModelAdmin):  # type: ignore[misc]  # the package is untyped
+    list_display = ("code", "organization", "zone", "pue_design_ppm", "water_ml_per_kwh", "hub_node")
+    list_filter = ("zone", "hub_node")
+    list_select_related = ("organization", "zone")
+    search_fields = ("code", "organization__name")
+    autocomplete_fields = ("organization", "zone")
+    readonly_fields = ("created_at",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: MeterPoint | None = None) -> tuple[str, ...]:
+        """A point keeps its owner and zone: what was settled there stays where it was."""
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "organization", "code", "zone")
+
+    def save_model(self, request: HttpRequest, obj: MeterPoint, form: Any, change: bool) -> None:
+        """A new point begins now."""
+        if not change:
+            obj.created_at = utc_now()
+        super().save_model(request, obj, form, change)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

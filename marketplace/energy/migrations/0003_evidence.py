@@ -538,7 +538,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='meterpoint',
-            trigger=pgtrigger.compiler.Trigger(name='meter_point_keeps_its_zone', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='23e628f41f4f8f6493343c689ef6e0dfbc8ab718', operation='UPDATE', pgid='pgtrigger_meter_point_keeps_its_zone_ff910', table='energy_meterpoint', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='meter_point_keeps_its_zone', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."organization_id" IS DISTINCT FROM (NEW."organization_id") OR OLD."zone_id" IS DISTINCT FROM (NEW."zone_id"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='142a6c364e181d965b6e53104d96628f21e8c9f4', operation='UPDATE', pgid='pgtrigger_meter_point_keeps_its_zone_ff910', table='energy_meterpoint', when='BEFORE')),
         ),
         migrations.AddConstraint(
             model_name='greenpromise',

@@ -32,7 +32,10 @@ class MeterPoint(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(pue_design_ppm__gte=PPM), name="meter_point_pue_at_least_one"),
         ]
-        triggers = [references.stays("meter_point_stays"), references.keeps("meter_point_keeps_its_zone", "zone")]
+        triggers = [
+            references.stays("meter_point_stays"),
+            references.keeps("meter_point_keeps_its_zone", "zone", "organization"),
+        ]
 
     def __str__(self) -> str:
         return self.code
