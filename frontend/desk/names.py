@@ -36,6 +36,8 @@ NAMES = {
     "energy.gridhour": (_("grid hour"), _("grid hours")),
     "energy.gridzone": (_("grid zone"), _("grid zones")),
     "energy.importfile": (_("import file"), _("import files")),
+    "energy.marginalhour": (_("marginal hour"), _("marginal hours")),
+    "energy.signalfeed": (_("signal feed"), _("signal feeds")),
     "events.event": (_("event"), _("events")),
     "ledger.account": (_("account"), _("accounts")),
     "ledger.autotopup": (_("automatic top-up"), _("automatic top-ups")),

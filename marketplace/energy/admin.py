@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from accounts.admin import LookOnly
-from marketplace.energy.models import GridForecast, GridHour, GridZone, ImportFile
+from marketplace.energy.models import GridForecast, GridHour, GridZone, ImportFile, MarginalHour, SignalFeed
 
 
 class RecordAdmin(LookOnly):
@@ -49,3 +49,22 @@ class GridForecastAdmin(RecordAdmin):
 class ImportFileAdmin(RecordAdmin):
     list_display = ("imported_at", "kind", "state", "rows", "faults", "scope", "sha256")
     list_filter = ("state", "kind")
+
+
+@admin.register(MarginalHour)
+class MarginalHourAdmin(RecordAdmin):
+    list_display = ("zone", "start", "marginal_mg_per_kwh", "source", "vintage", "published_at")
+    list_filter = ("zone", "source")
+    list_select_related = ("zone",)
+    ordering = ("-start", "zone")
+
+
+@admin.register(SignalFeed)
+class SignalFeedAdmin(LookOnly):
+    """How asking the sources goes; which there are is a matter of the settings."""
+
+    list_display = (
+        "zone", "provider", "region", "known_until", "last_success_at", "next_try_at", "failures", "last_error",
+    )  # fmt: skip
+    list_filter = ("provider", "marginal")
+    list_select_related = ("zone",)
