@@ -3,6 +3,8 @@
 import json
 from datetime import timedelta
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import httpx
 import pytest
@@ -13,8 +15,8 @@ from marketplace.energy.signals import door
 from marketplace.energy.signals.base import Signal, whole_hours
 from marketplace.energy.signals.errors import ProviderBusy, ProviderConfused, ProviderDown, ProviderRefused
 from marketplace.energy.signals.factors import FACTORS, signals_of_mix
-from marketplace.energy.signals.registry import ADAPTERS
-from marketplace.energy.signals.sources import SOURCES
+from marketplace.energy.signals.registry import ADAPTERS, provider_of
+from marketplace.energy.signals.sources import SOURCES, Account
 from marketplace.energy.signals.watttime import marginal_mg
 from tests.energy.stand_ins import EIGHT, NINE, NOW, RECORDED, TEN, ZONES, always, ask, never, recorded
 
@@ -287,3 +289,33 @@ def test_shares_of_a_mix_are_rounded_down_and_intensities_up():
 
 def test_whatever_is_renewable_is_free_of_carbon():
     assert all(factor.carbon_free for factor in FACTORS.values() if factor.renewable)
+
+
+class Served(BaseHTTPRequestHandler):
+    """The recorded answers over a real connection."""
+
+    def do_GET(self):
+        answer = recorded(httpx.Request("GET", f"https://carbon.example.test{self.path}"))
+        self.send_response(answer.status_code)
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+def test_answers_come_over_a_real_connection_too():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Served) as server, httpx.Client() as client:
+        Thread(target=server.serve_forever, daemon=True).start()
+        account = Account(f"http://127.0.0.1:{server.server_port}")
+        provider = provider_of("uk_carbon", account=account, region="GB", asked_at=NOW, client=client)
+
+        points = provider.points(zone="GB", start=EIGHT, end=TEN)
+        server.shutdown()
+
+    assert list(whole_hours(points)) == list(whole_hours(points_of("uk_carbon")))
+    with httpx.Client() as client, pytest.raises(ProviderDown):
+        provider_of("uk_carbon", account=account, region="GB", asked_at=NOW, client=client).points(
+            zone="GB", start=EIGHT, end=TEN
+        )

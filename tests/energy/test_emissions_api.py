@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from marketplace.common.clock import hour_floor, rfc3339, utc_now
+from marketplace.energy.api import emissions
 from marketplace.energy.copying import copy_hours
 from marketplace.energy.models import ForecastSignal, GridForecast, GridHour, GridZone
 from tests.energy.test_windows import row
@@ -25,6 +26,12 @@ FORECAST = {
 def _own_counters(settings):
     """Rate limits of these tests are counted apart."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "sdk"}}
+
+
+@pytest.fixture
+def at_four(monkeypatch):
+    """It is shortly after the forecast was made."""
+    monkeypatch.setattr(emissions, "moment_of", lambda request: PAST + 4 * HOUR + timedelta(minutes=10))
 
 
 @pytest.fixture
@@ -128,7 +135,7 @@ def test_invented_hours_are_labelled_without_a_field_of_their_own(client, zones)
     assert set(answer.json()[4]) == {"location", "time", "rating", "duration"}
 
 
-def test_the_present_forecast_slides_a_window_and_names_the_best(client, zones):
+def test_the_present_forecast_slides_a_window_and_names_the_best(client, zones, at_four):
     answer = get(client, "forecasts/current", location="DE", windowSize=120)
 
     (told,) = answer.json()
@@ -143,7 +150,7 @@ def test_the_present_forecast_slides_a_window_and_names_the_best(client, zones):
     assert answer["Joulemart-Quality"] == "forecast"
 
 
-def test_a_forecast_may_be_narrowed_to_a_part_and_the_window_to_minutes(client, zones):
+def test_a_forecast_may_be_narrowed_to_a_part_and_the_window_to_minutes(client, zones, at_four):
     (told,) = get(
         client, "forecasts/current", location="DE", dataStartAt="2026-03-01T04:30:00Z",
         dataEndAt="2026-03-01T07:00:00Z", windowSize=60,
@@ -154,7 +161,20 @@ def test_a_forecast_may_be_narrowed_to_a_part_and_the_window_to_minutes(client, 
     ]  # fmt: skip
 
 
-def test_a_window_longer_than_the_data_leaves_no_points(client, zones):
+def test_hours_that_have_ended_are_no_part_of_the_present_forecast(client, zones, monkeypatch):
+    monkeypatch.setattr(emissions, "moment_of", lambda request: PAST + 8 * HOUR + timedelta(minutes=10))
+
+    (told,) = get(client, "forecasts/current", location="DE").json()
+
+    assert (told["generatedAt"], told["dataStartAt"]) == ("2026-03-01T04:00:00Z", "2026-03-01T08:00:00Z")
+    assert [point["value"] for point in told["forecastData"]] == [100.001, 299.999]
+
+
+def test_a_forecast_that_lies_in_the_past_is_none(client, zones):
+    assert get(client, "forecasts/current", location="DE").json()["code"] == "unavailable"
+
+
+def test_a_window_longer_than_the_data_leaves_no_points(client, zones, at_four):
     (told,) = get(client, "forecasts/current", location="DE", windowSize=600).json()
 
     assert (told["forecastData"], told["optimalDataPoints"]) == ([], [])
@@ -219,7 +239,7 @@ WRONG_GETS = [
 
 
 @pytest.mark.parametrize(("name", "query", "status"), WRONG_GETS)
-def test_a_question_that_cannot_be_answered_is_a_problem(client, zones, name, query, status):
+def test_a_question_that_cannot_be_answered_is_a_problem(client, zones, at_four, name, query, status):
     answer = get(client, name, **query)
 
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
@@ -249,7 +269,7 @@ def test_a_moment_before_any_forecast_is_not_found(client, zones):
     assert post(client, "forecasts/batch", [ASK | {"requestedAt": "2026-02-01T00:00Z"}]).status_code == 404
 
 
-def test_questions_change_nothing(client, zones):
+def test_questions_change_nothing(client, zones, at_four):
     before = (GridHour.objects.count(), GridForecast.objects.count(), GridZone.objects.count())
 
     post(client, "forecasts/batch", [ASK])

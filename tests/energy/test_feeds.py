@@ -255,6 +255,24 @@ def test_of_many_processes_one_claims_a_feed(settings):
     assert claim_feed(feed_id=feed.pk, now=NOW + 2 * MINUTE) is not None  # had that process died
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_many_processes_with_the_same_revision_one_writes_it():
+    zone = GridZone.objects.create(code="FR", name="France", country="FR")
+    record(zone, points(zone), "1")
+
+    def revise(number: int) -> int:
+        try:
+            return record(zone, points(zone, **{Signal.LIFECYCLE: 367}), f"2-{number}").written
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        written = list(pool.map(revise, range(8)))
+
+    assert sorted(written) == [0] * 7 + [1]
+    assert GridHour.objects.count() == 2
+
+
 def test_a_zone_is_stale_from_its_last_hour_on_once_later_ones_should_long_be_known(served):
     caught_up(served["electricity_maps"], TEN)
     caught_up(served["watttime"], EIGHT - 100 * HOUR)  # says nothing of the averages

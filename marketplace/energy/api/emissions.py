@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from marketplace.common.clock import HOUR, moment_of, rfc3339
+from marketplace.common.clock import HOUR, hour_floor, moment_of, rfc3339
 from marketplace.common.errors import NotFound
 from marketplace.common.parsing import parse
 from marketplace.energy.api import carbonaware as shape
@@ -86,16 +86,19 @@ class ForecastsNowView(PlacesView):
         tags=["energy"], parameters=[shape.ForecastsNowInput], responses={200: shape.ForecastOutput(many=True)}
     )
     def get(self, request: Request) -> Response:
-        """For each place the mean of every window of `windowSize` minutes within the forecast, and the best of them."""
+        """For each place the mean of every window of `windowSize` minutes within the forecast, and the best of them.
+
+        Hours that have ended are no part of it, however late the place's source is.
+        """
         ask = parse(shape.ForecastsNowInput, _query(request))
         now = moment_of(request)
         told = []
         for place in dict.fromkeys(ask["location"]):
             zone = self.find_zone(place)
             found = forecasts_of(zone=zone, signals=[ForecastSignal.LIFECYCLE], now=now)
-            if not found:
+            if not found or _end_of(found[0]) <= now:
                 raise NoHistory(zone.code)
-            told.append(_forecast(ask, place, found[0], now))
+            told.append(_forecast(ask, place, found[0], now, since=max(found[0].origin, hour_floor(now))))
         return shape.labelled([body for body, _ in told], [quality for _, found in told for quality in found])
 
 
@@ -118,7 +121,7 @@ class ForecastsBatchView(PlacesView):
                 raise NotFound(
                     f"no forecast of {zone.code} was kept by {rfc3339(asked)}", hint="ask for a later moment"
                 )
-            told.append(_forecast(item, item["location"], row, asked))
+            told.append(_forecast(item, item["location"], row, asked, since=row.origin))
         return shape.labelled([body for body, _ in told], [quality for _, found in told for quality in found])
 
 
@@ -174,16 +177,20 @@ def _average(find_zone: FindZone, ask: dict[str, Any], now: datetime, at: str = 
     return body, QUALITIES.index(share.quality)
 
 
+def _end_of(row: GridForecast) -> datetime:
+    return row.origin + len(row.p50) * HOUR
+
+
 def _forecast(
-    ask: dict[str, Any], place: str, row: GridForecast, requested: datetime
+    ask: dict[str, Any], place: str, row: GridForecast, requested: datetime, *, since: datetime
 ) -> tuple[dict[str, Any], Iterator[int]]:
-    """The body and the qualities in it; raises InvalidParameter for bounds outside the forecast."""
-    first, last = row.origin, row.origin + len(row.p50) * HOUR
-    start, end = ask.get("dataStartAt", first), ask.get("dataEndAt", last)
-    if not first <= start < end <= last:
+    """The body and the qualities in it; raises InvalidParameter for bounds outside of what the forecast has since."""
+    last = _end_of(row)
+    start, end = ask.get("dataStartAt", since), ask.get("dataEndAt", last)
+    if not since <= start < end <= last:
         raise invalid(
             "dataStartAt", "dataStartAt and dataEndAt lie within the forecast, one after the other",
-            f"{rfc3339(first)} to {rfc3339(last)}",
+            f"{rfc3339(since)} to {rfc3339(last)}",
         )  # fmt: skip
     size = ask.get("windowSize", HOUR // shape.MINUTE)
     ratings = expected_ratings(location=place, row=row, start=start, end=end, length=timedelta(minutes=size))
