@@ -11,6 +11,7 @@ from environs import validate
 from config import desk
 from config.env import data_dir, database, database_of_owner, env, redis_url, region_groups, secret_key
 from config.payments import payments
+from config.signals import signals
 from marketplace.ledger.gateways import PAGES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -157,6 +158,9 @@ STRIPE_WEBHOOK_SECRETS, STRIPE_ACCOUNT_ID = _payments.webhook_secrets, _payments
 STRIPE_LIVEMODE = _payments.livemode
 SANDBOX_FAULTS, SANDBOX_WEBHOOK_SECRET = _payments.faults, _payments.sandbox_secret
 LIVEMODE = _payments.moves_money
+
+# Who tells how clean the grid is, hour by hour; nobody unless SIGNALS says so.
+SIGNALS = signals()
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

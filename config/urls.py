@@ -18,6 +18,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("api/v1/", include("accounts.api_urls")),
     path("api/v1/", include("marketplace.energy.api_urls")),
+    path("api/v1/", include("marketplace.catalog.api_urls")),
     path("api/v1/", include("marketplace.booking.api_urls")),
     path("api/v1/", include("marketplace.ledger.api_urls")),
     path("api/v1/", include("marketplace.events.api_urls")),

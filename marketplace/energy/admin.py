@@ -8,7 +8,16 @@ from unfold.admin import ModelAdmin
 
 from accounts.admin import LookOnly
 from marketplace.common.clock import utc_now
-from marketplace.energy.models import ForecastScore, GridForecast, GridHour, GridZone, ImportFile, MeterPoint
+from marketplace.energy.models import (
+    ForecastScore,
+    GridForecast,
+    GridHour,
+    GridZone,
+    ImportFile,
+    MarginalHour,
+    MeterPoint,
+    SignalFeed,
+)
 
 
 class RecordAdmin(LookOnly):
@@ -81,3 +90,22 @@ class ForecastScoreAdmin(RecordAdmin):
 class ImportFileAdmin(RecordAdmin):
     list_display = ("imported_at", "kind", "state", "rows", "faults", "scope", "sha256")
     list_filter = ("state", "kind")
+
+
+@admin.register(MarginalHour)
+class MarginalHourAdmin(RecordAdmin):
+    list_display = ("zone", "start", "marginal_mg_per_kwh", "source", "vintage", "published_at")
+    list_filter = ("zone", "source")
+    list_select_related = ("zone",)
+    ordering = ("-start", "zone")
+
+
+@admin.register(SignalFeed)
+class SignalFeedAdmin(LookOnly):
+    """How asking the sources goes; which there are is a matter of the settings."""
+
+    list_display = (
+        "zone", "provider", "region", "known_until", "last_success_at", "next_try_at", "failures", "last_error",
+    )  # fmt: skip
+    list_filter = ("provider", "marginal")
+    list_select_related = ("zone",)

@@ -1,19 +1,42 @@
 """Periodic work of energy."""
 
+import httpx
 from celery import shared_task
 
 from marketplace.common.clock import utc_now
-from marketplace.energy.models import GridZone
+from marketplace.energy.feeds import claim_feed, fetch_feed, sync_feeds
+from marketplace.energy.models import GridZone, SignalFeed
 from marketplace.energy.services import record_scores, refresh_forecasts, refresh_sample_hours
 
 
 @shared_task(name="refresh_grid", time_limit=30)
 def refresh_grid() -> None:
-    """Publish the sample hours that have ended since the last time, and forecast every zone from its last hour."""
+    """Publish the sample hours that have ended since the last time, and forecast every zone from its last hour.
+
+    Sources whose turn has come are asked by tasks of their own.
+    """
     now = utc_now()
     if GridZone.objects.filter(sample=True).exists():
         refresh_sample_hours(now=now)
+    sync_feeds(now=now)
+    for feed in SignalFeed.objects.due(now).values_list("pk", flat=True):
+        fetch_signals.apply_async((feed,), expires=300)
     refresh_forecasts(zones=GridZone.objects.all(), now=now)
+
+
+@shared_task(name="fetch_signals", soft_time_limit=55, time_limit=60)
+def fetch_signals(feed_id: int) -> None:
+    """Ask one source about one zone if it is its turn, and go on at once while hours of the past are missing."""
+    now = utc_now()
+    feed = claim_feed(feed_id=feed_id, now=now)
+    if feed is None:
+        return
+    with httpx.Client() as client:
+        recorded = fetch_feed(feed=feed, client=client, now=now)
+    if recorded and recorded.written and not feed.marginal:
+        refresh_forecasts(zones=[feed.zone], now=now)
+    if SignalFeed.objects.filter(pk=feed_id).due(now).exists():
+        fetch_signals.apply_async((feed_id,), expires=300)
 
 
 @shared_task(name="score_forecasts", time_limit=60)

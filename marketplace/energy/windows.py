@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +15,12 @@ from marketplace.energy.errors import NoHistory
 from marketplace.energy.forecast import NEEDED, blend
 from marketplace.energy.models import GridHour, GridZone
 from marketplace.energy.signals.sample import SOURCE
+from marketplace.energy.starts import overlaps
 
 OUTAGE_HOURS = 5 * 24  # a zone silent for longer is not forecast any more
 LOOKBACK_HOURS = NEEDED + OUTAGE_HOURS
 QUALITIES = ("metered", "modelled", "forecast", "sample")  # from best to worst
 METERED, MODELLED, FORECAST, SAMPLE = range(len(QUALITIES))
-MICROSECOND = timedelta(microseconds=1)
 COLUMNS = ("renewable_ppm", "carbon_free_ppm", "lifecycle_mg_per_kwh", "direct_mg_per_kwh")
 CEILINGS = np.array([PPM, PPM, np.inf, np.inf])  # of the columns
 
@@ -101,13 +100,6 @@ def share_over(*, zone: GridZone, start: datetime, end: datetime, now: datetime)
     count = (hour_ceil(end) - first) // HOUR
     hours = hours_of(zones=[zone], start=first, hours=count, now=now).zone(zone)
     return mean_of(hours, overlaps(start, end))
-
-
-def overlaps(start: datetime, end: datetime) -> list[int]:
-    """Microseconds of [start, end) in each UTC hour it touches; they sum to its length."""
-    first, count = hour_floor(start), (hour_ceil(end) - hour_floor(start)) // HOUR
-    edges = [start, *(first + n * HOUR for n in range(1, count)), end]
-    return [(after - before) // MICROSECOND for before, after in pairwise(edges)]
 
 
 def mean_of(hours: ZoneHours, weights: Sequence[int]) -> GreenShare:

@@ -5,7 +5,7 @@ from django.test import Client
 
 from accounts.models import User
 from marketplace.energy.imports.grid import import_grid
-from marketplace.energy.models import GridHour, GridZone
+from marketplace.energy.models import GridHour, GridZone, SignalFeed
 from marketplace.energy.services import refresh_forecasts
 from tests.energy.conftest import NOW
 
@@ -22,12 +22,35 @@ def operator(db, settings) -> Client:
     return client
 
 
-@pytest.mark.parametrize("page", ["gridzone", "gridhour", "gridforecast", "forecastscore", "importfile"])
+PAGES = [
+    "gridzone",
+    "gridhour",
+    "gridforecast",
+    "forecastscore",
+    "importfile",
+    "marginalhour",
+    "signalfeed",
+    "meterpoint",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_an_operator_sees_every_page_of_the_grid(operator, zones, page):
     refresh_forecasts(zones=zones[:1], now=NOW)
     import_grid(data=b"nothing of use\n", kind="grid_hourly", now=NOW)
 
     assert operator.get(f"/admin/energy/{page}/").status_code == 200
+
+
+def test_a_feed_is_looked_at_and_neither_made_nor_changed_by_hand(operator, zones):
+    feed = SignalFeed.objects.create(zone=zones[0], provider="entsoe", region="10Y", since=NOW, next_try_at=NOW)
+
+    assert operator.get("/admin/energy/signalfeed/add/").status_code == 403
+    page = f"/admin/energy/signalfeed/{feed.pk}/change/"
+    assert operator.get(page).status_code == 200
+    assert operator.post(page, {"failures": 3}).status_code == 403
+    feed.refresh_from_db()
+    assert feed.failures == 0
 
 
 def test_hours_can_be_neither_added_nor_changed(operator, zones):

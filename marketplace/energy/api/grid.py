@@ -1,5 +1,6 @@
 """Grid zones, their hours and forecasts over HTTP. Open to everybody: the grid belongs to nobody."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +11,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from marketplace.common.clock import HOUR, hour_ceil, hour_floor, moment_of, rfc3339
-from marketplace.common.errors import FieldProblem, InvalidParameter, NotFound
 from marketplace.common.paging import list_answer, page_of_list, read_ask
 from marketplace.common.parsing import parse
+from marketplace.energy.api.places import invalid, zone_of
 from marketplace.energy.errors import NoHistory
-from marketplace.energy.models import ForecastSignal, GridForecast, GridZone
-from marketplace.energy.services import ZoneHours, forecast_zone, hours_of
-from marketplace.energy.signals.base import ODBL_NOTICE
+from marketplace.energy.models import ForecastSignal, GridForecast, GridHour, GridZone, MarginalHour, SignalFeed
+from marketplace.energy.services import ZoneHours, hours_of
+from marketplace.energy.signals.base import BASES
+from marketplace.energy.zoneoutlook import forecasts_of, notice_of, told_hours
 
 MOST_HOURS = 336
 
@@ -37,7 +39,7 @@ class ForecastsInput(serializers.Serializer[dict[str, Any]]):
     signal = serializers.ChoiceField(choices=ForecastSignal.values, required=False)
 
 
-def zone_as_json(zone: GridZone) -> dict[str, Any]:
+def zone_as_json(zone: GridZone, stale_since: datetime | None) -> dict[str, Any]:
     return {
         "object": "grid_zone",
         "id": zone.code,
@@ -49,6 +51,7 @@ def zone_as_json(zone: GridZone) -> dict[str, Any]:
         "lat": zone.latitude,
         "lon": zone.longitude,
         "sample": zone.sample,
+        "stale_since": rfc3339(stale_since),
     }
 
 
@@ -59,9 +62,11 @@ class ZonesView(APIView):
 
     @extend_schema(tags=["energy"], responses={200: dict})
     def get(self, request: Request) -> Response:
-        """Every grid zone, by code."""
+        """Every grid zone, by code; `stale_since` where its source is late: what it said last is still used."""
         page = page_of_list(list(GridZone.objects.all()), read_ask(request.query_params), id_of=lambda zone: zone.code)
-        return list_answer(request, page, zone_as_json, now=moment_of(request))
+        now = moment_of(request)
+        stale = SignalFeed.objects.stale_since(now)
+        return list_answer(request, page, lambda zone: zone_as_json(zone, stale.get(zone.pk)), now=now)
 
 
 class HoursView(APIView):
@@ -71,15 +76,32 @@ class HoursView(APIView):
 
     @extend_schema(tags=["energy"], parameters=[HoursInput], responses={200: dict})
     def get(self, request: Request) -> Response:
-        """Published where known, forecast where not; each hour says which. Intensity is the life-cycle average."""
+        """Published where known, forecast where not; each hour says which. Intensity is the life-cycle average.
+
+        `marginal` stands apart: what one more kWh would have emitted, where a source tells it. It is no average and is
+        never mixed with one.
+        """
         ask = parse(HoursInput, request.query_params.dict())
         zone, now = zone_of(ask["zone"]), moment_of(request)
         start, count = _span(ask, now)
+        end = start + count * HOUR
         hours = hours_of(zones=[zone], start=start, hours=count, now=now).zone(zone)
-        data = [_hour(zone, hours, number, start) for number in range(count)]
-        notice = "" if zone.sample else ODBL_NOTICE
-        meta = {"count": count, "as_of": rfc3339(now), "notice": notice}
-        return Response({"object": "list", "zone": zone.code, "data": data, "has_more": False, "meta": meta})
+        told = told_hours(zone=zone, start=start, end=min(end, hour_floor(now)))
+        marginal = MarginalHour.objects.latest_within(zone, start, end)
+        sources = {row.source for row in told.values()} | {row.source for row in marginal.values()}
+        meta = {
+            "count": count,
+            "as_of": rfc3339(now),
+            "notice": notice_of(zone=zone, sources=sources, now=now),
+            "stale_since": rfc3339(SignalFeed.objects.stale_since(now).get(zone.pk)),
+        }
+        body = {
+            "data": [_hour(zone, hours, number, start, told) for number in range(count)],
+            "marginal": [_marginal(row) for row in marginal.values()],
+            "has_more": False,
+            "meta": meta,
+        }
+        return Response({"object": "list", "zone": zone.code, **body})
 
 
 class ForecastsView(APIView):
@@ -93,23 +115,12 @@ class ForecastsView(APIView):
         ask = parse(ForecastsInput, request.query_params.dict())
         zone, now = zone_of(ask["zone"]), moment_of(request)
         wanted = [ask["signal"]] if "signal" in ask else ForecastSignal.values
-        stored = [GridForecast.objects.latest_of(zone, signal, by=now) for signal in wanted]
-        found = [row for row in stored if row]
-        if len(found) < len(wanted):
-            found = [row for row in forecast_zone(zone=zone, now=now) if row.signal in wanted]
+        found = forecasts_of(zone=zone, signals=wanted, now=now)
         if not found:
             raise NoHistory(zone.code)
         data = [forecast_as_json(zone, row) for row in found]
         meta = {"count": len(data), "as_of": rfc3339(now)}
         return Response({"object": "list", "zone": zone.code, "data": data, "has_more": False, "meta": meta})
-
-
-def zone_of(code: str) -> GridZone:
-    """The zone, or NotFound."""
-    zone = GridZone.objects.filter(code=code).first()
-    if zone is None:
-        raise NotFound(f"there is no grid zone {code}", hint="GET /api/v1/energy/zones lists them")
-    return zone
 
 
 def forecast_as_json(zone: GridZone, row: GridForecast) -> dict[str, Any]:
@@ -137,23 +148,22 @@ def _span(ask: dict[str, Any], now: datetime) -> tuple[datetime, int]:
     """The first whole hour and the number of hours; raises InvalidParameter."""
     start = hour_floor(ask.get("start") or now)
     if "end" in ask and "hours" in ask:
-        raise _invalid("hours", "give either end or hours", "leave one out")
+        raise invalid("hours", "give either end or hours", "leave one out")
     count = (hour_ceil(ask["end"]) - start) // HOUR if "end" in ask else ask.get("hours", 48)
     if not 1 <= count <= MOST_HOURS:
-        raise _invalid(
+        raise invalid(
             "end", f"from 1 to {MOST_HOURS} hours can be asked for at once", "end after start, within 14 days"
         )
     latest = hour_floor(now) + MOST_HOURS * HOUR
     if start + count * HOUR > latest:
-        raise _invalid("start", "that is beyond the forecast", f"the last hour ends at {rfc3339(latest)}")
+        raise invalid("start", "that is beyond the forecast", f"the last hour ends at {rfc3339(latest)}")
     return start, count
 
 
-def _invalid(name: str, detail: str, hint: str) -> InvalidParameter:
-    return InvalidParameter([FieldProblem(name, "invalid_parameter", detail, hint)])
-
-
-def _hour(zone: GridZone, hours: ZoneHours, number: int, start: datetime) -> dict[str, Any]:
+def _hour(
+    zone: GridZone, hours: ZoneHours, number: int, start: datetime, told: Mapping[datetime, GridHour]
+) -> dict[str, Any]:
+    row = told.get(start + number * HOUR)
     return {
         "object": "grid_hour",
         "start": rfc3339(start + number * HOUR),
@@ -164,4 +174,17 @@ def _hour(zone: GridZone, hours: ZoneHours, number: int, start: datetime) -> dic
         "quality": hours.quality(number),
         "forecast": hours.forecast[number],
         "sample": zone.sample,
+        "source": row.source if row else None,
+        "vintage": row.vintage if row else None,
+        "basis": BASES.get(row.source) if row else None,
+    }
+
+
+def _marginal(row: MarginalHour) -> dict[str, Any]:
+    return {
+        "object": "marginal_hour",
+        "start": rfc3339(row.start),
+        "marginal_mg_per_kwh": row.marginal_mg_per_kwh,
+        "source": row.source,
+        "vintage": row.vintage,
     }

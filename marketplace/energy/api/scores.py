@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 from marketplace.common.clock import hour_floor, moment_of, rfc3339
 from marketplace.common.parsing import parse
 from marketplace.common.units import PPM, nearest_div
-from marketplace.energy.api.grid import unit_of, zone_of
+from marketplace.energy.api.grid import unit_of
+from marketplace.energy.api.places import zone_of
 from marketplace.energy.models import ForecastScore, GridZone
 from marketplace.energy.querysets.grid import ScoreTotals
 

@@ -1,5 +1,6 @@
-"""The grid, the sources and uses of energy, what is certified of it, promised and receipted, and files read."""
+"""The grid, the sources and uses of energy, what is certified of it, promised and receipted, and what was read."""
 
+from marketplace.energy.models.feeds import MarginalHour, SignalFeed
 from marketplace.energy.models.grid import SIGNAL_COLUMNS, ForecastSignal, GridForecast, GridHour, GridZone
 from marketplace.energy.models.imports import ImportFile, ImportState
 from marketplace.energy.models.points import HourMethod, MeterPoint, PointHour, PueMethod, UseHour, UseMethod
@@ -31,9 +32,9 @@ from marketplace.energy.models.supply import (
 
 __all__ = [
     "SIGNAL_COLUMNS", "CertificateLot", "CertificateSpan", "EnergySource", "Evidence", "ForecastScore",
-    "ForecastSignal", "GenerationHour",
-    "GenerationQuality", "GreenPromise", "GreenReceipt", "GridForecast", "GridHour", "GridZone", "HourMethod",
-    "ImportFile", "ImportState", "Issuance", "MatchLine", "MeterPoint", "OnTheHour", "PointHour", "PromiseHour",
-    "PueMethod", "ReceiptKey", "ReceiptStatus", "Release", "Resolution", "Scheme", "ShareHour", "SourceKind",
-    "SourceShare", "StorageDraw", "SupplyEntry", "Technology", "UseHour", "UseMethod",
+    "ForecastSignal", "GenerationHour", "GenerationQuality", "GreenPromise", "GreenReceipt", "GridForecast", "GridHour",
+    "GridZone", "HourMethod", "ImportFile", "ImportState", "Issuance", "MarginalHour", "MatchLine", "MeterPoint",
+    "OnTheHour", "PointHour", "PromiseHour", "PueMethod", "ReceiptKey", "ReceiptStatus", "Release", "Resolution",
+    "Scheme", "ShareHour", "SignalFeed", "SourceKind", "SourceShare", "StorageDraw", "SupplyEntry", "Technology",
+    "UseHour", "UseMethod",
 ]  # fmt: skip

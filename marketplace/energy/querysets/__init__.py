@@ -7,13 +7,13 @@ from marketplace.energy.querysets.evidence import (
     SourceShareQuerySet,
     UseHourQuerySet,
 )
+from marketplace.energy.querysets.feeds import MarginalHourQuerySet, SignalFeedQuerySet
 from marketplace.energy.querysets.grid import ForecastScoreQuerySet, GridForecastQuerySet, GridHourQuerySet
 from marketplace.energy.querysets.receipts import GreenReceiptQuerySet
 from marketplace.energy.querysets.supply import CertificateLotQuerySet, MatchLineQuerySet, SupplyEntryQuerySet
 
 __all__ = [
     "CertificateLotQuerySet", "EnergySourceQuerySet", "ForecastScoreQuerySet", "GenerationHourQuerySet",
-    "GreenReceiptQuerySet",
-    "GridForecastQuerySet", "GridHourQuerySet", "MatchLineQuerySet", "PointHourQuerySet", "SourceShareQuerySet",
-    "SupplyEntryQuerySet", "UseHourQuerySet",
+    "GreenReceiptQuerySet", "GridForecastQuerySet", "GridHourQuerySet", "MarginalHourQuerySet", "MatchLineQuerySet",
+    "PointHourQuerySet", "SignalFeedQuerySet", "SourceShareQuerySet", "SupplyEntryQuerySet", "UseHourQuerySet",
 ]  # fmt: skip

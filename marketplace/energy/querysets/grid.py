@@ -29,6 +29,11 @@ class GridHourQuerySet(models.QuerySet["GridHour"]):
         rows = self.filter(zone__in=list(zones), source=source, vintage=vintage).order_by()
         return dict(rows.values_list("zone_id").annotate(latest=Max("start")))
 
+    def told_by(self, source: str, zone: "GridZone", start: datetime, end: datetime) -> "dict[datetime, GridHour]":
+        """What `source` says of each hour in [start, end), by its latest vintage."""
+        rows = self.filter(zone=zone, source=source, start__gte=start, start__lt=end)
+        return {row.start: row for row in rows.order_by("published_at", "pk")}
+
 
 class GridForecastQuerySet(models.QuerySet["GridForecast"]):
     def latest_of(self, zone: "GridZone", signal: str, *, by: datetime) -> "GridForecast | None":

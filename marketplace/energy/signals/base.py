@@ -11,8 +11,13 @@ ODBL_NOTICE = (
 )
 NOTICES = {
     "electricity_maps": ODBL_NOTICE,
+    "entsoe": "Computed from generation data of the ENTSO-E Transparency Platform (CC BY 4.0)",
+    "uk_carbon": "Contains and is computed from data of the Carbon Intensity API of NESO (CC BY 4.0)",
+    "watttime": "Marginal emissions by WattTime",
     "sample": "Sample data: invented by Joulemart for demonstrations, not measured",
 }
+# What a source's average is taken over: all that was consumed, imports traced, or what was produced in the zone.
+BASES = {"electricity_maps": "consumption", "entsoe": "production", "uk_carbon": "production", "sample": "production"}
 
 
 class Signal(StrEnum):
@@ -42,8 +47,15 @@ class SignalPoint(NamedTuple):
 class SignalProvider(Protocol):
     """A source of grid signals. `vintage` names its edition: another edition never overwrites this one."""
 
-    source: str
-    vintage: str
+    @property
+    def source(self) -> str:
+        """Who says it."""
+        ...
+
+    @property
+    def vintage(self) -> str:
+        """In which edition."""
+        ...
 
     def points(self, *, zone: str, start: datetime, end: datetime) -> Iterable[SignalPoint]:
         """All points of `zone` that start in [start, end), hour by hour."""
@@ -70,6 +82,8 @@ NEEDED = (Signal.DIRECT, Signal.LIFECYCLE, Signal.RENEWABLE, Signal.CARBON_FREE)
 def whole_hours(points: Iterable[SignalPoint]) -> Iterator[HourOfSignals]:
     """Join hourly points of one zone into hours, earliest first; an hour that lacks a needed signal is left out.
 
+    A carbon-free share that its source rounded below the renewable share is raised to it.
+
     Raises ValueError for a point that is not an hour long or does not start on the hour.
     """
     hours: dict[datetime, dict[Signal, SignalPoint]] = {}
@@ -90,7 +104,7 @@ def _joined(start: datetime, found: dict[Signal, SignalPoint]) -> HourOfSignals:
         lifecycle_mg=found[Signal.LIFECYCLE].value,
         residual_mg=residual.value if residual else None,
         renewable_ppm=found[Signal.RENEWABLE].value,
-        carbon_free_ppm=found[Signal.CARBON_FREE].value,
+        carbon_free_ppm=max(found[Signal.RENEWABLE].value, found[Signal.CARBON_FREE].value),
         estimated=any(found[kind].estimated for kind in NEEDED),
         issued_at=max(point.issued_at for point in found.values()),
     )

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Model
 
 from marketplace.common.clock import utc_now
+from marketplace.common.outside import assert_outside_transaction
 from marketplace.ledger.gateways import sandbox_models as models
 from marketplace.ledger.gateways import words
 from marketplace.ledger.gateways.base import (
@@ -22,7 +23,6 @@ from marketplace.ledger.gateways.base import (
     WebhookEvent,
 )
 from marketplace.ledger.gateways.faults import Dice
-from marketplace.ledger.gateways.outside import assert_outside_transaction
 from marketplace.ledger.gateways.sandbox_engine import checkout, connect, lookups, payments, refunds
 from marketplace.ledger.gateways.sandbox_engine.refusals import Refused
 from marketplace.ledger.gateways.sandbox_engine.requests import once

@@ -9,6 +9,7 @@ from typing import Any
 import stripe
 
 from marketplace.common.clock import utc_now
+from marketplace.common.outside import assert_outside_transaction
 from marketplace.ledger.gateways import stripe_amounts, words
 from marketplace.ledger.gateways.base import (
     BalanceTransaction,
@@ -23,7 +24,6 @@ from marketplace.ledger.gateways.base import (
     TransferFacts,
     WebhookEvent,
 )
-from marketplace.ledger.gateways.outside import assert_outside_transaction
 from marketplace.ledger.gateways.signatures import Recipient, read_webhook
 from marketplace.ledger.gateways.stripe_amounts import ours, theirs
 

@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from marketplace.ledger.gateways.outside import CallInsideTransaction, assert_outside_transaction
+from marketplace.common.outside import CallInsideTransaction, assert_outside_transaction
 from marketplace.ledger.gateways.sandbox_models import SandboxSession
 from tests.ledger.gateways.scene import HERE
 from tests.market import NOON

@@ -1,13 +1,13 @@
-"""The one rule of every call to a processor: it is made outside any database transaction.
+"""The one rule of every call to an outside service: it is made outside any database transaction.
 
-In one, a slow processor would hold locks, and a rollback would forget what the processor has done.
+In one, a slow service would hold locks, and a rollback would forget what the service has done.
 """
 
 from django.db import connections
 
 
 class CallInsideTransaction(RuntimeError):
-    """A processor was called inside a database transaction: a fault of the program."""
+    """An outside service was called inside a database transaction: a fault of the program."""
 
 
 def assert_outside_transaction() -> None:
@@ -20,4 +20,4 @@ def assert_outside_transaction() -> None:
         open_ones = [each for each in connection.atomic_blocks if not getattr(each, "_from_testcase", False)]
         by_hand = connection.connection is not None and not connection.autocommit and not connection.atomic_blocks
         if open_ones or by_hand:
-            raise CallInsideTransaction("a payment processor is called outside any database transaction")
+            raise CallInsideTransaction("an outside service is called outside any database transaction")
