@@ -47,6 +47,12 @@ def secret_key(data_dir: Path) -> str:
     return given or kept_secret(data_dir / "secrets" / "secret_key")
 
 
+def receipt_secret(data_dir: Path) -> str:
+    """RECEIPT_SECRET of the environment, else one made once under `data_dir`: the key that receipts are signed with."""
+    given: str = env.str("RECEIPT_SECRET", "")
+    return given or kept_secret(data_dir / "secrets" / "receipt_secret")
+
+
 def kept_secret(path: Path) -> str:
     """The secret in `path`, made at the first call with mode 600; two processes at once get the same one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from environs import validate
 
 from config import desk
-from config.env import data_dir, database, database_of_owner, env, redis_url, region_groups, secret_key
+from config.env import data_dir, database, database_of_owner, env, receipt_secret, redis_url, region_groups, secret_key
 from config.payments import payments
 from config.signals import signals
 from marketplace.ledger.gateways import PAGES
@@ -251,6 +251,7 @@ OPERATOR = {
     "country": env.str("OPERATOR_COUNTRY", "", validate=validate.Regexp(r"^([A-Z]{2})?$")),
     "tax_id": env.str("OPERATOR_TAX_ID", ""),
 }
+RECEIPT_SECRET = receipt_secret(DATA_DIR)
 HOLD_FOR = timedelta(minutes=env.int("HOLD_MINUTES", 10, validate=validate.Range(1, 60)))
 WAIT_OFFER_FOR = timedelta(minutes=env.int("WAIT_OFFER_MINUTES", 60, validate=validate.Range(10, 1440)))
 LEASE_SECONDS = env.int("LEASE_SECONDS", 40, validate=validate.Range(4, 600))

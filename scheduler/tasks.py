@@ -24,6 +24,7 @@ from scheduler.models import Attempt, Job, MatchRound
 from scheduler.moving import LOOK_AGAIN, adopt, gather
 from scheduler.preempting import end_overdue
 from scheduler.reasons import explain_pending, wake_unexplained
+from scheduler.receipting import issue_receipts
 from scheduler.replanning import AHEAD
 from scheduler.services import expire_jobs
 from scheduler.shards import Shard, all_shards
@@ -35,6 +36,7 @@ SWEEP_LOCK = (7_412, 0)
 SURPLUS_LOCK = (7_412, 1)
 MIDNIGHT_LOCK = (7_412, 2)
 WAITING_LOCK = (7_412, 3)
+RECEIPTS_LOCK = (7_412, 4)
 
 
 @shared_task(name="match_now", time_limit=30)
@@ -149,6 +151,15 @@ def serve_waiting_list() -> None:
         served = serve_waiting(now=utc_now()) if mine else 0
     if served:
         log.info("%s of the waiting list served", served)
+
+
+@shared_task(name="issue_receipts", time_limit=60, soft_time_limit=50)
+def issue_green_receipts() -> None:
+    """Write the provisional receipts of what has ended."""
+    with alone(*RECEIPTS_LOCK) as mine:
+        issued = issue_receipts(now=utc_now()) if mine else []
+    if issued:
+        log.info("%s provisional receipts issued", len(issued))
 
 
 @shared_task(name="issue_invoices", time_limit=300, soft_time_limit=290)

@@ -15,9 +15,11 @@ from marketplace.booking.models import UsageRecord
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.errors import FieldProblem, ValidationFailed
 from marketplace.common.units import largest_remainder
+from marketplace.energy.metering import METHODS, UsePart, record_use
 from marketplace.energy.services import share_over
 from marketplace.energy.use import carbon_ug, site_wh
 from scheduler.models import Attempt, Lease
+from scheduler.receipting import subject_of
 
 TOLERANCE_MS = 2000
 COUNTERS = ("milliseconds", "cpu_ms", "peak_memory_bytes", "bytes_in", "bytes_out", "energy_wh")
@@ -106,7 +108,19 @@ def record_usage(*, lease: Lease, line: UsageLine, now: datetime) -> list[UsageR
         counts = {name: parts[index] for name, parts in shares.items()}
         counts["peak_memory_bytes"] = line.facts["peak_memory_bytes"]
         records.append(_record(lease, line, DateTimeTZRange(since, until), counts, now))
+    _record_energy(attempt, records)
     return records
+
+
+def _record_energy(attempt: Attempt, records: list[UsageRecord]) -> None:
+    """Let the energy of `records` be settled where it was used, for whom it was used."""
+    record_use(
+        subject=subject_of(attempt), point=attempt.allocation.offer.site.point, method=records[0].energy_method,
+        parts=[
+            UsePart(hour_floor(row.during.lower), row.energy_wh, row.milliseconds * row.units // 1000)
+            for row in records
+        ],
+    )  # fmt: skip
 
 
 def _said_before(attempt: Attempt, start: datetime) -> tuple[datetime, dict[str, int]]:
@@ -128,6 +142,12 @@ def _record(
     return UsageRecord.objects.create(
         attempt=attempt.public_id, contract=attempt.allocation.contract, during=span, units=attempt.allocation.units,
         site_wh=at_site, carbon_ug=carbon_ug(at_site, green.lifecycle_mg), renewable_ppm=green.renewable_ppm,
-        signal_quality=green.quality, energy_method=str(line.facts.get("energy_method", "modelled_full"))[:20],
+        signal_quality=green.quality, energy_method=_method(line),
         flagged=flagged, line=line.text, signature=line.signature, created_at=now, **counts,
     )  # fmt: skip
+
+
+def _method(line: UsageLine) -> str:
+    """How the machine knows its energy; what it does not say, or says in words of its own, is the least exact."""
+    said = line.facts.get("energy_method")
+    return said if said in METHODS else METHODS[-1]

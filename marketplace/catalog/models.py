@@ -14,6 +14,7 @@ from marketplace.common.sql import ArrayWithin
 from marketplace.energy.models import GridZone, MeterPoint
 
 HOURS_OF_WEEK = 168
+LIFETIME_H = 43_800  # five years, over which embodied carbon is spread
 
 
 class Place(models.Model):
@@ -123,6 +124,9 @@ class HardwareClass(models.Model):
     interconnect = models.CharField(max_length=40, blank=True)
     idle_w = models.PositiveIntegerField()
     max_w = models.PositiveIntegerField()
+    embodied_kg = models.PositiveIntegerField(null=True, blank=True)  # of a whole node, as its maker states it
+    lifetime_h = models.PositiveIntegerField(default=LIFETIME_H)
+    units_per_node = models.PositiveIntegerField(default=1)
 
     class Meta:
         ordering = ["accelerator", "pk"]
@@ -131,6 +135,9 @@ class HardwareClass(models.Model):
             models.CheckConstraint(condition=Q(pf_milli__gte=1), name="hardware_has_a_rating"),
             models.CheckConstraint(condition=Q(max_w__gte=F("idle_w")), name="hardware_idle_at_most_max"),
             models.CheckConstraint(condition=Q(family__in=Family.values), name="hardware_family_known"),
+            models.CheckConstraint(
+                condition=Q(lifetime_h__gte=1, units_per_node__gte=1), name="hardware_node_has_units_and_a_life"
+            ),
         ]
 
     def __str__(self) -> str:

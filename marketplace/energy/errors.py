@@ -20,3 +20,15 @@ class WrongImport(DomainError):
     """A file cannot be read at all: too large, no such kind."""
 
     code = "validation_failed"
+
+
+class ReceiptNumberTooLarge(DomainError):
+    """A receipt would need a number that JSON cannot hold exactly (2^53 or more)."""
+
+    code = "receipt_number_too_large"
+
+
+class StatementRangeMismatch(DomainError):
+    """A registry's statement names other Wh than those that were reserved."""
+
+    code = "statement_range_mismatch"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from marketplace.energy.models import MeterPoint, PointHour, UseMethod
+from marketplace.energy.models import MeterPoint, PointHour, ReceiptStep, UseMethod
 from marketplace.energy.use import site_wh
 
 METHODS = tuple(UseMethod.values)  # from best to worst
@@ -51,7 +51,9 @@ def record_use(*, subject: str, point: MeterPoint, parts: Sequence[UsePart], met
                 "seconds": [part.unit_seconds for part in parts],
             },
         )  # fmt: skip
-        return int(cursor.rowcount)
+        added = int(cursor.rowcount)
+    ReceiptStep.objects.bulk_create([ReceiptStep(subject=subject)], ignore_conflicts=True)
+    return added
 
 
 class Reading(NamedTuple):

@@ -1,12 +1,20 @@
 """Periodic work of energy."""
 
+import logging
+
 import httpx
 from celery import shared_task
 
 from marketplace.common.clock import utc_now
+from marketplace.common.locking import alone
 from marketplace.energy.feeds import claim_feed, fetch_feed, sync_feeds
 from marketplace.energy.models import GridZone, SignalFeed
+from marketplace.energy.receipts.issuing import advance_receipts
 from marketplace.energy.services import record_scores, refresh_forecasts, refresh_sample_hours
+from marketplace.energy.settling import settle_due
+
+log = logging.getLogger(__name__)
+SETTLING_LOCK = (7_412, 10)
 
 
 @shared_task(name="refresh_grid", time_limit=30)
@@ -37,6 +45,17 @@ def fetch_signals(feed_id: int) -> None:
         refresh_forecasts(zones=[feed.zone], now=now)
     if SignalFeed.objects.filter(pk=feed_id).due(now).exists():
         fetch_signals.apply_async((feed_id,), expires=300)
+
+
+@shared_task(name="settle_energy", time_limit=300, soft_time_limit=290)
+def settle_energy() -> None:
+    """Settle the hours that are due, then write the receipts that follow from them."""
+    with alone(*SETTLING_LOCK) as mine:
+        if not mine:
+            return
+        while settled := settle_due(now=utc_now()):
+            log.info("%s uses of energy were settled", settled)
+        advance_receipts(now=utc_now())
 
 
 @shared_task(name="score_forecasts", time_limit=60)

@@ -64,3 +64,34 @@ class GreenReceipt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.public_id} {self.version}"
+
+
+class Step(models.TextChoices):
+    """What comes next for the receipt of a subject."""
+
+    PROVISIONAL = "provisional"
+    SETTLED = "settled"
+    FINAL = "final"
+    DONE = "done"
+
+
+class ReceiptStep(models.Model):
+    """The queue of receipts: what comes next for a subject that used energy, and when; null until its work ended."""
+
+    subject = models.CharField(max_length=40, unique=True)
+    step = models.CharField(max_length=12, choices=Step.choices, default=Step.PROVISIONAL)
+    due_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            of_choices("step", Step, "receipt_step_known"),
+            models.CheckConstraint(
+                condition=Q(step__in=(Step.PROVISIONAL, Step.DONE)) | Q(due_at__isnull=False),
+                name="receipt_step_is_due",
+            ),
+        ]
+        indexes = [models.Index(fields=["due_at"], condition=~Q(step=Step.DONE), name="receipt_step_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.step}"

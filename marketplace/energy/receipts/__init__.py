@@ -1,0 +1,1 @@
+"""Green receipts: what they say, how they are signed, and when a new version is due."""

@@ -1,0 +1,202 @@
+"""What the record knows of a subject's energy, as the hours and certificates of its receipt."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from marketplace.common.clock import HOUR, rfc3339
+from marketplace.common.units import PPM, ceil_div
+from marketplace.energy.models import (
+    GridHour,
+    MatchLine,
+    PointHour,
+    Resolution,
+    Scheme,
+    SupplyEntry,
+    UseHour,
+)
+from marketplace.energy.services import hours_of
+from marketplace.energy.signals.base import NOTICES
+from marketplace.energy.windows import ZoneHours
+
+Facts = dict[str, Any]
+Key = tuple[int, datetime]  # of a point or zone, and an hour
+
+
+def gather(*, subject: str, places: Mapping[int, int], now: datetime) -> Facts:
+    """{hours, certificates, factors, sample} of `subject` as they are now; `places` numbers its points by their keys.
+
+    Published hours of the grid bear their source and vintage; where nothing is published yet the forecast stands in and
+    says so. Raises NoHistory where neither is there.
+    """
+    uses = list(UseHour.objects.of_subject(subject).select_related("point__zone"))
+    certificates = _certificates(subject, places)
+    factors = _Factors(uses, now)
+    readings = _readings(uses)
+    matched = _by_hour(certificates)
+    hours = [_hour(use, places, factors, readings, matched) for use in uses]
+    sample = any(use.point.zone.sample for use in uses) or any(each["sample"] for each in certificates)
+    return {"hours": hours, "certificates": certificates, "factors": factors.listed, "sample": sample}
+
+
+def _hour(
+    use: UseHour, places: Mapping[int, int], factors: "_Factors", readings: Mapping[Key, PointHour],
+    matched: Mapping[tuple[Any, int], Mapping[str, int]],
+) -> Facts:  # fmt: skip
+    start, place = rfc3339(use.start), places[use.point_id]
+    own = matched.get((start, place), {})
+    onsite, certificate, volume = (own.get(name, 0) for name in ("onsite", "certificate", "volume"))
+    return {
+        "start": start,
+        "place": place,
+        "it_wh": use.it_wh,
+        "site_wh": use.site_wh,
+        "onsite_wh": onsite,
+        "certificate_wh": certificate,
+        "volume_wh": volume,
+        "unmatched_wh": use.site_wh - onsite - certificate,
+        "unit_seconds": use.unit_seconds,
+        "method": use.method,
+        "settled": use.settled_at is not None,
+        **_overhead(use, readings.get((use.point_id, use.start))),
+        **factors.of(use),
+    }
+
+
+def _overhead(use: UseHour, reading: PointHour | None) -> Facts:
+    """The overhead of the hour, rounded up, and how it is known."""
+    if reading is None or not reading.it_wh:
+        return {"pue_ppm": use.point.pue_design_ppm, "pue_method": "design"}
+    return {"pue_ppm": ceil_div(reading.total_wh * PPM, reading.it_wh), "pue_method": reading.pue_method}
+
+
+def _readings(uses: Sequence[UseHour]) -> dict[Key, PointHour]:
+    settled = [use for use in uses if use.settled_at]
+    rows = PointHour.objects.filter(
+        point__in={use.point_id for use in settled}, start__in={use.start for use in settled}
+    )  # fmt: skip
+    return {(row.point_id, row.start): row for row in rows}
+
+
+class _Factors:
+    """The grid's figures of each use: published ones with their source, else the forecast."""
+
+    def __init__(self, uses: Sequence[UseHour], now: datetime) -> None:
+        self.listed: list[Facts] = []
+        self._number: dict[tuple[str, str], int] = {}
+        self._now = now
+        self._published: dict[Key, GridHour] = {}
+        self._expected: dict[int, tuple[datetime, ZoneHours]] = {}
+        if uses:
+            self._read(uses)
+
+    def _read(self, uses: Sequence[UseHour]) -> None:
+        first, last = min(use.start for use in uses), max(use.start for use in uses)
+        zones = {use.point.zone_id: use.point.zone for use in uses}
+        rows = GridHour.objects.within(zones, first, last + HOUR)
+        self._published = {(row.zone_id, row.start): row for row in rows}
+        missing = {
+            use.point.zone_id for use in uses if (use.point.zone_id, use.start) not in self._published
+        }  # fmt: skip
+        if missing:
+            count = (last - first) // HOUR + 1
+            window = hours_of(zones=[zones[key] for key in missing], start=first, hours=count, now=self._now)
+            self._expected = {key: (first, window.zone(zones[key])) for key in missing}
+
+    def of(self, use: UseHour) -> Facts:
+        """Intensities and shares of the hour, and the number of what they rest on."""
+        row = self._published.get((use.point.zone_id, use.start))
+        if row is not None:
+            return {
+                "direct_mg_per_kwh": row.direct_mg_per_kwh, "lifecycle_mg_per_kwh": row.lifecycle_mg_per_kwh,
+                "residual_mg_per_kwh": row.residual_mg_per_kwh, "renewable_ppm": row.renewable_ppm,
+                "carbon_free_ppm": row.carbon_free_ppm, "factor": self._factor(row.source, row.vintage),
+                "flags": ["estimated"] if row.estimated else [],
+            }  # fmt: skip
+        first, hours = self._expected[use.point.zone_id]
+        number = (use.start - first) // HOUR
+        return {
+            "direct_mg_per_kwh": hours.direct_mg[number], "lifecycle_mg_per_kwh": hours.lifecycle_mg[number],
+            "residual_mg_per_kwh": None, "renewable_ppm": hours.renewable_ppm[number],
+            "carbon_free_ppm": hours.carbon_free_ppm[number], "factor": self._factor("forecast", "blend"),
+            "flags": ["forecast"],
+        }  # fmt: skip
+
+    def _factor(self, source: str, vintage: str) -> int:
+        if (source, vintage) not in self._number:
+            self._number[source, vintage] = len(self.listed)
+            self.listed.append({"source": source, "vintage": vintage, "notice": NOTICES.get(source, "")})
+        return self._number[source, vintage]
+
+
+def _certificates(subject: str, places: Mapping[int, int]) -> list[Facts]:
+    """Every live match of the subject, hour by hour, with what is known of the energy and of its cancellation."""
+    lines = MatchLine.objects.live_of(subject).select_related(
+        "use_hour", "lot__issuance__source", "lot__issuance__zone", "lot__holder"
+    )  # fmt: skip
+    ordered = sorted(lines, key=lambda line: (line.use_hour.start, line.lot_id, line.wh_range.lower))
+    ended = _cancellations(subject)
+    return [_certificate(line, places, _covering(ended, line)) for line in ordered]
+
+
+def _certificate(line: MatchLine, places: Mapping[int, int], entry: SupplyEntry | None) -> Facts:
+    lot, issuance = line.lot, line.lot.issuance
+    source = issuance.source
+    return {
+        "hour": rfc3339(line.use_hour.start),
+        "place": places[line.use_hour.point_id],
+        "lot": lot.public_id,
+        "scheme": issuance.scheme,
+        "registry": issuance.registry,
+        "issuance": issuance.issuance_id,
+        "from_wh": line.wh_range.lower,
+        "to_wh": line.wh_range.upper,
+        "start": rfc3339(issuance.start),
+        "end": rfc3339(issuance.end),
+        "resolution": issuance.temporal_resolution,
+        "release": issuance.release,
+        "kind": source.kind if source else "certificate_only",
+        "device": issuance.device_id,
+        "technology": issuance.technology,
+        "commissioned_on": issuance.commissioned_on.isoformat(),
+        "boundary": issuance.zone.market_boundary or issuance.zone.code,
+        "evidence": source.evidence if source else "documents",
+        "serial": lot.serial_text,
+        "sample": bool(source and source.sample),
+        "cancelled_at": rfc3339(entry.at) if entry else None,
+        "purpose": entry.purpose if entry else "",
+        "beneficiary": entry.beneficiary if entry else "",
+        "statement": entry.statement_ref if entry else "",
+    }
+
+
+def _cancellations(subject: str) -> dict[int, list[SupplyEntry]]:
+    found: dict[int, list[SupplyEntry]] = defaultdict(list)
+    for entry in SupplyEntry.objects.of_subject(subject).filter(to_state="cancelled"):
+        found[entry.lot_id].append(entry)
+    return found
+
+
+def _covering(ended: Mapping[int, Sequence[SupplyEntry]], line: MatchLine) -> SupplyEntry | None:
+    """The cancellation that has all of a line; lines are cut where cancellations are."""
+    return next(
+        (
+            entry
+            for entry in ended.get(line.lot_id, ())
+            if entry.wh_range.lower <= line.wh_range.lower and line.wh_range.upper <= entry.wh_range.upper
+        ),
+        None,
+    )
+
+
+def _by_hour(certificates: Sequence[Facts]) -> dict[tuple[Any, int], dict[str, int]]:
+    """Wh by hour and place: on-site records, certificates by the hour, and what is certified more coarsely."""
+    found: dict[tuple[Any, int], dict[str, int]] = defaultdict(lambda: {"onsite": 0, "certificate": 0, "volume": 0})
+    for each in certificates:
+        if each["resolution"] != Resolution.HOUR:
+            name = "volume"
+        else:
+            name = "onsite" if each["scheme"] == Scheme.METER else "certificate"
+        found[each["hour"], each["place"]][name] += each["to_wh"] - each["from_wh"]
+    return found
