@@ -10,11 +10,11 @@ from pypdf import PdfReader
 
 from marketplace.booking.invoicing import issue_due
 from marketplace.common.months import Month
+from marketplace.common.pdfsheet import REGULAR, Style, runs, wrapped
 from marketplace.ledger.currencies import to_major
 from marketplace.ledger.invoicepdf import amount, invoice_pdf
 from marketplace.ledger.invoiceview import invoice_as_json, invoice_rows
 from marketplace.ledger.models import BillingDetails, TaxRule
-from marketplace.ledger.pdfsheet import REGULAR, Style, runs, wrapped
 from marketplace.ledger.taxes import add_rule
 from tests.billing import make_charge, make_contract, make_credit
 from tests.market import MONDAY, NOON, make_offer, make_organization, make_site
