@@ -3,7 +3,8 @@
 Offers rarely change and their facts are dear to make; of their hours, those that changed are read in every round
 (`marketplace.booking.capacity`). The mark of a shelf sums hashes of 64 bits of the place and the writer (ctid, xmin) of
 every row it was made of: any change of any of them moves it, whoever wrote it and however. Grid hours are only added:
-the newest tells of them.
+the newest tells of them. What plants supply has its own mark (`supplyhours`), and is set against all that its point has
+on sale, in every family.
 """
 
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from django.db import connection
 
 from marketplace.common.clock import hour_floor
 from marketplace.common.sending import Answer, ask
+from marketplace.energy.supplyhours import MARK as SUPPLY
 from scheduler.leases import SERVED, silent_since
 from scheduler.shards import Shard
 from scheduler.snapshot import HORIZON_HOURS, Reading, Shelf, read_all
@@ -39,8 +41,14 @@ MARK = f"""
     UNION ALL
     SELECT max(id), '' FROM energy_gridhour
     UNION ALL
+    {SUPPLY}
+    UNION ALL
+    SELECT count(*), sum(hashtidextended(offer.ctid, offer.xmin::text::bigint))::text FROM catalog_offer AS offer
+    JOIN catalog_site AS site ON site.id = offer.site_id
+    WHERE offer.state = 'live' AND site.point_id IN (SELECT point_id FROM energy_sourceshare)
+    UNION ALL
     SELECT count(*), string_agg(public_id, ',' ORDER BY public_id) FROM ({SERVED}) AS served
-"""  # noqa: S608 - a question of another module, with its parameter
+"""  # noqa: S608 - questions of other modules, with their parameters
 Mark = tuple[object, ...]
 _kept: dict[tuple[str, str, int], "Kept"] = {}
 
@@ -72,7 +80,7 @@ def kept_shelf(*, segment: str, now: datetime, hours: int = HORIZON_HOURS) -> Sh
 def ask_mark(*, segment: str, now: datetime) -> Answer:
     """The question whether the shelf of a segment is as it was."""
     shard = Shard.named(segment)
-    return ask(MARK, [shard.family, *shard.sites(), silent_since(now)])
+    return ask(MARK, [shard.family, *shard.sites(), hour_floor(now), silent_since(now)])
 
 
 def ask_shelf(*, segment: str, now: datetime, hours: int = HORIZON_HOURS, mark: Answer | None = None) -> Asked:

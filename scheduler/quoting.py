@@ -20,6 +20,7 @@ from marketplace.common.ids import new_id
 from scheduler.core import canonical, explain
 from scheduler.errors import NoOfferFits
 from scheduler.search import Need, Row, SearchResult, search
+from scheduler.searchview import shares_as_json
 
 MOST_OPTIONS = 5
 
@@ -118,6 +119,7 @@ def option_as_json(result: SearchResult, row: Row) -> dict[str, Any]:
         "unit_price_mm": ranked.price_mm,
         "pflop_hour_mm": row.pflop_hour_mm,
         "renewable_share_ppm": ranked.share_ppm,
+        **shares_as_json(row.shares),
         "carbon_mg_per_kwh": ranked.ci_mg,
         "carbon_g": row.carbon_g,
         "latency_ms": ranked.latency_ms,

@@ -14,6 +14,7 @@ from marketplace.catalog.filters import OfferFilter
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.errors import FieldProblem, InvalidParameter
+from marketplace.energy.pointhours import PointHours, RunShares, run_shares
 from marketplace.energy.use import UG_PER_G, carbon_ug
 from scheduler.asks import frozen_limits, moment, seconds
 from scheduler.core import explain, ranking
@@ -77,6 +78,13 @@ class Row:
     pflop_hour_mm: int
     carbon_g: int
     sentence: str
+    point: PointHours
+    first: datetime  # of the hours of `point`
+
+    @property
+    def shares(self) -> RunShares:
+        """How renewable the run is expected to be, and what of that is matched."""
+        return run_shares(self.point, self.first, self.start, self.end)
 
     @property
     def start(self) -> datetime:
@@ -152,7 +160,7 @@ def search(*, need: Need, now: datetime, sort: str = "fit") -> SearchResult:
     ask = ask_of_need(need)
     snapshot = take_snapshot(shelf=shelf, asks=[ask], reference=reference, now=now, mode="greedy")
     answer = ranking.rank(snapshot, ask)
-    rows = [_row(need, shelf, answer, each, number) for number, each in enumerate(answer.ranked)]
+    rows = [_row(need, shelf, answer, number, now) for number in range(len(answer.ranked))]
     return SearchResult(
         need=need,
         rows=_sorted(rows, sort),
@@ -232,10 +240,11 @@ def _shelf(need: Need, now: datetime) -> Shelf:
     words = OfferFilter({"q": need.text}, queryset=Offer.objects.live())
     named = set(words.qs.values_list("pk", flat=True))
     pairs = [pair for pair in zip(shelf.offers, shelf.facts, strict=True) if pair[0].pk in named]
-    return Shelf([offer for offer, _ in pairs], tuple(facts for _, facts in pairs))
+    return Shelf([offer for offer, _ in pairs], tuple(facts for _, facts in pairs), shelf.points)
 
 
-def _row(need: Need, shelf: Shelf, answer: Ranking, ranked: Ranked, number: int) -> Row:
+def _row(need: Need, shelf: Shelf, answer: Ranking, number: int, now: datetime) -> Row:
+    ranked = answer.ranked[number]
     offer = shelf.offer(ranked.offer.id)
     start, end = moment(ranked.start_s), moment(ranked.end_s)
     lines, total = price_of(offer, need.units, start, end)
@@ -251,6 +260,8 @@ def _row(need: Need, shelf: Shelf, answer: Ranking, ranked: Ranked, number: int)
         pflop_hour_mm=ranked.price_mm * 1000 // ranked.offer.pf_milli,
         carbon_g=-(-carbon_ug(watt_hours, ranked.ci_mg) // UG_PER_G),
         sentence=explain.sentence(ranked, behind, len(answer.ranked), answer.considered, number + 1),
+        point=shelf.points[offer.site.point_id],
+        first=hour_floor(now),
     )
 
 

@@ -3,9 +3,9 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,13 @@ from django.db.models import Q
 
 from marketplace.booking.capacity import Hours
 from marketplace.booking.contracts import watts_with_overhead
+from marketplace.booking.greenhours import green_hours
 from marketplace.booking.hours import hour_of_week
 from marketplace.booking.pricing import all_in_rate_mm, electricity_rate_mm
 from marketplace.booking.taking import Twins, twins_of
 from marketplace.catalog.models import HOURS_OF_WEEK, Latency, Offer
 from marketplace.common.clock import hour_floor
-from marketplace.energy.services import HourWindow, hours_of
+from marketplace.energy.pointhours import PointHours
 from scheduler.core.asks import columns_of
 from scheduler.core.types import (
     DUE_HORIZON_S,
@@ -48,10 +49,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Live offers as rows and as facts, in the same order."""
+    """Live offers as rows and as facts, in the same order, and the hours of their metering points (by key)."""
 
     offers: Sequence[Offer]
     facts: tuple[OfferFacts, ...]
+    points: Mapping[int, PointHours] = field(default_factory=dict)
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -70,7 +72,7 @@ class Shelf:
 
     def with_facts(self, facts: tuple[OfferFacts, ...]) -> "Shelf":
         """The same rows with other facts; what was worked out of the rows is kept."""
-        shelf = Shelf(self.offers, facts)
+        shelf = Shelf(self.offers, facts, self.points)
         shelf.__dict__.update(place=self.place, keys=self.keys, twins=self.twins)
         return shelf
 
@@ -93,9 +95,8 @@ def read_all(*, now: datetime, of: Q, hours: int = HORIZON_HOURS) -> Reading:
     """The shelf of the offers that `of` chooses, and what it was made of."""
     offers = list(Offer.objects.live().with_shelf().filter(of).order_by("pk"))
     first = hour_floor(now)
-    zones = {offer.site.zone_id: offer.site.zone for offer in offers}
-    window = hours_of(zones=zones.values(), start=first, hours=hours, now=now)
-    offers = [offer for offer in offers if window.has(offer.site.zone)]
+    window = green_hours(sites=[offer.site for offer in offers], start=first, hours=hours, now=now)
+    offers = [offer for offer in offers if window.has(offer.site.point_id)]
     latency = _latency()
     served = served_sites(now)
     units = Hours(offers=[offer.pk for offer in offers], first=first, hours=hours)
@@ -106,10 +107,12 @@ def read_all(*, now: datetime, of: Q, hours: int = HORIZON_HOURS) -> Reading:
         strict=True,
     )
     facts = tuple(
-        _facts(offer, window, latency[offer.site_id], offer.site.public_id in served, *hourly)
+        _facts(
+            offer, window.points[offer.site.point_id], latency[offer.site_id], offer.site.public_id in served, *hourly
+        )
         for offer, hourly in zip(offers, arrays, strict=True)
     )
-    return Reading(Shelf(offers, facts), units)
+    return Reading(Shelf(offers, facts, window.points), units)
 
 
 def hours_for(*, any_due: bool) -> int:
@@ -156,7 +159,7 @@ def _latency() -> dict[int, dict[str, int]]:
 
 def _facts(
     offer: Offer,
-    window: HourWindow,
+    green: PointHours,
     latency: dict[str, int],
     served: bool,
     price: tuple[int, ...],
@@ -164,7 +167,6 @@ def _facts(
     total: tuple[int, ...],
 ) -> OfferFacts:
     site, hardware = offer.site, offer.hardware
-    zone = window.zone(site.zone)
     return OfferFacts(
         id=offer.public_id, title=offer.title, site=site.public_id, site_title=site.name,
         provider=site.provider.public_id, kind=site.kind, country=site.country, region=site.region,
@@ -172,16 +174,10 @@ def _facts(
         memory_gb=hardware.memory_gb, interconnect=hardware.interconnect, pf_milli=hardware.pf_milli,
         watts=watts_with_overhead(offer), tier=offer.tier, term=offer.term, currency=offer.currency,
         notice_s=offer.notice_s, boot_s=offer.boot_s, reliability_ppm=offer.reliability_ppm, egress=offer.egress,
-        evidence=offer.evidence, sample=offer.sample, price=price, share_ppm=zone.renewable_ppm,
-        matched_ppm=_nothing(window.hours), ci_mg=zone.lifecycle_mg, free=free, units_total=total, latency_ms=latency,
-        carbon_free_ppm=zone.carbon_free_ppm, served=served,
+        evidence=offer.evidence, sample=offer.sample, price=price, share_ppm=green.renewable_ppm,
+        matched_ppm=green.careful_ppm, ci_mg=green.lifecycle_mg, free=free, units_total=total, latency_ms=latency,
+        carbon_free_ppm=green.carbon_free_ppm, served=served,
     )  # fmt: skip
-
-
-@cache
-def _nothing(hours: int) -> tuple[int, ...]:
-    """No hour has a share that could be promised yet."""
-    return (0,) * hours
 
 
 def hourly_prices(offer: Offer, first: datetime, hours: int) -> tuple[int, ...]:

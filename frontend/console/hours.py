@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from marketplace.booking.greenhours import green_hours
 from marketplace.booking.models import CapacityDay
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.units import PPM
-from marketplace.energy.services import hours_of
 
 HOURS_OF_DAY = 24
 
@@ -62,21 +62,21 @@ class Window:
 def hours_ahead(offers: Sequence[Offer], now: datetime, hours: int = HOURS_OF_DAY) -> dict[int, list[OfferHour]]:
     """{offer key: its next hours from the running one}; a zone without history leaves its offers out."""
     first = hour_floor(now)
-    power = hours_of(zones=[offer.site.zone for offer in offers], start=first, hours=hours, now=now)
+    power = green_hours(sites=[offer.site for offer in offers], start=first, hours=hours, now=now)
     capacity = _capacity(offers, first, hours)
     ahead: dict[int, list[OfferHour]] = {}
     for offer in offers:
-        if not power.has(offer.site.zone):
+        if not power.has(offer.site.point_id):
             continue
-        zone = power.zone(offer.site.zone)
+        green = power.points[offer.site.point_id]
         ahead[offer.pk] = [
             OfferHour(
                 start=first + n * HOUR,
                 total=total,
                 promised=promised,
-                renewable_ppm=zone.renewable_ppm[n],
-                carbon_mg_per_kwh=zone.lifecycle_mg[n],
-                quality=zone.quality(n),
+                renewable_ppm=green.renewable_ppm[n],
+                carbon_mg_per_kwh=green.lifecycle_mg[n],
+                quality=green.quality(n),
             )
             for n, (total, promised) in enumerate(_units(capacity, offer.pk, first, hours))
         ]

@@ -14,10 +14,11 @@ from frontend.components.formats import zone_of
 from frontend.components.svg import Chart
 from frontend.store.question import WHENS, moment_in
 from frontend.store.shelfview import local_midnight
+from marketplace.booking.greenhours import green_hours_at
 from marketplace.booking.models import CapacityDay
 from marketplace.catalog.models import Offer, Place
 from marketplace.common.clock import HOUR, hour_floor
-from marketplace.energy.services import ZoneHours, hours_of
+from marketplace.energy.pointhours import PointHours
 from scheduler.search import Need, Row, SearchResult, search
 from scheduler.snapshot import hourly_prices
 
@@ -89,7 +90,7 @@ class Week:
 
     first: datetime
     price_mm: Sequence[int]
-    zone: ZoneHours
+    green: PointHours
     free: Sequence[int]
 
     def hours(self) -> list[CalendarHour]:
@@ -98,10 +99,10 @@ class Week:
             CalendarHour(
                 start=self.first + index * HOUR,
                 rate_mm=self.price_mm[index],
-                carbon_mg_per_kwh=self.zone.lifecycle_mg[index],
-                renewable_ppm=self.zone.renewable_ppm[index],
+                carbon_mg_per_kwh=self.green.lifecycle_mg[index],
+                renewable_ppm=self.green.renewable_ppm[index],
                 free=self.free[index],
-                quality=self.zone.quality(index),
+                quality=self.green.quality(index),
             )
             for index in range(WEEK_HOURS)
         ]
@@ -117,7 +118,7 @@ def week_of(offer: Offer, now: datetime) -> Week:
     """The week of `offer` in its site's time. Raises NoHistory where nothing is known of its zone."""
     zone = zone_of(offer.site.zone.timezone)
     first = local_midnight(now, now.astimezone(zone).utcoffset() or timedelta())
-    hours = hours_of(zones=[offer.site.zone], start=first, hours=WEEK_HOURS, now=now).zone(offer.site.zone)
+    hours = green_hours_at(site=offer.site, start=first, hours=WEEK_HOURS, now=now)
     last = (first + WEEK_HOURS * HOUR).date()
     known = CapacityDay.objects.free_by_hour(offer, first.date(), last)
     starts = [first + index * HOUR for index in range(WEEK_HOURS)]
@@ -130,8 +131,8 @@ def power_of(week: Week, day: datetime, window: tuple[datetime, datetime] | None
     begin = max(0, min(WEEK_HOURS - 24, (day - week.first) // HOUR))
     hours = [week.first + index * HOUR for index in range(begin, begin + 24)]
     span = slice(begin, begin + 24)
-    renewable = [ppm // 10_000 for ppm in week.zone.renewable_ppm[span]]
-    free = [ppm // 10_000 for ppm in week.zone.carbon_free_ppm[span]]
+    renewable = [ppm // 10_000 for ppm in week.green.renewable_ppm[span]]
+    free = [ppm // 10_000 for ppm in week.green.carbon_free_ppm[span]]
     other = tuple(whole - part for whole, part in zip(free, renewable, strict=True))
     frame = None
     if window:

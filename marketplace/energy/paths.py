@@ -22,10 +22,14 @@ Ahead = Callable[[Series, Whole, int], Table]
 
 
 class Supply(NamedTuple):
-    """Hourly output in Wh, the last hour just known: [hours]. The sun's is forecast by its usual day alone."""
+    """Hourly output in Wh, the last hour just known: [hours]. The sun's is forecast by its usual day alone.
+
+    `free` is ppm of each hour to come that may be counted on, in as many hours as are asked for; None: all of it.
+    """
 
     history: Series
     solar: bool
+    free: Whole | None = None
 
 
 def paths_known(size: int, hours: int) -> int:
@@ -62,7 +66,7 @@ def supply_paths(supplies: Sequence[Supply], hours: int, paths: int = PATHS) -> 
     total = np.zeros((paths, hours))
     for supply in supplies:
         futures = possible(supply.history, hours, usuals if supply.solar else blends, paths)
-        total += np.maximum(futures, 0)
+        total += np.maximum(futures, 0) * (1 if supply.free is None else supply.free / PPM)
     return np.floor(total).astype(np.int64)
 
 

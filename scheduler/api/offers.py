@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from accounts.models import Role
 from accounts.permissions import ScopedPermission
 from accounts.tenancy import current_organization, organizations_of
+from marketplace.booking.greenhours import green_hours_at
 from marketplace.booking.models import CapacityDay
 from marketplace.booking.services import ensure_capacity
 from marketplace.catalog import services
@@ -29,7 +30,6 @@ from marketplace.common.etag import require_match, with_etag
 from marketplace.common.paging import list_answer, page_of_list, paged, read_ask
 from marketplace.common.parsing import parse
 from marketplace.common.rehearsal import DRY_RUN, rehearsable
-from marketplace.energy.services import hours_of
 from scheduler.search import SORTS, Row, facets, need_of, search
 from scheduler.searchview import row_as_json
 from scheduler.snapshot import hourly_prices
@@ -292,7 +292,7 @@ def calendar_of(offer: Offer, hours: int) -> list[dict[str, Any]]:
     """`hours` hours of `offer` from the running one: rates in mm, shares in ppm, intensity in mg/kWh, units free."""
     now = utc_now()
     first = hour_floor(now)
-    zone = hours_of(zones=[offer.site.zone], start=first, hours=hours, now=now).zone(offer.site.zone)
+    green = green_hours_at(site=offer.site, start=first, hours=hours, now=now)
     days = (first + timedelta(hours=hours)).date()
     free = CapacityDay.objects.free_by_hour(offer, first.date(), days)
     prices = hourly_prices(offer, first, hours)
@@ -300,9 +300,13 @@ def calendar_of(offer: Offer, hours: int) -> list[dict[str, Any]]:
     for number in range(hours):
         start = first + number * HOUR
         answer.append({
-            "start": rfc3339(start), "unit_price_mm": prices[number], "renewable_share_ppm": zone.renewable_ppm[number],
-            "carbon_mg_per_kwh": zone.lifecycle_mg[number], "free": free.get((start.date(), start.hour), 0),
-            "quality": zone.quality(number), "forecast": zone.forecast[number],
+            "start": rfc3339(start), "unit_price_mm": prices[number],
+            "renewable_share_ppm": green.renewable_ppm[number],
+            "matched_share_ppm": None if green.unproven else green.careful_ppm[number],
+            "matched_expected_ppm": green.matched_ppm[number], "grid_share_ppm": green.grid_ppm[number],
+            "carbon_free_share_ppm": green.carbon_free_ppm[number],
+            "carbon_mg_per_kwh": green.lifecycle_mg[number], "free": free.get((start.date(), start.hour), 0),
+            "quality": green.quality(number), "forecast": green.forecast[number],
         })  # fmt: skip
     return answer
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import F, Q
 
 if TYPE_CHECKING:
     from accounts.models import Organization
@@ -28,6 +30,26 @@ class SourceShareQuerySet(models.QuerySet["SourceShare"]):
     def serving(self, points: "Iterable[MeterPoint | int]", at: datetime) -> Self:
         """Shares that serve one of `points` at that moment."""
         return self.filter(point__in=list(points), valid__contains=at)
+
+    def backing(self, points: "Iterable[MeterPoint | int]", start: datetime, end: datetime) -> Self:
+        """Shares that serve `points` at some time in [start, end) from a renewable source whose hours may be claimed.
+
+        With their sources, point by point. A source of another market than the point's serves no claim there.
+        """
+        same_market = Q(source__zone__market_boundary=F("point__zone__market_boundary"))
+        within = Q(source__zone=F("point__zone")) | (same_market & ~Q(source__zone__market_boundary=""))
+        return (
+            self.filter(
+                within,
+                point__in=list(points),
+                valid__overlap=DateTimeTZRange(start, end),
+                source__certificates_sold=False,
+                source__evidence__in=("metered", "audited"),
+                source__kind__in=("onsite", "ppa_physical", "ppa_virtual"),
+            )
+            .select_related("source")
+            .order_by("point", "pk")
+        )
 
 
 class GenerationHourQuerySet(models.QuerySet["GenerationHour"]):
