@@ -22,6 +22,19 @@ class WrongImport(DomainError):
     code = "validation_failed"
 
 
+class PromiseTooLow(DomainError):
+    """Less of the energy can be promised than the buyer wants at least."""
+
+    code = "promise_too_low"
+
+    def __init__(self, *, best_percent: int, asked_percent: int) -> None:
+        super().__init__(
+            f"at most {best_percent} % can be promised to be matched by the hour",
+            hint=f"ask for {best_percent} % or less, for other hours, or for a site with plants of its own",
+            best_percent=best_percent, asked_percent=asked_percent,
+        )  # fmt: skip
+
+
 class ReceiptNumberTooLarge(DomainError):
     """A receipt would need a number that JSON cannot hold exactly (2^53 or more)."""
 

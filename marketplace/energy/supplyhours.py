@@ -63,6 +63,7 @@ class Plant:
     hour of the window that are neither promised nor outside the share's term.
     """
 
+    share: int  # key
     solar: bool
     sample: bool
     known: Series
@@ -133,7 +134,7 @@ def _plant(share: SourceShare, made: Whole, free: Whole) -> Plant:
     until = int(told[-1]) + 1 if told.size else 0  # what is not certified yet is not known to be nothing
     before = unknown[unknown < until]
     return Plant(
-        solar=share.source.technology == Technology.SOLAR, sample=share.source.sample, known=known,
+        share=share.pk, solar=share.source.technology == Technology.SOLAR, sample=share.source.sample, known=known,
         run=int(before[-1]) + 1 if before.size else 0, until=until, free=free,
     )  # fmt: skip
 

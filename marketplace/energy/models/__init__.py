@@ -4,7 +4,7 @@ from marketplace.energy.models.feeds import MarginalHour, SignalFeed
 from marketplace.energy.models.grid import SIGNAL_COLUMNS, ForecastSignal, GridForecast, GridHour, GridZone
 from marketplace.energy.models.imports import ImportFile, ImportState
 from marketplace.energy.models.points import HourMethod, MeterPoint, PointHour, PueMethod, UseHour, UseMethod
-from marketplace.energy.models.promises import GreenPromise, PromiseHour
+from marketplace.energy.models.promises import GreenPromise, PromiseHour, PromiseMiss
 from marketplace.energy.models.receipts import GreenReceipt, ReceiptKey, ReceiptStatus, ReceiptStep
 from marketplace.energy.models.rules import OnTheHour
 from marketplace.energy.models.scores import ForecastScore
@@ -34,7 +34,8 @@ __all__ = [
     "SIGNAL_COLUMNS", "CertificateLot", "CertificateSpan", "EnergySource", "Evidence", "ForecastScore",
     "ForecastSignal", "GenerationHour", "GenerationQuality", "GreenPromise", "GreenReceipt", "GridForecast", "GridHour",
     "GridZone", "HourMethod", "ImportFile", "ImportState", "Issuance", "MarginalHour", "MatchLine", "MeterPoint",
-    "OnTheHour", "PointHour", "PromiseHour", "PueMethod", "ReceiptKey", "ReceiptStatus", "ReceiptStep", "Release",
-    "Resolution", "Scheme", "ShareHour", "SignalFeed", "SourceKind", "SourceShare", "StorageDraw", "SupplyEntry",
+    "OnTheHour", "PointHour", "PromiseHour", "PromiseMiss", "PueMethod", "ReceiptKey", "ReceiptStatus", "ReceiptStep",
+    "Release", "Resolution", "Scheme", "ShareHour", "SignalFeed", "SourceKind", "SourceShare", "StorageDraw",
+    "SupplyEntry",
     "Technology", "UseHour", "UseMethod",
 ]  # fmt: skip

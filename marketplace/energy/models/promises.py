@@ -42,6 +42,37 @@ class GreenPromise(models.Model):
         return self.public_id
 
 
+class PromiseMiss(models.Model):
+    """A final receipt that shows less matched energy than was promised, for whoever gives the credit."""
+
+    promise = models.ForeignKey(GreenPromise, on_delete=models.PROTECT, related_name="misses")
+    receipt_version = models.PositiveIntegerField()
+    matched_wh = models.BigIntegerField()
+    used_wh = models.BigIntegerField()
+    told_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "promise misses"
+        constraints = [
+            models.UniqueConstraint(fields=["promise", "receipt_version"], name="promise_miss_once_per_version"),
+            models.CheckConstraint(
+                condition=Q(matched_wh__gte=0, used_wh__gt=F("matched_wh")), name="promise_miss_lacks_something"
+            ),
+        ]
+        indexes = [models.Index(fields=["id"], condition=Q(answered_at=None), name="promise_miss_to_answer")]
+        triggers = [
+            references.stays("promise_miss_stays"),
+            references.keeps(
+                "promise_miss_is_frozen", "promise", "receipt_version", "matched_wh", "used_wh", "told_at"
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.promise_id} {self.receipt_version}"
+
+
 class PromiseHour(models.Model):
     """The part of a share's output in one hour that is set aside for a promise, in millionths of that output."""
 

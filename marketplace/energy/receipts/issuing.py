@@ -22,6 +22,7 @@ from marketplace.energy.models import (
     GreenPromise,
     GreenReceipt,
     MeterPoint,
+    PromiseMiss,
     ReceiptKey,
     ReceiptStatus,
     ReceiptStep,
@@ -215,11 +216,15 @@ def _promise(subject: str) -> dict[str, Any] | None:
 
 
 def _tell_missed(receipt: GreenReceipt, buyer: Organization, now: datetime) -> None:
-    """An event of a promise that was not kept, for whoever gives the credit: exact numbers, nothing rounded."""
+    """Note a promise that was not kept, for whoever gives the credit: exact numbers, nothing rounded."""
     promise, totals = receipt.payload["promise"], receipt.payload["totals"]
     matched, used = totals["onsite_wh"] + totals["certificate_wh"], totals["site_wh"]
     if promise is None or matched * 100 >= promise["promised_percent"] * used:
         return
+    PromiseMiss.objects.create(
+        promise=GreenPromise.objects.get(public_id=promise["id"]), receipt_version=receipt.version, matched_wh=matched,
+        used_wh=used, told_at=now,
+    )  # fmt: skip
     record(
         "green_promise.missed", object_id=promise["id"], seq=receipt.version, now=now, buyer=buyer,
         facts={
