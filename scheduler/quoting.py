@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Organization
+from marketplace.booking.greenpromises import promisable_percent
 from marketplace.booking.models import Quote
 from marketplace.booking.services import hold_option
 from marketplace.common.clock import rfc3339
@@ -38,7 +39,10 @@ def make_quote(
     result = search(need=need, now=now)
     if not result.rows:
         raise NoOfferFits(rejected=dict(result.rejected), relax=[dict(each) for each in result.relax])
-    options = [option_as_json(result, row) for row in result.rows[:MOST_OPTIONS]]
+    options = [
+        option_as_json(result, row) | {"promisable_percent": _promisable(need, row, now)}
+        for row in result.rows[:MOST_OPTIONS]
+    ]
     public_id = new_id("qte")
     request = request_as_json(need) | {"currency": buyer.currency}
     quote = Quote.objects.create(
@@ -49,6 +53,11 @@ def make_quote(
     if hold:
         hold_option(quote=quote, option=1, now=now)
     return quote
+
+
+def _promisable(need: Need, row: Row, now: datetime) -> int:
+    """How much of the option's energy could be promised to be matched by the hour, in whole per cent."""
+    return promisable_percent(offer=row.offer, units=need.units, start=row.start, end=row.end, now=now)
 
 
 def _wallet(buyer: Organization, need: Need) -> str:

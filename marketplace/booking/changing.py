@@ -12,6 +12,7 @@ from marketplace.booking import settling
 from marketplace.booking.charging import Span
 from marketplace.booking.contracts import freeze_terms, price_of
 from marketplace.booking.errors import CapacityTaken
+from marketplace.booking.greenpromises import promise_of
 from marketplace.booking.hours import hours_by_day
 from marketplace.booking.models import Contract, Reservation, ReservationChange
 from marketplace.booking.reserved import hold_less, hold_more, lock_reservation
@@ -63,12 +64,23 @@ def resize(
     if first >= reservation.end:
         raise IllegalState("the last hour of this reservation has begun", end=rfc3339(reservation.end))
     if more > 0:
+        _refuse_promised(reservation)
         contract = _buy(reservation, Span(first, reservation.end, more), first=first, now=now, shown=shown_minor)
         settling.pay(contract=contract, now=now, through=through)
     else:
         _give(reservation, units=-more, first=first, now=now)
     _write(reservation, now, "resized", {"units": units, "from": rfc3339(first)}, units=units)
     return reservation
+
+
+def _refuse_promised(reservation: Reservation) -> None:
+    """A green promise is of the units that it was made for. Raises IllegalState."""
+    promise = promise_of(reservation)
+    if promise is not None:
+        raise IllegalState(
+            f"{promise.promised_percent} % of this reservation's energy is promised for the units that it has",
+            hint="reserve the other units beside it", promise=promise.public_id,
+        )  # fmt: skip
 
 
 def first_open_hour(reservation: Reservation, now: datetime) -> datetime:

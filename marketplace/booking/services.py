@@ -20,6 +20,7 @@ from marketplace.catalog.models import Offer
 from marketplace.common.clock import hour_floor
 from marketplace.common.errors import FieldProblem, IllegalState, NotFound, ValidationFailed
 from marketplace.common.ids import new_id
+from marketplace.energy.promising import withdraw_promise
 from marketplace.events.services import move, record
 from marketplace.ledger.budgets import DIRECTLY, Through
 
@@ -216,6 +217,7 @@ def _advance(key: int, to: str, now: datetime) -> bool:
 
 def _end(reservation: Reservation, to: str, *, now: datetime, reason: str) -> None:
     _move(reservation, to, now=now, reason=reason)
+    withdraw_promise(subject=reservation.public_id, now=now)
     hours = held_from(reservation=reservation, now=now)
     hold_less(reservation=reservation, hours=hours)
     return_hours(offer=reservation.offer, hours=hours)

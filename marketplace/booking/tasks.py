@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from marketplace.booking.greenpromises import answer_misses
 from marketplace.booking.maturing import AT_ONCE, mature_lines
 from marketplace.booking.services import ensure_capacity
 from marketplace.catalog.models import Offer
@@ -16,6 +17,12 @@ def extend_capacity() -> None:
     today = utc_now().date()
     for offer in Offer.objects.exclude(state="retired"):
         ensure_capacity(offer=offer, first=today, days=DAYS_AHEAD)
+
+
+@shared_task(name="answer_missed_promises", time_limit=60)
+def answer_missed_promises() -> None:
+    """Give the credits of green promises that final receipts show as missed."""
+    answer_misses(now=utc_now())
 
 
 @shared_task(name="mature_charges", time_limit=30)

@@ -95,7 +95,9 @@ SCI = {
     "standard": text, "functional_unit": text, "unit_seconds": whole, "operational_ug": whole, "embodied_ug": whole,
     "ug_per_unit_hour": whole,
 }  # fmt: skip
-PROMISE = {"id": text, "promised_percent": whole, "credit_rate_ppm": whole, "cap_ppm": whole}
+PROMISE = {
+    "id": text, "promised_percent": whole, "start": moment, "end": moment, "credit_rate_ppm": whole, "cap_ppm": whole,
+}  # fmt: skip
 PLACE = {
     "point": text, "provider": NAMED, "site": NAMED, "country": text, "zone": text, "boundary": text,
 }  # fmt: skip

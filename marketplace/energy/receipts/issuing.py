@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Organization
-from marketplace.common.clock import hour_ceil, read_rfc3339
+from marketplace.common.clock import hour_ceil, read_rfc3339, rfc3339
 from marketplace.common.errors import DomainError
 from marketplace.common.ids import new_id
 from marketplace.energy.models import (
@@ -211,15 +211,20 @@ def _promise(subject: str) -> dict[str, Any] | None:
         return None
     return {
         "id": promise.public_id, "promised_percent": promise.promised_percent,
+        "start": rfc3339(promise.start), "end": rfc3339(promise.end),
         "credit_rate_ppm": promise.credit_rate_ppm, "cap_ppm": promise.cap_ppm,
     }  # fmt: skip
 
 
 def _tell_missed(receipt: GreenReceipt, buyer: Organization, now: datetime) -> None:
     """Note a promise that was not kept, for whoever gives the credit: exact numbers, nothing rounded."""
-    promise, totals = receipt.payload["promise"], receipt.payload["totals"]
-    matched, used = totals["onsite_wh"] + totals["certificate_wh"], totals["site_wh"]
-    if promise is None or matched * 100 >= promise["promised_percent"] * used:
+    promise = receipt.payload["promise"]
+    if promise is None:
+        return
+    hours = [hour for hour in receipt.payload["hours"] if promise["start"] <= hour["start"] < promise["end"]]
+    matched = sum(hour["onsite_wh"] + hour["certificate_wh"] for hour in hours)
+    used = sum(hour["site_wh"] for hour in hours)
+    if matched * 100 >= promise["promised_percent"] * used:
         return
     PromiseMiss.objects.create(
         promise=GreenPromise.objects.get(public_id=promise["id"]), receipt_version=receipt.version, matched_wh=matched,
