@@ -45,7 +45,10 @@ def copy_hours(rows: Iterable[HourRow]) -> int:
 
 
 def copy_rows(statement: str, rows: Iterable[Sequence[Any]]) -> int:
-    """Write `rows` by the COPY of `statement` and count them; an error leaves none."""
+    """Write `rows` by the COPY of `statement` and count them; an error leaves none.
+
+    `rows` must not ask the database anything while they come: its connection is busy with them.
+    """
     count = 0
     with connection.cursor() as cursor, connection.wrap_database_errors, cast(Any, cursor).copy(statement) as copy:
         for row in rows:

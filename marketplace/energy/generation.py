@@ -104,7 +104,7 @@ def _issue(source: EnergySource, made: Sequence[Made], slices: Sequence[Slice], 
     numbers = sorted({each.number for each in slices})
     issuances, lots = keys_of(ask_keys((Issuance, len(numbers)), (CertificateLot, len(slices))))
     keys = dict(zip(numbers, issuances.tolist(), strict=True))
-    copy_rows(COPY_ISSUANCES, (_issuance(keys[number], source, made[number].start) for number in numbers))
+    copy_rows(COPY_ISSUANCES, [_issuance(keys[number], source, made[number].start) for number in numbers])
     state = "active" if source.backs_claims else "pending"
     ids = [each.decode() for each in new_ids("crt", len(slices))]
     copy_rows(

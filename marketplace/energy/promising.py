@@ -5,17 +5,19 @@ Locks: share hours in the order of their keys; their sum is counted by the datab
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from marketplace.common.clock import HOUR, hour_ceil, hour_floor
 from marketplace.energy.errors import PromiseTooLow
 from marketplace.energy.forecast import blends, usuals
-from marketplace.energy.models import GreenPromise, MeterPoint, PromiseHour, ShareHour
+from marketplace.energy.models import CertificateSpan, GreenPromise, MeterPoint, PromiseHour, ShareHour, UseHour
 from marketplace.energy.paths import FEWEST_PATHS, Whole, paths_known, possible, supply_paths
 from marketplace.energy.promised import fractions, promise_percent, promised_share
+from marketplace.energy.supply import release_unmatched
 from marketplace.energy.supplyhours import Plant, plants_of
 
 ONE_IN = 10  # paths is lower than the P10
@@ -118,6 +120,15 @@ def _lock(point: MeterPoint, starts: Sequence[datetime]) -> None:
         cursor.execute(ADD_HOURS, [shares, list(starts)])
     rows = ShareHour.objects.filter(share__in=shares, start__in=starts)
     list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+
+
+def release_unused(*, now: datetime, after: timedelta) -> int:
+    """Give back what was set aside for promises that ended `after` ago without any use; how many Wh."""
+    ended = GreenPromise.objects.filter(end__lte=now - after)
+    used = UseHour.objects.filter(subject=OuterRef("subject"))
+    waiting = CertificateSpan.objects.filter(subject=OuterRef("subject"), state="reserved")
+    subjects = ended.filter(~Exists(used), Exists(waiting)).values_list("subject", flat=True)
+    return sum(release_unmatched(subject=subject, now=now) for subject in list(subjects[:200]))
 
 
 @transaction.atomic

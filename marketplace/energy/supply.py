@@ -157,6 +157,19 @@ def release_subject(*, subject: str, now: datetime) -> int:
     return sum(piece.wh for piece in pieces)
 
 
+@transaction.atomic
+def release_unmatched(*, subject: str, now: datetime) -> int:
+    """Give back what is reserved for `subject` and matches none of its uses; how many Wh."""
+    lines: dict[int, list[Piece]] = {}
+    for lot, found in MatchLine.objects.live_of(subject).values_list("lot_id", "wh_range"):
+        lines.setdefault(lot, []).append(Piece(lot, found.lower, found.upper))
+    reserved = _of_subject(subject, "reserved")
+    idle = [part for piece in reserved for part in without(piece, lines.get(piece.lot, []))]
+    if idle:
+        move_wh(moves=[Move(idle, "reserved", "available", subject)], now=now)
+    return sum(piece.wh for piece in idle)
+
+
 def _of_subject(subject: str, state: str) -> list[Piece]:
     """What `subject` has in `state`; its lots are locked."""
     lock_lots(CertificateSpan.objects.filter(subject=subject, state=state).values_list("lot_id", flat=True))

@@ -9,9 +9,10 @@ from marketplace.common.clock import utc_now
 from marketplace.common.locking import alone
 from marketplace.energy.feeds import claim_feed, fetch_feed, sync_feeds
 from marketplace.energy.models import GridZone, SignalFeed
+from marketplace.energy.promising import release_unused
 from marketplace.energy.receipts.issuing import advance_receipts
 from marketplace.energy.services import record_scores, refresh_forecasts, refresh_sample_hours
-from marketplace.energy.settling import settle_due
+from marketplace.energy.settling import SETTLE_AFTER, settle_due
 
 log = logging.getLogger(__name__)
 SETTLING_LOCK = (7_412, 10)
@@ -56,6 +57,7 @@ def settle_energy() -> None:
         while settled := settle_due(now=utc_now()):
             log.info("%s uses of energy were settled", settled)
         advance_receipts(now=utc_now())
+        release_unused(now=utc_now(), after=2 * SETTLE_AFTER)
 
 
 @shared_task(name="score_forecasts", time_limit=60)

@@ -1,5 +1,6 @@
 """Promises of green energy take fractions of future output, never more than there is, as far as the P10 goes."""
 
+from datetime import timedelta
 from functools import partial
 
 import numpy as np
@@ -12,10 +13,12 @@ from marketplace.energy.errors import PromiseTooLow
 from marketplace.energy.generation import Made, record_generation
 from marketplace.energy.models import CertificateLot, GreenPromise, MeterPoint, PromiseHour, ShareHour
 from marketplace.energy.promised import fractions, green_credit
-from marketplace.energy.promising import best_promise, promise_green, withdraw_promise
-from tests.energy.evidence import make_point
+from marketplace.energy.promising import best_promise, promise_green, release_unused, withdraw_promise
+from marketplace.energy.settling import settle_due
+from marketplace.energy.supply import release_unmatched
+from tests.energy.evidence import make_point, make_use
 from tests.energy.plants import make_served
-from tests.energy.test_supply import counters
+from tests.energy.test_supply import assert_whole, counters
 from tests.market import MONDAY, at
 from tests.racing import REFUSED, race
 
@@ -130,6 +133,32 @@ def test_once_metered_the_promised_fraction_of_the_hour_is_set_aside_for_the_pro
     record_generation(source=source, made=[Made(at(MONDAY, 11), 701)], now=at(MONDAY, 13))
 
     assert counters(CertificateLot.objects.latest("pk")) == {"reserved": 280, "available": 421}
+
+
+def test_what_was_set_aside_for_hours_that_nobody_used_is_given_back(point):
+    promise_green(subject="rsv_a", point=point, start=at(MONDAY, 11), load_wh=[500], asked_percent=80, now=NOW)
+    source = point.shares.get().source
+    record_generation(source=source, made=[Made(at(MONDAY, 11), 701)], now=at(MONDAY, 13))
+    later = at(MONDAY, 12) + timedelta(days=6)
+
+    assert release_unused(now=later - timedelta(seconds=1), after=timedelta(days=6)) == 0
+    assert release_unused(now=later, after=timedelta(days=6)) == 280
+    assert counters(CertificateLot.objects.latest("pk")) == {"available": 701}
+
+
+def test_what_was_set_aside_and_matched_nothing_is_given_back_when_the_receipt_is_settled(point):
+    promise_green(subject="rsv_a", point=point, start=TEN, load_wh=[500, 500], asked_percent=80, now=NOW)
+    source = point.shares.get().source
+    record_generation(source=source, made=[Made(TEN, 900), Made(at(MONDAY, 11), 1000)], now=at(MONDAY, 13))
+    make_use(point, "rsv_a", TEN, 100)
+    settle_due(now=TEN + timedelta(days=4))
+
+    assert release_unmatched(subject="rsv_a", now=TEN + timedelta(days=4)) == 400
+
+    [first, second] = CertificateLot.objects.order_by("-pk")[:2][::-1]
+    assert counters(first) == {"reserved": 114, "available": 786}
+    assert counters(second) == {"available": 1000}
+    assert_whole(first)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from marketplace.energy.receipts.gathering import gather
 from marketplace.energy.receipts.payload import Work, compose, frozen, kept_of
 from marketplace.energy.receipts.signing import Signer, canonical, sha256_of
 from marketplace.energy.settling import SETTLE_AFTER
-from marketplace.energy.supply import Move, Piece, lock_lots, move_wh, release_subject
+from marketplace.energy.supply import Move, Piece, lock_lots, move_wh, release_subject, release_unmatched
 from marketplace.events.services import record
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ def settle_receipt(*, subject: str, now: datetime) -> GreenReceipt | None:
         _next(step, Step.SETTLED, now + AGAIN)
         return None
     before = GreenReceipt.objects.of_subject(subject).order_by("-version")[0]
+    release_unmatched(subject=subject, now=now)
     _cancel_onsite(before, now)
     if _reserved(subject):
         _next(step, Step.FINAL, read_rfc3339(before.payload["period"]["end"]) + FINAL_AFTER)
