@@ -59,8 +59,11 @@ def record_generation(
 ) -> int:  # fmt: skip
     """Write the hours of a source and the lots that they become; how many lots.
 
-    An hour that is there already raises IntegrityError, and nothing is written.
+    An hour that is there already raises IntegrityError, and nothing is written. The source is locked: what is known of
+    it does not change meanwhile.
     """
+    rows = EnergySource.objects.select_for_update(of=("self",), no_key=True).select_related("organization")
+    source = rows.get(pk=source.pk)
     shares = list(SourceShare.objects.filter(source=source).order_by("slice"))
     gives = quality == GenerationQuality.METERED and _gives_lots(source)
     slices = [each for number, hour in enumerate(made) for each in slices_of(shares, number, hour)] if gives else []

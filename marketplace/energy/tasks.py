@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from marketplace.common.clock import utc_now
+from marketplace.energy.expiring import expire_lots, warn_of_expiry
 from marketplace.energy.models import GridZone
 from marketplace.energy.services import record_scores, refresh_forecasts, refresh_sample_hours
 
@@ -20,3 +21,13 @@ def refresh_grid() -> None:
 def score_forecasts() -> None:
     """Judge the forecasts of every day whose hours have become known since the last time."""
     record_scores(zones=GridZone.objects.all(), now=utc_now())
+
+
+@shared_task(name="expire_certificates", time_limit=300)
+def expire_certificates() -> None:
+    """Tell whose certificates come to their end, and expire those that have."""
+    now = utc_now()
+    while warn_of_expiry(now=now):
+        pass
+    while expire_lots(now=now):
+        pass

@@ -94,7 +94,10 @@ class Issuance(models.Model):
             of_choices("technology", Technology, "issuance_technology_known"),
             of_choices("release", Release, "issuance_release_known"),
         ]
-        indexes = [models.Index(fields=["start", "id"], name="issuance_by_start")]
+        indexes = [
+            models.Index(fields=["start", "id"], name="issuance_by_start"),
+            models.Index(fields=["expires_at"], condition=~Q(expires_at=None), name="issuance_by_expiry"),
+        ]
         triggers = [append_only("issuance_is_append_only")]
 
     def __str__(self) -> str:

@@ -11,7 +11,13 @@ from marketplace.common.querysets import PublicQuerySet
 
 if TYPE_CHECKING:
     from accounts.models import Organization
-    from marketplace.energy.models import CertificateLot, MatchLine, MeterPoint, SupplyEntry  # noqa: F401
+    from marketplace.energy.models import (  # noqa: F401
+        CertificateLot,
+        EnergySource,
+        MatchLine,
+        MeterPoint,
+        SupplyEntry,
+    )
 
 
 class CertificateLotQuerySet(PublicQuerySet["CertificateLot"]):
@@ -22,6 +28,19 @@ class CertificateLotQuerySet(PublicQuerySet["CertificateLot"]):
     def pending(self) -> Self:
         """Lots that wait for a reviewer."""
         return self.filter(state="pending")
+
+    def on_site_of(self, source: "EnergySource") -> Self:
+        """On-site records of a source: what its own meter says."""
+        return self.filter(issuance__source=source, issuance__scheme="METER")
+
+    def withdrawable(self, *, correction: bool) -> Self:
+        """Lots with energy that can be taken out of use; a `correction` reaches what was cancelled too."""
+        closed = Q(state="closed", cancelled_wh__gt=0) if correction else Q(pk=None)
+        return self.filter(Q(state="active") | closed)
+
+    def expiring(self, by: datetime) -> Self:
+        """Lots whose certificates expire by then."""
+        return self.filter(issuance__expires_at__lte=by)
 
     def alive(self) -> Self:
         """Lots with energy that may yet be used, or that matches a use now."""
