@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Self
 
 from django.db import models
 
+from marketplace.common.querysets import PublicQuerySet
+
 if TYPE_CHECKING:
     from accounts.models import Organization
     from marketplace.energy.models import (  # noqa: F401
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     )  # fmt: skip
 
 
-class EnergySourceQuerySet(models.QuerySet["EnergySource"]):
+class EnergySourceQuerySet(PublicQuerySet["EnergySource"]):
     def of(self, organizations: "Iterable[Organization]") -> Self:
         """Sources that one of `organizations` owns."""
         return self.filter(organization__in=list(organizations))
