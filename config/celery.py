@@ -46,6 +46,7 @@ app.conf.update(
         "serve-waiting": {"task": "serve_waiting", "schedule": 60.0, "options": {"expires": 50}},
         "refresh-grid": {"task": "refresh_grid", "schedule": 600.0, "options": {"expires": 300}},
         "score-forecasts": {"task": "score_forecasts", "schedule": 3600.0, "options": {"expires": 300}},
+        "expire-certificates": {"task": "expire_certificates", "schedule": 3600.0, "options": {"expires": 300}},
         "extend-capacity": {"task": "extend_capacity", "schedule": 3600.0, "options": {"expires": 300}},
         "answer-missed-promises": {"task": "answer_missed_promises", "schedule": 300.0, "options": {"expires": 120}},
         "issue-receipts": {"task": "issue_receipts", "schedule": 10.0, "options": {"expires": 10}},

@@ -6,6 +6,7 @@ from marketplace.booking.states import RESERVATION, STANDING_ORDER, WAIT
 from marketplace.catalog.states import OFFER
 from marketplace.common.codes import CODES
 from marketplace.common.states import StateTable
+from marketplace.energy.states import LOT as CERTIFICATE_LOT
 from marketplace.ledger.states import INVOICE
 from scheduler.states import ATTEMPT, JOB, NOT_PAID, PAID_FROM_S, RETRIED
 
@@ -24,7 +25,8 @@ def errors() -> str:
 
 def states() -> str:
     """docs/states.md: every state table."""
-    parts = [_table(table) for table in (OFFER, RESERVATION, STANDING_ORDER, WAIT, JOB, ATTEMPT, INVOICE)]
+    tables = (OFFER, RESERVATION, STANDING_ORDER, WAIT, JOB, ATTEMPT, INVOICE, CERTIFICATE_LOT)
+    parts = [_table(table) for table in tables]
     ends = "\n".join(
         [
             "## How an attempt ends\n",

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from marketplace.energy.forecast import Series
-from marketplace.energy.imports.sheets import LAYOUTS, Sheet, text_of
+from marketplace.energy.imports.gridsheet import LAYOUTS, GridSheet
+from marketplace.energy.imports.sheets import text_of
 from marketplace.energy.zones import BY_CODE
 
 FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "grid"
@@ -37,14 +38,14 @@ class Output(NamedTuple):
 
 def grid_hours(path: Path) -> dict[str, ZoneSeries]:
     """Every zone of the file at `path`, hour by hour; raises ValueError for a file with faults."""
-    sheet = Sheet(text_of(path.read_bytes()), LAYOUTS["grid_hourly"], BY_CODE)
+    sheet = GridSheet(text_of(path.read_bytes()), LAYOUTS["grid_hourly"], BY_CODE)
     found: dict[str, tuple[list[int], list[int]]] = {}
     for hour in sheet.hours():
         lifecycle, renewable = found.setdefault(hour.zone, ([], []))
         lifecycle.append(hour.lifecycle_mg)
         renewable.append(hour.renewable_ppm)
-    if sheet.fault_count:
-        raise ValueError(f"{path.name} has {sheet.fault_count} faults, the first: {sheet.faults[0]}")
+    if sheet.faults.count:
+        raise ValueError(f"{path.name} has {sheet.faults.count} faults, the first: {sheet.faults.listed[0]}")
     return {
         zone: ZoneSeries(np.array(lifecycle) / 1_000, np.array(renewable) / 10_000)
         for zone, (lifecycle, renewable) in found.items()

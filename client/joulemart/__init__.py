@@ -30,6 +30,7 @@ from .errors import (
 )
 from .job_objects import LogLine, MeterReading, StateChange
 from .jobs import Job, Output
+from .meter_objects import MeterImport
 from .objects import Offer, Quote, Reservation, SoldReservation, Why
 from .retry import RetryPolicy
 from .standing_objects import Decision, StandingOrder
@@ -54,6 +55,7 @@ __all__ = [
     "Job",
     "JoulemartError",
     "LogLine",
+    "MeterImport",
     "MeterReading",
     "MoneyRefused",
     "Movement",

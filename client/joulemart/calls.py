@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote as quoted
 
+from .meter_objects import MeterImport
 from .objects import Calendar, Me, Offer, Quote, Reservation, SoldReservation, Upload, Why
 from .standing_objects import StandingOrder
 from .wait_objects import Wait
@@ -218,6 +219,11 @@ def focus(month: str | None) -> Call[bytes]:
 def upload(name: str, content: bytes, key: str | None) -> Call[Upload]:
     """Send one file."""
     return replace(post(Upload, "uploads", key=key), json=None, file=(name, content))
+
+
+def push_meters(name: str, content: bytes, *, dry_run: bool) -> Call[MeterImport]:
+    """Import a file of readings."""
+    return replace(post(MeterImport, "meter_readings", dry_run=dry_run), json=None, file=(name, content))
 
 
 def create_job(

@@ -16,6 +16,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from . import calls, config
 from .jobs import Job, Output
+from .meters import Meters
 from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Reservation, SoldReservation, Upload, Why
 from .paging import Pager
 from .retry import RetryPolicy
@@ -343,6 +344,7 @@ class Client:
         self.standing_orders = StandingOrders(self._transport)
         self.waits = Waits(self._transport)
         self.wallet = WalletResource(self._transport)
+        self.meters = Meters(self._transport)
         self.events = Listing(self._transport, Event, "events")
         self.places = Listing(self._transport, Place, "places")
         self.agents = Listing(self._transport, Agent, "agents")

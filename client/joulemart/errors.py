@@ -22,7 +22,7 @@ class FieldError:
     detail: str = ""
     hint: str = ""
     line: int | None = None
-    column: int | None = None
+    column: int | str | None = None
 
 
 class JoulemartError(Exception):

@@ -5,13 +5,14 @@ from django.utils.translation import gettext_noop as _
 
 from config.invariants.check import Check
 
-# (table, the state a row is born in). An attempt and a sample offer are born without an event.
+# (table, the state a row is born in). An attempt, a sample offer and a lot are born without an event.
 STATEFUL = (
     ("scheduler_job", "queued"),
     ("scheduler_attempt", "pending"),
     ("booking_reservation", "held"),
     ("catalog_offer", None),
     ("ledger_invoice", "draft"),
+    ("energy_certificatelot", None),
 )
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from django.db import DatabaseError, connection, transaction
 from psycopg.errors import QueryCanceled
 
-from config.invariants import books, capacity, holds, inside, invoices, records, standing, waits, work
+from config.invariants import books, capacity, green, holds, inside, invoices, records, standing, waits, work
 from config.invariants.check import FIRST, Anomaly, Check, Finding
 
 CHECKS: Mapping[str, Check] = {
     each.id: each
-    for module in (books, holds, invoices, capacity, inside, standing, waits, work, records)
+    for module in (books, holds, invoices, capacity, inside, standing, waits, work, green, records)
     for each in module.CHECKS
 }
 LEAST_PATIENCE = timedelta(seconds=10)

@@ -19,14 +19,17 @@ class DomainError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """One field that is wrong: where (JSON pointer), why, and how to mend it."""
+    """One field that is wrong: where (JSON pointer, or line and column of a text), why, and how to mend it.
+
+    The column of a table is its heading.
+    """
 
     pointer: str
     code: str
     detail: str
     hint: str = ""
     line: int | None = None
-    column: int | None = None
+    column: int | str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if value not in (None, "")}
@@ -37,8 +40,8 @@ class ValidationFailed(DomainError):
 
     code = "validation_failed"
 
-    def __init__(self, problems: Sequence[FieldProblem], *, detail: str = "") -> None:
-        super().__init__(detail or "; ".join(f"{p.pointer}: {p.detail}" for p in problems))
+    def __init__(self, problems: Sequence[FieldProblem], *, detail: str = "", **facts: Any) -> None:
+        super().__init__(detail or "; ".join(f"{p.pointer}: {p.detail}" for p in problems), **facts)
         self.problems = list(problems)
 
 

@@ -1,4 +1,4 @@
-"""The operators' view of the grid's record. Hours, forecasts, scores and imports are written by services alone."""
+"""The operators' view of the grid's record, of evidence and of certified energy. Services alone write all of it."""
 
 from typing import Any
 
@@ -9,14 +9,28 @@ from unfold.admin import ModelAdmin
 from accounts.admin import LookOnly
 from marketplace.common.clock import utc_now
 from marketplace.energy.models import (
+    CertificateLot,
+    CertificateSpan,
+    EnergySource,
     ForecastScore,
+    GenerationHour,
+    GreenPromise,
     GridForecast,
     GridHour,
     GridZone,
     ImportFile,
+    Issuance,
     MarginalHour,
+    MatchLine,
     MeterPoint,
+    PointHour,
+    PromiseHour,
+    ShareHour,
     SignalFeed,
+    SourceShare,
+    StorageDraw,
+    SupplyEntry,
+    UseHour,
 )
 
 
@@ -88,8 +102,9 @@ class ForecastScoreAdmin(RecordAdmin):
 
 @admin.register(ImportFile)
 class ImportFileAdmin(RecordAdmin):
-    list_display = ("imported_at", "kind", "state", "rows", "faults", "scope", "sha256")
+    list_display = ("imported_at", "organization", "kind", "state", "rows", "incomplete", "faults", "scope", "sha256")
     list_filter = ("state", "kind")
+    list_select_related = ("organization",)
 
 
 @admin.register(MarginalHour)
@@ -109,3 +124,130 @@ class SignalFeedAdmin(LookOnly):
     )  # fmt: skip
     list_filter = ("provider", "marginal")
     list_select_related = ("zone",)
+
+
+@admin.register(PointHour)
+class PointHourAdmin(RecordAdmin):
+    list_display = ("point", "start", "it_wh", "total_wh", "attributed_wh", "method", "pue_method")
+    list_filter = ("method", "pue_method")
+    list_select_related = ("point",)
+    search_fields = ("point__code",)
+    ordering = ("-start", "point")
+
+
+@admin.register(UseHour)
+class UseHourAdmin(RecordAdmin):
+    list_display = ("subject", "point", "start", "it_wh", "site_wh", "matched_wh", "volume_wh", "method", "settled_at")
+    list_filter = ("method",)
+    list_select_related = ("point",)
+    search_fields = ("subject", "point__code")
+    ordering = ("-start", "subject")
+
+
+@admin.register(EnergySource)
+class EnergySourceAdmin(RecordAdmin):
+    list_display = (
+        "device_id", "name", "organization", "kind", "technology", "capacity_w", "zone", "evidence", "verified_by",
+        "verified_at", "certificates_sold",
+    )  # fmt: skip
+    list_filter = ("evidence", "kind", "technology", "certificates_sold")
+    list_select_related = ("organization", "zone", "verified_by")
+    search_fields = ("public_id", "device_id", "name", "organization__name")
+
+
+@admin.register(SourceShare)
+class SourceShareAdmin(RecordAdmin):
+    list_display = ("source", "point", "slice", "valid", "contract_ref")
+    list_select_related = ("source", "point")
+    search_fields = ("source__device_id", "point__code", "contract_ref")
+
+
+@admin.register(ShareHour)
+class ShareHourAdmin(RecordAdmin):
+    list_display = ("share", "start", "promised_ppm")
+    list_select_related = ("share",)
+    ordering = ("-start", "share")
+
+
+@admin.register(GenerationHour)
+class GenerationHourAdmin(RecordAdmin):
+    list_display = ("source", "start", "quality", "wh", "claimed_wh")
+    list_filter = ("quality",)
+    list_select_related = ("source",)
+    search_fields = ("source__device_id",)
+    ordering = ("-start", "source")
+
+
+@admin.register(Issuance)
+class IssuanceAdmin(RecordAdmin):
+    list_display = (
+        "registry", "issuance_id", "scheme", "device_id", "technology", "zone", "start", "end", "temporal_resolution",
+        "release", "tradable", "underlying_serial", "expires_at",
+    )  # fmt: skip
+    list_filter = ("scheme", "temporal_resolution", "release", "technology")
+    list_select_related = ("zone",)
+    search_fields = ("issuance_id", "device_id", "underlying_serial")
+    ordering = ("-pk",)
+
+
+@admin.register(CertificateLot)
+class CertificateLotAdmin(RecordAdmin):
+    list_display = (
+        "public_id", "state", "holder", "point", "issuance", "wh_range", "available_wh", "reserved_wh", "cancelled_wh",
+        "reviewed_by", "reviewed_at",
+    )  # fmt: skip
+    list_filter = ("state", "issuance__scheme")
+    list_select_related = ("holder", "point", "issuance", "reviewed_by")
+    search_fields = ("public_id", "holder__name", "issuance__issuance_id", "serial_text")
+    ordering = ("-pk",)
+
+
+@admin.register(CertificateSpan)
+class CertificateSpanAdmin(RecordAdmin):
+    list_display = ("lot", "wh_range", "state", "subject")
+    list_filter = ("state",)
+    list_select_related = ("lot",)
+    search_fields = ("lot__public_id", "subject")
+    ordering = ("-lot", "wh_range")
+
+
+@admin.register(SupplyEntry)
+class SupplyEntryAdmin(RecordAdmin):
+    list_display = ("at", "lot", "wh_range", "from_state", "to_state", "subject", "purpose", "statement_ref")
+    list_filter = ("to_state", "from_state")
+    list_select_related = ("lot",)
+    search_fields = ("lot__public_id", "subject", "statement_ref")
+    ordering = ("-pk",)
+
+
+@admin.register(StorageDraw)
+class StorageDrawAdmin(RecordAdmin):
+    list_display = ("issuance", "lot", "wh_range")
+    list_select_related = ("issuance", "lot")
+    search_fields = ("lot__public_id", "issuance__issuance_id")
+    ordering = ("-pk",)
+
+
+@admin.register(MatchLine)
+class MatchLineAdmin(RecordAdmin):
+    list_display = ("use_hour", "lot", "wh_range", "volume", "live")
+    list_filter = ("live", "volume")
+    list_select_related = ("use_hour", "lot")
+    search_fields = ("lot__public_id", "use_hour__subject")
+    ordering = ("-pk",)
+
+
+@admin.register(GreenPromise)
+class GreenPromiseAdmin(RecordAdmin):
+    list_display = ("public_id", "subject", "point", "start", "end", "promised_percent", "credit_rate_ppm", "cap_ppm")
+    list_select_related = ("point",)
+    search_fields = ("public_id", "subject")
+    ordering = ("-pk",)
+
+
+@admin.register(PromiseHour)
+class PromiseHourAdmin(RecordAdmin):
+    list_display = ("promise", "share_hour", "ppm")
+    list_select_related = ("promise", "share_hour")
+    search_fields = ("promise__subject",)
+    ordering = ("-pk",)

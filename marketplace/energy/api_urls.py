@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from marketplace.energy.api import emissions, grid, scores, windows
+from marketplace.energy.api import emissions, grid, lots, meters, scores, sources, windows
 from marketplace.energy.api.places import FindZone
 
 urlpatterns = [
@@ -10,6 +10,14 @@ urlpatterns = [
     path("energy/hours", grid.HoursView.as_view(), name="api-energy-hours"),
     path("energy/forecasts", grid.ForecastsView.as_view(), name="api-energy-forecasts"),
     path("energy/forecasts/scores", scores.ScoresView.as_view(), name="api-energy-forecast-scores"),
+    path("energy_sources", sources.SourcesView.as_view(), name="api-energy-sources"),
+    path("energy_sources/<str:source>", sources.SourceView.as_view(), name="api-energy-source"),
+    path("energy_sources/<str:source>/shares", sources.SharesView.as_view(), name="api-energy-source-shares"),
+    path("meter_points", meters.PointsView.as_view(), name="api-meter-points"),
+    path("meter_points/<str:point>", meters.PointView.as_view(), name="api-meter-point"),
+    path("meter_readings", meters.ReadingsView.as_view(), name="api-meter-readings"),
+    path("certificate_lots", lots.LotsView.as_view(), name="api-certificate-lots"),
+    path("certificate_lots/<str:lot>", lots.LotView.as_view(), name="api-certificate-lot"),
 ]
 
 

@@ -45,3 +45,21 @@ class StatementRangeMismatch(DomainError):
     """A registry's statement names other Wh than those that were reserved."""
 
     code = "statement_range_mismatch"
+
+
+class StorageExceedsInput(DomainError):
+    """More would come out of a store than its efficiency leaves of the certified energy that went in before."""
+
+    code = "storage_exceeds_input"
+
+    def __init__(self, *, asked_wh: int, most_wh: int) -> None:
+        super().__init__(
+            f"{asked_wh} Wh were asked for; of what went in before and is certified {most_wh} Wh come out",
+            hint=str(most_wh), asked_wh=asked_wh, most_wh=most_wh,
+        )  # fmt: skip
+
+
+class NotTheReviewer(DomainError):
+    """Whoever decides on evidence is an auditor or operator, and no member of the organization that it is of."""
+
+    code = "role_missing"

@@ -5,23 +5,21 @@ the ends of its slice, so that lots tile what was made and no Wh is in two of th
 gives no lots, and a plant that nobody has verified gives lots that wait for a reviewer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
 
 from marketplace.common.clock import HOUR
-from marketplace.common.copying import ask_keys, keys_of
-from marketplace.common.ids import new_ids
 from marketplace.common.units import PPM
 from marketplace.energy.copying import copy_rows
+from marketplace.energy.issuing import NewIssuance, NewLot, write_issuances, write_lots
 from marketplace.energy.models import (
-    CertificateLot,
     EnergySource,
     GenerationQuality,
-    Issuance,
     PromiseHour,
+    Release,
     Resolution,
     Scheme,
     SourceKind,
@@ -31,14 +29,6 @@ from marketplace.energy.supply import Move, Piece, move_wh
 
 REGISTRY = "on-site meter"
 COPY_GENERATION = "COPY energy_generationhour (source_id, start, quality, wh, claimed_wh) FROM STDIN"
-COPY_ISSUANCES = """
-COPY energy_issuance (id, registry, issuance_id, scheme, source_id, device_id, device_name, technology, capacity_w,
-    commissioned_on, issuer, zone_id, start, "end", release, temporal_resolution, support, tradable) FROM STDIN
-"""
-COPY_LOTS = """
-COPY energy_certificatelot (id, public_id, issuance_id, wh_range, holder_id, point_id, state, reason, serial_text,
-    evidence_sha256, version, created_at) FROM STDIN
-"""
 
 
 class Made(NamedTuple):
@@ -64,13 +54,19 @@ def slice_of(wh: int, lower_ppm: int, upper_ppm: int) -> tuple[int, int]:
 
 @transaction.atomic
 def record_generation(
-    *, source: EnergySource, made: Sequence[Made], quality: str = GenerationQuality.METERED, now: datetime
-) -> int:
+    *, source: EnergySource, made: Sequence[Made], quality: str = GenerationQuality.METERED, now: datetime,
+    evidence_sha256: str = "",
+) -> int:  # fmt: skip
     """Write the hours of a source and the lots that they become; how many lots.
 
-    An hour that is there already raises IntegrityError, and nothing is written.
+    An hour that is there already raises IntegrityError, and nothing is written. The source is locked: what is known of
+    it does not change meanwhile.
     """
-    slices = _slices(source, made) if quality == GenerationQuality.METERED and _gives_lots(source) else []
+    rows = EnergySource.objects.select_for_update(of=("self",), no_key=True).select_related("organization")
+    source = rows.get(pk=source.pk)
+    shares = list(SourceShare.objects.filter(source=source).order_by("slice"))
+    gives = quality == GenerationQuality.METERED and _gives_lots(source)
+    slices = [each for number, hour in enumerate(made) for each in slices_of(shares, number, hour)] if gives else []
     claimed = [0] * len(made)
     for each in slices:
         claimed[each.number] += each.upper - each.lower
@@ -79,7 +75,7 @@ def record_generation(
         ((source.pk, hour.start, quality, hour.wh, own) for hour, own in zip(made, claimed, strict=True)),
     )
     if slices:
-        _issue(source, made, slices, now)
+        _issue(source, made, slices, evidence_sha256, now)
     return len(slices)
 
 
@@ -87,44 +83,38 @@ def _gives_lots(source: EnergySource) -> bool:
     return source.kind == SourceKind.ONSITE and not source.certificates_sold
 
 
-def _slices(source: EnergySource, made: Sequence[Made]) -> list[Slice]:
-    """What each share of the source gets of each hour, hours and slices in order."""
-    found = []
-    shares = list(SourceShare.objects.filter(source=source).order_by("slice"))
-    for number, hour in enumerate(made):
-        for share in shares:
-            if hour.start in share.valid:
-                lower, upper = slice_of(hour.wh, share.slice.lower, share.slice.upper)
-                if upper > lower:
-                    found.append(Slice(number, share, lower, upper))
-    return found
+def slices_of(shares: Iterable[SourceShare], number: int, hour: Made) -> Iterator[Slice]:
+    """What each of `shares` gets of an hour, which is the one with that number, in their order."""
+    for share in shares:
+        if hour.start in share.valid:
+            lower, upper = slice_of(hour.wh, share.slice.lower, share.slice.upper)
+            if upper > lower:
+                yield Slice(number, share, lower, upper)
 
 
-def _issue(source: EnergySource, made: Sequence[Made], slices: Sequence[Slice], now: datetime) -> None:
+def _issue(source: EnergySource, made: Sequence[Made], slices: Sequence[Slice], sha256: str, now: datetime) -> None:
     numbers = sorted({each.number for each in slices})
-    issuances, lots = keys_of(ask_keys((Issuance, len(numbers)), (CertificateLot, len(slices))))
-    keys = dict(zip(numbers, issuances.tolist(), strict=True))
-    copy_rows(COPY_ISSUANCES, [_issuance(keys[number], source, made[number].start) for number in numbers])
+    issued = write_issuances([_issuance(source, made[number].start) for number in numbers])
+    keys = dict(zip(numbers, issued, strict=True))
     state = "active" if source.backs_claims else "pending"
-    ids = [each.decode() for each in new_ids("crt", len(slices))]
-    copy_rows(
-        COPY_LOTS,
-        (
-            (key, public_id, keys[each.number], f"[{each.lower},{each.upper})", source.organization_id,
-             each.share.point_id, state, "", f"{source.device_id} {made[each.number].start:%Y-%m-%dT%H}Z", "", 1, now)
-            for key, public_id, each in zip(lots.tolist(), ids, slices, strict=True)
-        ),
+    lots = write_lots(
+        [
+            NewLot(keys[each.number], each.lower, each.upper, source.organization_id, each.share.point_id, state,
+                   f"{source.device_id} {made[each.number].start:%Y-%m-%dT%H}Z", sha256)
+            for each in slices
+        ],
+        now=now,
     )  # fmt: skip
     if state == "active":
         starts = [made[each.number].start for each in slices]
-        keep_promises(lots=list(zip(lots.tolist(), slices, starts, strict=True)), now=now)
+        keep_promises(lots=list(zip(lots, slices, starts, strict=True)), now=now)
 
 
-def _issuance(key: int, source: EnergySource, start: datetime) -> tuple[Any, ...]:
-    return (
-        key, REGISTRY, f"{source.device_id} {start:%Y-%m-%dT%H}Z", Scheme.METER, source.pk, source.device_id,
-        source.name, source.technology, source.capacity_w, source.commissioned_on, source.organization.name,
-        source.zone_id, start, start + HOUR, "production", Resolution.HOUR, "", False,
+def _issuance(source: EnergySource, start: datetime) -> NewIssuance:
+    return NewIssuance(
+        REGISTRY, f"{source.device_id} {start:%Y-%m-%dT%H}Z", Scheme.METER, source.pk, source.device_id, source.name,
+        source.technology, source.capacity_w, source.commissioned_on, source.organization.name[:80], source.zone_id,
+        start, start + HOUR, Release.PRODUCTION, Resolution.HOUR,
     )  # fmt: skip
 
 

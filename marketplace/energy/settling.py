@@ -2,7 +2,7 @@
 
 The energy of the site's meter is split over the uses and the machines that nobody rented; then what is green of that
 hour serves promises first, all uses after them, in the order on-site, contract, storage, bought. What is certified only
-by the day, month or year serves what is left, apart. Locks: uses by key, then lots by key.
+by the day, month or year serves what is left, apart. Locks: uses by key, points by key, then lots by key.
 """
 
 from collections.abc import Iterable, Sequence

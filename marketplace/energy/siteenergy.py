@@ -8,7 +8,8 @@ from django.db import connection
 from django.db.models import Sum
 
 from marketplace.common.units import largest_remainder
-from marketplace.energy.models import MeterPoint, PointHour, UseHour
+from marketplace.energy.metering import lock_points
+from marketplace.energy.models import PointHour, UseHour
 from marketplace.energy.use import shared_site_wh, site_wh
 
 WRITE_USES = """
@@ -45,7 +46,7 @@ def shares_of_meter(it_wh: int, total_wh: int, claims: Sequence[int]) -> list[tu
 def share_site_energy(cells: Mapping[Cell, Sequence[UseHour]], now: datetime) -> None:
     """Give every use its part of the site's meter, or its own energy with the overhead of the design, and mark it
     settled. The uses are locked; what was given out earlier of an hour stays given."""
-    points = {point.pk: point for point in MeterPoint.objects.filter(pk__in={cell.point for cell in cells})}
+    points = {point.pk: point for point in lock_points({cell.point for cell in cells})}
     hours = PointHour.objects.filter(point__in=points, start__in={cell.start for cell in cells})
     readings = {Cell(hour.point_id, hour.start): hour for hour in hours.select_for_update(of=("self",)).order_by("pk")}
     given: list[tuple[int, int]] = []

@@ -7,6 +7,7 @@ from celery import shared_task
 
 from marketplace.common.clock import utc_now
 from marketplace.common.locking import alone
+from marketplace.energy.expiring import expire_lots, warn_of_expiry
 from marketplace.energy.feeds import claim_feed, fetch_feed, sync_feeds
 from marketplace.energy.models import GridZone, SignalFeed
 from marketplace.energy.promising import release_unused
@@ -64,3 +65,13 @@ def settle_energy() -> None:
 def score_forecasts() -> None:
     """Judge the forecasts of every day whose hours have become known since the last time."""
     record_scores(zones=GridZone.objects.all(), now=utc_now())
+
+
+@shared_task(name="expire_certificates", time_limit=300)
+def expire_certificates() -> None:
+    """Tell whose certificates come to their end, and expire those that have."""
+    now = utc_now()
+    while warn_of_expiry(now=now):
+        pass
+    while expire_lots(now=now):
+        pass

@@ -119,6 +119,7 @@ def test_a_topup_that_was_waited_for_and_not_paid_exits_7(
         "waits leave wai_3Fp",
         "provider offers pause ofr_wuhu_f1",
         "provider reservations give-up rsv_90ab --reason withdrawn",
+        "provider meters push job.yaml",
         "wallet topup 50",
         "wallet refund 20",
     ],

@@ -1,6 +1,7 @@
 """The operators' view of the grid: everything to look at, the record not to change."""
 
 import pytest
+from django.apps import apps
 from django.test import Client
 
 from accounts.models import User
@@ -8,6 +9,7 @@ from marketplace.energy.imports.grid import import_grid
 from marketplace.energy.models import GridHour, GridZone, SignalFeed
 from marketplace.energy.services import refresh_forecasts
 from tests.energy.conftest import NOW
+from tests.invariants.green_scene import energy_that_was_matched
 
 
 @pytest.fixture
@@ -71,3 +73,24 @@ def test_an_operator_adds_a_zone_that_no_list_knows(operator):
 
     assert answer.status_code == 302
     assert GridZone.objects.get(code="XX-1").latitude == 1
+
+
+EVIDENCE = [
+    "meterpoint", "pointhour", "usehour", "energysource", "sourceshare", "sharehour", "generationhour", "issuance",
+    "certificatelot", "certificatespan", "supplyentry", "storagedraw", "matchline", "greenpromise", "promisehour",
+    "importfile",
+]  # fmt: skip
+
+
+def test_an_operator_sees_every_page_of_evidence_and_changes_none(operator):
+    energy_that_was_matched()
+
+    for page in EVIDENCE:
+        shown = operator.get(f"/admin/energy/{page}/")
+        assert (page, shown.status_code) == (page, 200)
+        row = apps.get_model("energy", page).objects.first()
+        assert str(row)
+        assert operator.get(f"/admin/energy/{page}/{row.pk}/change/").status_code == 200
+        assert operator.get(f"/admin/energy/{page}/add/").status_code == 403
+        assert operator.post(f"/admin/energy/{page}/{row.pk}/change/", {}).status_code == 403
+        assert operator.post(f"/admin/energy/{page}/{row.pk}/delete/", {"post": "yes"}).status_code == 403

@@ -33,6 +33,7 @@ from scheduler.preempting import FIRM_WORK, give_notice, lock_open
 from scheduler.services import Actor, submit_job
 from scheduler.standingorders import keep_orders
 from scheduler.waitinglist import join_list, serve_waiting
+from tests.invariants.green_scene import energy_that_was_matched
 from tests.market import make_organization
 from tests.scheduler.machines import make_pair
 from tests.scheduler.reserved import reserve, submit_inside
@@ -79,6 +80,7 @@ class Market:
         self.wait_that_was_served()
         self.money_that_came_and_went()
         self.invoice = self.use_that_was_billed()
+        self.lot = energy_that_was_matched()
         once(actor="org_a", key="one", fingerprint="f", now=self.now, effect=lambda: Answer(status=201, body={}))
 
     def units_kept_reserved(self) -> None:

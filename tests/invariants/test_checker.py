@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ALL = {
     "M1", "M2", "M4", "M5", "M6", "M7", "M8", "M9", "M12", "M13", "M14", "M15",
     "C1", "C2", "C5", "C6", "C7", "C8", "C9", "J1", "J2", "J3", "J4", "J5", "J7", "J8", "J9", "J10", "E1",
-    "R1", "A1", "A3",
+    "R1", "A1", "A3", "G1", "G2",
 }  # fmt: skip
 
 

@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 from joulemart import receipts
 
+from accounts.models import Role
 from marketplace.energy.generation import Made, record_generation
 from marketplace.energy.models import CertificateLot, GreenReceipt, SupplyEntry, UseHour
 from marketplace.energy.receipts.document import file_of, key_set
 from marketplace.energy.receipts.issuing import finish_receipt, settle_receipt
 from marketplace.energy.receipts.statements import Statement, confirm_cancellation
+from marketplace.energy.reviewing import revoke_source
 from marketplace.energy.settling import settle_due
 from scheduler.attempts import end_attempt, mark_running
 from scheduler.receipting import issue_receipts
@@ -217,3 +219,19 @@ def test_any_changed_value_fails_and_so_do_a_dropped_hour_and_versions_out_of_or
     swapped = document | {"versions": document["versions"][::-1]}
     shortened = document | {"versions": document["versions"][1:]}
     assert [code(each) for each in (dropped, swapped, shortened)] == ["check_failed"] * 3
+
+
+def test_evidence_that_is_revoked_corrects_the_receipts_that_rested_on_it(offer):
+    source = with_sun(offer, 500)
+    job = ran(offer)
+    issue_receipts(now=NOON + RAN)
+    settle_due(now=SETTLED)
+    settle_receipt(subject=job.public_id, now=SETTLED)
+    auditor = make_member(make_organization(funds=0), Role.AUDITOR)
+
+    revoke_source(source=source, by=auditor, reason="the meter was wrong", now=SETTLED, correction=True)
+
+    last = GreenReceipt.objects.of_subject(job.public_id).last()
+    assert (last.version, last.status, last.payload["shares"]["matched_ppm"]) == (3, "final", 0)
+    assert last.payload["certificates"] == []
+    assert verified(last).code == "valid"

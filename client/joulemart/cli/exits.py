@@ -85,12 +85,14 @@ def with_hint(detail: str, hint: str) -> str:
 def _place(entry: FieldError, file: str | None) -> str:
     if entry.line is None:
         return ""
-    column = "" if entry.column is None else f":{entry.column}"
+    column = f":{entry.column}" if isinstance(entry.column, int) else ""
     return f"{file or 'file'}:{entry.line}{column}  "
 
 
 def _field(entry: FieldError) -> str:
     text = with_hint(entry.detail or entry.code, entry.hint)
+    if isinstance(entry.column, str):  # of a table: its heading
+        return f"{entry.column}: {entry.code}: {text}"
     return f"{entry.pointer}: {text}" if entry.pointer else text
 
 
@@ -98,6 +100,8 @@ def _help(error: ApiError) -> list[str]:
     if isinstance(error, NothingFits):
         return relaxations(error.rejected, error.relax)
     lines = []
+    if (faults := error.facts.get("faults") or 0) > len(error.errors):
+        lines.append(f"… and {faults - len(error.errors)} more")
     if next_quote := error.facts.get("next_quote"):
         lines.append(f"next best: {next_quote.get('id') if isinstance(next_quote, dict) else next_quote}")
     if error.retry_after_s is not None:

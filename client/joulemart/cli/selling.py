@@ -1,4 +1,7 @@
-"""Commands of providers: provider offers ls|pause|publish, provider reservations ls|give-up, provider agents ls."""
+"""Commands of providers: provider offers ls|pause|publish, provider reservations ls|give-up, provider agents ls.
+
+Their meters are in `meters`.
+"""
 
 from enum import StrEnum
 from typing import Annotated
@@ -7,6 +10,7 @@ import typer
 
 from ..objects import GivenUp, Offer, SoldReservation
 from . import columns, figures
+from .meters import meters_app
 from .session import PAGE_LIMIT, Session, command
 from .shelf import Limit, ReservationId
 
@@ -19,6 +23,7 @@ provider_app.add_typer(offers_app, name="offers")
 sold_app = typer.Typer(help="What you have promised.", no_args_is_help=True)
 provider_app.add_typer(sold_app, name="reservations")
 provider_app.add_typer(agents_app, name="agents")
+provider_app.add_typer(meters_app, name="meters")
 
 OfferId = Annotated[str, typer.Argument(metavar="OFFER", help="Offer id.")]
 

@@ -12,6 +12,7 @@ from marketplace.common import references
 from marketplace.common.exclusion import same_id
 from marketplace.common.ids import PublicIdField
 from marketplace.common.units import PPM
+from marketplace.energy.models import outside
 from marketplace.energy.models.grid import GridZone
 from marketplace.energy.models.points import MeterPoint
 from marketplace.energy.models.rules import OnTheHour, begins_at_nothing, counted_by_rows, of_choices
@@ -50,6 +51,9 @@ class Evidence(models.TextChoices):
     AUDITED = "audited"
 
 
+MEASURED_KINDS = frozenset({
+    SourceKind.ONSITE, SourceKind.PPA_PHYSICAL, SourceKind.PPA_VIRTUAL, SourceKind.STORAGE,
+})  # fmt: skip
 EVIDENCE_ORDER = tuple(Evidence.values)
 
 
@@ -106,7 +110,13 @@ class EnergySource(models.Model):
             references.keeps(
                 "energy_source_keeps_what_it_is", "public_id", "organization", "device_id", "kind", "technology", "zone"
             ),
+            outside.SOURCE_VERIFIED_FROM_OUTSIDE,
         ]  # fmt: skip
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its output is metered here; of the other kinds a registry's word is all there is."""
+        return self.kind in MEASURED_KINDS
 
     @property
     def backs_claims(self) -> bool:

@@ -12,6 +12,7 @@ from accounts.models import Organization
 from marketplace.common import references
 from marketplace.common.exclusion import same_id
 from marketplace.common.ids import PublicIdField
+from marketplace.energy.models import outside, storagerules
 from marketplace.energy.models import supplyrules as rules
 from marketplace.energy.models.grid import GridZone
 from marketplace.energy.models.points import MeterPoint, UseHour
@@ -58,7 +59,7 @@ class Release(models.TextChoices):
 
 
 class Issuance(models.Model):
-    """What one registry issued for one device and interval."""
+    """What one registry issued for one device and interval; without a capacity where the registry tells none."""
 
     registry = models.CharField(max_length=40)
     issuance_id = models.CharField(max_length=80)
@@ -67,7 +68,7 @@ class Issuance(models.Model):
     device_id = models.CharField(max_length=60)
     device_name = models.CharField(max_length=80, blank=True)
     technology = models.CharField(max_length=12, choices=Technology.choices)
-    capacity_w = models.BigIntegerField()
+    capacity_w = models.BigIntegerField(null=True)
     commissioned_on = models.DateField()
     issuer = models.CharField(max_length=80)
     zone = models.ForeignKey(GridZone, on_delete=models.PROTECT, related_name="+")
@@ -86,12 +87,17 @@ class Issuance(models.Model):
             models.UniqueConstraint(fields=["registry", "issuance_id"], name="issuance_once"),
             models.CheckConstraint(condition=Q(end__gt=F("start")), name="issuance_has_an_interval"),
             models.CheckConstraint(condition=rules.as_fine_as_it_says(), name="issuance_resolution_by_its_length"),
-            models.CheckConstraint(condition=Q(capacity_w__gte=1), name="issuance_device_has_power"),
+            models.CheckConstraint(
+                condition=Q(capacity_w=None) | Q(capacity_w__gte=1), name="issuance_device_has_power"
+            ),
             of_choices("scheme", Scheme, "issuance_scheme_known"),
             of_choices("technology", Technology, "issuance_technology_known"),
             of_choices("release", Release, "issuance_release_known"),
         ]
-        indexes = [models.Index(fields=["start", "id"], name="issuance_by_start")]
+        indexes = [
+            models.Index(fields=["start", "id"], name="issuance_by_start"),
+            models.Index(fields=["expires_at"], condition=~Q(expires_at=None), name="issuance_by_expiry"),
+        ]
         triggers = [append_only("issuance_is_append_only")]
 
     def __str__(self) -> str:
@@ -124,6 +130,7 @@ class CertificateLot(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
     reviewed_at = models.DateTimeField(null=True)
+    warned_at = models.DateTimeField(null=True)  # that it will expire
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
 
@@ -146,6 +153,7 @@ class CertificateLot(models.Model):
             ExclusionConstraint(
                 name="certificate_lot_of_its_own_wh",
                 expressions=[same_id("issuance"), ("wh_range", RangeOperators.OVERLAPS)],
+                condition=~Q(state="refused"),
             ),
         ]
         indexes = [
@@ -156,6 +164,7 @@ class CertificateLot(models.Model):
             references.stays("certificate_lot_stays"),
             references.keeps("certificate_lot_keeps_its_wh", "public_id", "issuance", "wh_range", "holder"),
             rules.LOT_BEGINS_AVAILABLE, rules.LOT_IS_ONE_SPAN, rules.LOT_COUNTED_BY_ENTRIES,
+            outside.LOT_REVIEWED_FROM_OUTSIDE, storagerules.STORAGE_GIVES_WHAT_WENT_IN,
         ]  # fmt: skip
 
     def __str__(self) -> str:
@@ -250,7 +259,7 @@ class StorageDraw(models.Model):
                 name="stored_wh_drawn_once", expressions=[same_id("lot"), ("wh_range", RangeOperators.OVERLAPS)]
             ),
         ]
-        triggers = [append_only("storage_draw_is_append_only")]
+        triggers = [append_only("storage_draw_is_append_only"), storagerules.DRAWS_OF_WHAT_WAS_STORED]
 
     def __str__(self) -> str:
         return f"{self.issuance_id} {self.lot_id} {self.wh_range}"

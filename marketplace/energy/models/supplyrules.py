@@ -5,12 +5,12 @@ it says, puts it into the new one, and counts. A statement may add many entries;
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import add
 
 import pgtrigger
-from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Func, Q, Value
 from django.db.models.expressions import Combinable
 from django.db.models.lookups import GreaterThan, LessThanOrEqual
 
@@ -18,7 +18,8 @@ from marketplace.common.triggers import OwnersTrigger, UpdatedByTriggersAlone
 from marketplace.energy.models.rules import counted_by_rows, refuse
 from marketplace.energy.states import OWNED, SUPPLY
 
-# How long an interval of each resolution may be, and how long the next finer one is at most.
+# How long an interval of each resolution may be, and how long the next finer one is at most. What crosses the start of
+# a UTC hour is known by the day, however short it is.
 LENGTHS = {
     "hour": (timedelta(0), timedelta(hours=1)),
     "day": (timedelta(hours=1), timedelta(hours=25)),
@@ -43,14 +44,33 @@ def legal_moves() -> Q:
     return legal
 
 
+class HourEnd(Func):
+    """The end of the UTC hour that a moment lies in."""
+
+    template = "(date_trunc('hour', %(expressions)s, 'UTC') + interval '1 hour')"
+    output_field = DateTimeField()
+
+
 def as_fine_as_it_says() -> Q:
     """The resolution is that of the interval's length: nobody widens what is known of the time."""
     length = ExpressionWrapper(F("end") - F("start"), output_field=DurationField())
-    fits = Q()
+    one_hour = Q(LessThanOrEqual(F("end"), HourEnd("start")))
+    fits = Q(temporal_resolution="hour") & one_hour
     for name, (beyond, most) in LENGTHS.items():
-        within = Q(GreaterThan(length, Value(beyond))) & Q(LessThanOrEqual(length, Value(most)))
-        fits |= Q(temporal_resolution=name) & within
+        within = Q(LessThanOrEqual(length, Value(most)))
+        if name == "day":
+            fits |= Q(temporal_resolution=name) & within & ~one_hour
+        elif name != "hour":
+            fits |= Q(temporal_resolution=name) & within & Q(GreaterThan(length, Value(beyond)))
     return fits
+
+
+def resolution_of(start: datetime, end: datetime) -> str | None:
+    """How finely the time of [start, end) is known; None for more than a year."""
+    if end <= start.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1):
+        return "hour"
+    names = [name for name, (_, most) in LENGTHS.items() if name != "hour" and end - start <= most]
+    return names[0] if names else None
 
 
 def _in_sql(names: Iterable[str]) -> str:

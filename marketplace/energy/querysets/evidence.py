@@ -8,6 +8,8 @@ from django.db import models
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import F, Q
 
+from marketplace.common.querysets import PublicQuerySet
+
 if TYPE_CHECKING:
     from accounts.models import Organization
     from marketplace.energy.models import (  # noqa: F401
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     )  # fmt: skip
 
 
-class EnergySourceQuerySet(models.QuerySet["EnergySource"]):
+class EnergySourceQuerySet(PublicQuerySet["EnergySource"]):
     def of(self, organizations: "Iterable[Organization]") -> Self:
         """Sources that one of `organizations` owns."""
         return self.filter(organization__in=list(organizations))

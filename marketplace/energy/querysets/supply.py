@@ -5,13 +5,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
+from django.db.models import Q
+
+from marketplace.common.querysets import PublicQuerySet
 
 if TYPE_CHECKING:
     from accounts.models import Organization
-    from marketplace.energy.models import CertificateLot, MatchLine, MeterPoint, SupplyEntry  # noqa: F401
+    from marketplace.energy.models import (  # noqa: F401
+        CertificateLot,
+        EnergySource,
+        MatchLine,
+        MeterPoint,
+        SupplyEntry,
+    )
 
 
-class CertificateLotQuerySet(models.QuerySet["CertificateLot"]):
+class CertificateLotQuerySet(PublicQuerySet["CertificateLot"]):
     def of(self, organizations: "Iterable[Organization]") -> Self:
         """Lots that one of `organizations` holds."""
         return self.filter(holder__in=list(organizations))
@@ -19,6 +28,24 @@ class CertificateLotQuerySet(models.QuerySet["CertificateLot"]):
     def pending(self) -> Self:
         """Lots that wait for a reviewer."""
         return self.filter(state="pending")
+
+    def on_site_of(self, source: "EnergySource") -> Self:
+        """On-site records of a source: what its own meter says."""
+        return self.filter(issuance__source=source, issuance__scheme="METER")
+
+    def withdrawable(self, *, correction: bool) -> Self:
+        """Lots with energy that can be taken out of use; a `correction` reaches what was cancelled too."""
+        closed = Q(state="closed", cancelled_wh__gt=0) if correction else Q(pk=None)
+        return self.filter(Q(state="active") | closed)
+
+    def expiring(self, by: datetime) -> Self:
+        """Lots whose certificates expire by then."""
+        return self.filter(issuance__expires_at__lte=by)
+
+    def alive(self) -> Self:
+        """Lots with energy that may yet be used, or that matches a use now."""
+        usable = Q(available_wh__gt=0) | Q(reserved_wh__gt=0) | Q(stored_wh__gt=0)
+        return self.filter(Q(state__in=["pending", "active"]) & usable | Q(lines__live=True)).distinct()
 
     def covering(self, points: "Iterable[MeterPoint | int]", start: datetime, end: datetime) -> Self:
         """Active lots for `points` with something available whose interval meets [start, end)."""

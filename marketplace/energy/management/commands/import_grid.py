@@ -9,8 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from marketplace.common.clock import utc_now
 from marketplace.energy.errors import WrongImport
 from marketplace.energy.imports.grid import import_grid
-from marketplace.energy.imports.sheets import LAYOUTS
-from marketplace.energy.models import ImportFile, ImportState
+from marketplace.energy.imports.gridsheet import LAYOUTS
+from marketplace.energy.imports.taking import told
+from marketplace.energy.models import ImportState
 from marketplace.energy.signals.base import NOTICES
 
 
@@ -31,14 +32,7 @@ class Command(BaseCommand):
         except WrongImport as error:
             raise CommandError(f"{error.detail}. Mend: {error.hint}" if error.hint else error.detail) from error
         if result.state == ImportState.REFUSED:
-            self._explain(result)
+            self.stderr.write("\n".join(told(result)))
             raise CommandError(f"{result.faults} faults: nothing was imported")
         self.stdout.write(f"{result.rows} hours imported, vintage {result.sha256[:12]}")
         self.stdout.write(NOTICES[LAYOUTS[options["kind"]].source])
-
-    def _explain(self, result: ImportFile) -> None:
-        for fault in result.errors:
-            hint = f" ({fault['hint']})" if fault["hint"] else ""
-            self.stderr.write(f"line {fault['line']}, {fault['column']}: {fault['code']}: {fault['detail']}{hint}")
-        if result.faults > len(result.errors):
-            self.stderr.write(f"… and {result.faults - len(result.errors)} more")

@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from marketplace.energy.errors import WrongImport
 from marketplace.energy.forecast import INTERVAL_NEEDED, Series
-from marketplace.energy.imports.sheets import LAYOUTS, Sheet, text_of
+from marketplace.energy.imports.gridsheet import LAYOUTS, GridSheet
+from marketplace.energy.imports.sheets import text_of
 from marketplace.energy.scoring import SPANS, blend_errors, coverage, shifting, yesterday_errors
 from marketplace.energy.zones import BY_CODE
 
@@ -25,7 +26,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            sheet = Sheet(text_of(options["file"].read_bytes()), LAYOUTS[options["kind"]], BY_CODE, options["zones"])
+            text, layout = text_of(options["file"].read_bytes()), LAYOUTS[options["kind"]]
+            sheet = GridSheet(text, layout, BY_CODE, options["zones"])
         except OSError as error:
             raise CommandError(f"{options['file']} cannot be read: {error.strerror}") from error
         except WrongImport as error:
@@ -33,8 +35,8 @@ class Command(BaseCommand):
         found: dict[str, list[int]] = {}
         for hour in sheet.hours():
             found.setdefault(hour.zone, []).append(hour.lifecycle_mg)
-        if sheet.fault_count:
-            raise CommandError(f"{sheet.fault_count} faults in the file: import_grid names them")
+        if sheet.faults.count:
+            raise CommandError(f"{sheet.faults.count} faults in the file: import_grid names them")
         heads = "".join(f"{f'MAPE {span} h':>12}" for span in SPANS)
         self.stdout.write(f"{'zone':<14}{heads}{'MASE':>8}{'P10-P90':>9}{'saved':>8}{'oracle':>8}")
         for zone, values in found.items():
