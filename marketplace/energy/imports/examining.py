@@ -106,7 +106,7 @@ def _check_capacity(batch: Batch) -> None:
     for row in batch.rows:
         if row.capacity_w is not None:
             made.setdefault((row.registry, row.device_id, row.start, row.end), []).append(row)
-    held = _held_wh({row.device_id for rows in made.values() for row in rows})
+    held = _held_wh([row for rows in made.values() for row in rows])
     for interval, rows in made.items():
         total = held.get(interval, 0)
         for row in rows:
@@ -116,11 +116,15 @@ def _check_capacity(batch: Batch) -> None:
                 batch.fault(row, Wrong("wh", "exceeds_capacity", detail, "the same energy is told twice"))
 
 
-def _held_wh(devices: Iterable[str]) -> dict[tuple[object, ...], int]:
-    """What is held already of each (registry, device, start, end)."""
+def _held_wh(rows: Sequence[Certified]) -> dict[tuple[object, ...], int]:
+    """What is held already of each (registry, device, start, end), within the time of `rows`."""
     found: dict[tuple[object, ...], int] = {}
-    for part in in_parts(devices):
-        lots = CertificateLot.objects.filter(issuance__device_id__in=part).exclude(state="refused")
+    if not rows:
+        return found
+    first, last = min(row.start for row in rows), max(row.start for row in rows)
+    there = CertificateLot.objects.filter(issuance__start__range=(first, last)).exclude(state="refused")
+    for part in in_parts({row.device_id for row in rows}):
+        lots = there.filter(issuance__device_id__in=part)
         for registry, device, start, end, wh_range in lots.values_list(
             "issuance__registry", "issuance__device_id", "issuance__start", "issuance__end", "wh_range"
         ):
