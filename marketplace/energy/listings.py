@@ -7,7 +7,7 @@ once for a point, and all its listings have it. No listing is told that the plan
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import batched
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +19,9 @@ from marketplace.common.units import PPM
 from marketplace.energy.forecast import DAY, Series
 from marketplace.energy.models import GridHour, GridZone, ShareOutlook, UseHour
 from marketplace.energy.models.outlooks import DAYS
-from marketplace.energy.outlook import Place, flat_outlook, paths_at
-from marketplace.energy.paths import FEWEST_PATHS, Whole
+from marketplace.energy.paths import FEWEST_PATHS, Whole, grid_paths, paths_known, supply_paths
 from marketplace.energy.pointhours import PointLoad
-from marketplace.energy.shares import ShareBands
+from marketplace.energy.shares import ShareBands, flat_bands
 from marketplace.energy.supplyhours import LOOKBACK_HOURS, Plant, Plants, plants_of
 from marketplace.energy.windows import OUTAGE_HOURS
 
@@ -43,12 +42,33 @@ class Listing(NamedTuple):
     load: PointLoad
 
 
-class GridHistory(NamedTuple):
-    """A zone's renewable share in ppm without a gap up to the last known hour; `until` numbers the hour after it."""
+class Foreseen(NamedTuple):
+    """From which hour on, by how many paths, and what they say: nothing where fewer than ten are known."""
 
-    known: Series
-    run: int
-    until: int
+    origin: int
+    paths: int
+    bands: ShareBands | None
+
+
+class GridHistory:
+    """A zone's renewable share in ppm by hour, nan where unknown. Its futures serve every point in it and are kept.
+
+    `until` numbers the hour after the last known one, `run` the first of the unbroken run before it.
+    """
+
+    def __init__(self, known: Series) -> None:
+        self.until = int(np.flatnonzero(~np.isnan(known))[-1]) + 1
+        gaps = np.flatnonzero(np.isnan(known[: self.until]))
+        self.run = int(gaps[-1]) + 1 if gaps.size else 0
+        self._known = known
+        self._paths: dict[tuple[int, int, int], Whole] = {}
+
+    def paths(self, origin: int, hours: int, paths: int) -> Whole:
+        """Its futures from hour number `origin` on, ppm [paths, hours]."""
+        key = origin, hours, paths
+        if key not in self._paths:
+            self._paths[key] = grid_paths(self._known[self.run : origin], hours, paths)
+        return self._paths[key]
 
 
 class Settled(NamedTuple):
@@ -69,7 +89,8 @@ def refresh_outlooks(*, listings: Iterable[Listing], now: datetime) -> int:
     grids = grid_histories(zones={load.zone for load in loads}, now=now)
     settled = settled_at(points=by_point, now=now)
     kept = 0
-    for some in batched(loads, AT_ONCE, strict=False):
+    remaining = iter(loads)
+    while some := list(islice(remaining, AT_ONCE)):
         rows = [
             row
             for outlook in _outlooks(some, grids, settled, now)
@@ -106,40 +127,35 @@ def outlook_at(*, load: PointLoad, days: int, plants: Plants, grid: GridHistory 
     """The outlook of a point over `days` from the window of `plants` on, not stored; nothing settled is in it."""
     serving = plants.of_point.get(load.point, [])
     proven = [plant for plant in serving if plant.is_proven]
-    place, origin = _place(proven, grid, plants, days * DAY)
-    paths = paths_at(place, plants.skip - origin + days * DAY) if place else 0
-    is_said = bool(place and paths >= FEWEST_PATHS and load.watts > 0)
-    bands = _bands(place, load.watts, days * DAY, plants.skip - origin) if place and is_said else None
-    unproven = bool(serving) and (not proven or bands is None)
+    foreseen = _foresee(load.watts, proven, grid, plants, days * DAY)
+    unproven = bool(serving) and (not proven or foreseen.bands is None)
+    told = None if unproven else foreseen.bands
     return ShareOutlook(
-        point_id=load.point, days=days, origin=plants.begin + origin * HOUR, load_wh=load.watts,
-        matched=None if unproven or bands is None else bands.matched[:, 0].tolist(),
-        blended=None if unproven or bands is None else bands.blended[:, 0].tolist(),
-        grid=None if bands is None else bands.grid[:, 0].tolist(), paths=paths,
-        supplied=bool(serving), unproven=unproven, history_days=max((plant.days for plant in serving), default=0),
-        settled_wh=0, settled_uses=0, sample=load.zone.sample or any(plant.sample for plant in proven),
+        point_id=load.point, days=days, origin=plants.begin + foreseen.origin * HOUR, load_wh=load.watts,
+        matched=told and told.matched[:, 0].tolist(), blended=told and told.blended[:, 0].tolist(),
+        grid=foreseen.bands and foreseen.bands.grid[:, 0].tolist(), paths=foreseen.paths, supplied=bool(serving),
+        unproven=unproven, history_days=max((plant.days for plant in serving), default=0), settled_wh=0, settled_uses=0,
+        sample=load.zone.sample or any(plant.sample for plant in proven),
     )  # fmt: skip
 
 
-def _place(
-    proven: Sequence[Plant], grid: GridHistory | None, plants: Plants, hours: int
-) -> tuple[Place | None, int]:  # fmt: skip
-    """What serves a point, up to the last hour that all of it is known for; and the number of the hour after that."""
+def _foresee(
+    watts: int, proven: Sequence[Plant], grid: GridHistory | None, plants: Plants, hours: int
+) -> Foreseen:  # fmt: skip
+    """The bands of a flat load from the last hour on that all of what serves it is known up to."""
     if grid is None or plants.skip - grid.until > OUTAGE_HOURS:
-        return None, plants.skip
+        return Foreseen(plants.skip, 0, None)
     origin = min([grid.until, *(plant.until for plant in proven)])
     lead = plants.skip - origin
-    supplies = [plant.supply(origin, _ahead(plant.free[:hours], lead)) for plant in proven]
-    return Place(supplies, grid.known[grid.run : origin]), origin
-
-
-def _ahead(free: Whole, lead: int) -> Whole:
-    """The same with `lead` whole hours before it."""
-    return np.pad(free, (lead, 0), constant_values=PPM)
-
-
-def _bands(place: Place, watts: int, hours: int, lead: int) -> ShareBands:
-    return flat_outlook(place, np.array([watts], dtype=np.int64), hours, lead=lead)
+    runs = [grid.run, *(plant.run for plant in proven)]
+    paths = min(paths_known(origin - run, lead + hours) for run in runs)
+    if paths < FEWEST_PATHS or watts <= 0:
+        return Foreseen(origin, paths, None)
+    free = [np.pad(plant.free[:hours], (lead, 0), constant_values=PPM) for plant in proven]
+    supplies = [plant.supply(origin, part) for plant, part in zip(proven, free, strict=True)]
+    supply = supply_paths(supplies, lead + hours, paths)[:, lead:]
+    load = np.array([watts], dtype=np.int64)
+    return Foreseen(origin, paths, flat_bands(load, supply, grid.paths(origin, lead + hours, paths)[:, lead:]))
 
 
 def grid_histories(*, zones: Iterable[GridZone], now: datetime) -> dict[int, GridHistory]:
@@ -150,13 +166,7 @@ def grid_histories(*, zones: Iterable[GridZone], now: datetime) -> dict[int, Gri
     rows = GridHour.objects.within(known, begin, end)
     for zone, start, ppm in rows.values_list("zone_id", "start", "renewable_ppm"):
         known[zone][(start - begin) // HOUR] = ppm
-    return {zone: _unbroken(values) for zone, values in known.items() if not np.isnan(values).all()}
-
-
-def _unbroken(values: Series) -> GridHistory:
-    until = int(np.flatnonzero(~np.isnan(values))[-1]) + 1
-    gaps = np.flatnonzero(np.isnan(values[:until]))
-    return GridHistory(values, int(gaps[-1]) + 1 if gaps.size else 0, until)
+    return {zone: GridHistory(values) for zone, values in known.items() if not np.isnan(values).all()}
 
 
 def settled_at(*, points: Iterable[int], now: datetime) -> dict[int, Settled]:

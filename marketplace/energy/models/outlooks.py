@@ -14,9 +14,9 @@ BAND = 3  # P10, P50, P90
 DAYS = (7, 30)
 
 
-def a_band(**options: Any) -> ArrayField[Any, Any]:
+def a_band() -> "ArrayField[Any, Any]":
     """P10, P50 and P90 of a share in ppm; null where too little is known to say them."""
-    return ArrayField(models.IntegerField(), size=BAND, null=True, **options)
+    return ArrayField(models.IntegerField(), size=BAND, null=True)
 
 
 def _ordered(name: str) -> Q:
