@@ -151,8 +151,8 @@ def _with_supply(zone: ZoneHours, supply: SupplyShares | None) -> PointHours:
     qualities = np.maximum(zone.qualities, supply.quality)
     forecast = np.array(zone.forecast) | (supply.quality == FORECAST)
     return PointHours(
-        tuple(renewable.tolist()), tuple(free.tolist()), zone.lifecycle_mg, zone.direct_mg, tuple(forecast.tolist()), tuple(qualities.tolist()),
-        tuple(supply.matched.tolist()), tuple(supply.careful.tolist()), zone.renewable_ppm,
+        tuple(renewable.tolist()), tuple(free.tolist()), zone.lifecycle_mg, zone.direct_mg, tuple(forecast.tolist()),
+        tuple(qualities.tolist()), tuple(supply.matched.tolist()), tuple(supply.careful.tolist()), zone.renewable_ppm,
         supplied=True, unproven=supply.unproven,
     )  # fmt: skip
 

@@ -23,8 +23,10 @@ def refresh_sample_generation(*, now: datetime) -> int:
     wait_for_turn()
     end, written = hour_floor(now), 0
     plants = EnergySource.objects.filter(sample=True, kind=SourceKind.ONSITE, zone__code__in=MIX_OF)
-    for plant in plants.select_related("zone", "organization").annotate(latest=Max("hours__start")):
-        first = plant.latest + HOUR if plant.latest else end - HISTORY_HOURS * HOUR
+    latest = dict(plants.order_by().values_list("pk").annotate(latest=Max("hours__start")))
+    for plant in plants.select_related("zone", "organization"):
+        last = latest[plant.pk]
+        first = last + HOUR if last else end - HISTORY_HOURS * HOUR
         made = [sample_hour(plant, first + n * HOUR) for n in range((end - first) // HOUR)]
         if made:
             record_generation(source=plant, made=made, now=now)
