@@ -45,6 +45,7 @@ app.conf.update(
         "keep-standing-orders": {"task": "keep_standing_orders", "schedule": 60.0, "options": {"expires": 50}},
         "serve-waiting": {"task": "serve_waiting", "schedule": 60.0, "options": {"expires": 50}},
         "refresh-grid": {"task": "refresh_grid", "schedule": 600.0, "options": {"expires": 300}},
+        "refresh-outlooks": {"task": "refresh_outlooks", "schedule": 600.0, "options": {"expires": 300}},
         "score-forecasts": {"task": "score_forecasts", "schedule": 3600.0, "options": {"expires": 300}},
         "expire-certificates": {"task": "expire_certificates", "schedule": 3600.0, "options": {"expires": 300}},
         "extend-capacity": {"task": "extend_capacity", "schedule": 3600.0, "options": {"expires": 300}},

@@ -3,20 +3,26 @@
 import csv
 import os
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange, NumericRange
 
-from accounts.models import Organization
+from accounts.models import Organization, User
+from config.sample.accounts import email_of
 from config.sample.shapes import UTC_OFFSET, units_on_shelf, weekly_rates
+from marketplace.booking.greenhours import load_watts, refresh_listings
 from marketplace.booking.models import CapacityDay
 from marketplace.booking.services import ensure_capacity
 from marketplace.catalog.latency import estimated_ms
 from marketplace.catalog.models import HardwareClass, Latency, Offer, Place, Site
 from marketplace.catalog.services import publish_offer
 from marketplace.catalog.sites import add_site
-from marketplace.energy.models import GridZone
+from marketplace.common.clock import hour_floor
+from marketplace.common.units import PPM
+from marketplace.energy.models import EnergySource, GridZone, SourceShare
+from marketplace.energy.sampleplants import refresh_sample_generation
 from marketplace.energy.services import refresh_sample_hours
 
 HERE = Path(__file__).parent
@@ -32,7 +38,10 @@ def rows(name: str) -> Iterator[dict[str, str]]:
 
 @transaction.atomic
 def load_market(*, now: datetime, owner: Organization) -> None:
-    """Places, hardware, zones with their hours, sites, offers and capacity. `owner` owns this machine's site."""
+    """Places, hardware, zones with their hours, sites, offers, capacity and plants.
+
+    `owner` owns this machine's site; the sample accounts are there.
+    """
     refresh_sample_hours(now=now)
     _load_places()
     _load_hardware()
@@ -42,6 +51,8 @@ def load_market(*, now: datetime, owner: Organization) -> None:
     for row in rows("offers"):
         _load_offer(row, sites[row["site"]], now)
     _load_own_offer(sites["this-machine"], now)
+    _load_plants(sites, now)
+    refresh_listings(now=now)
 
 
 def _load_places() -> None:
@@ -127,6 +138,26 @@ def _load_own_offer(site: Site, now: datetime) -> None:
     if fresh:
         publish_offer(offer=offer, now=now)
     ensure_capacity(offer=offer, first=now.date(), days=DAYS)
+
+
+def _load_plants(sites: dict[str, Site], now: datetime) -> None:
+    """A plant on some sites, `percent` of what all their offers draw, verified by the sample operator."""
+    operator, watts = User.objects.get(email=email_of("operator")), load_watts(served=False)
+    for row in rows("plants"):
+        site = sites[row["site"]]
+        plant, fresh = EnergySource.objects.get_or_create(
+            device_id=f"sample-{row['site']}-{row['technology']}",
+            defaults={
+                "organization": site.provider, "name": row["name"], "kind": "onsite", "technology": row["technology"],
+                "capacity_w": max(1, watts[site.point_id] * int(row["percent"]) // 100), "zone": site.zone,
+                "commissioned_on": date(2024, 5, 1), "evidence": "audited", "verified_by": operator, "verified_at": now,
+                "sample": True, "created_at": now,
+            },
+        )  # fmt: skip
+        if fresh:
+            whole, valid = NumericRange(0, PPM), DateTimeTZRange(hour_floor(now), None)
+            SourceShare.objects.create(source=plant, point=site.point, slice=whole, valid=valid)
+    refresh_sample_generation(now=now)
 
 
 def extend_capacity(offer: Offer, now: datetime) -> None:

@@ -10,6 +10,7 @@ from frontend.components.formats import clock, moment, weekday, zone_of
 from frontend.components.svg import Chart, Number, drawing, element, joined, number, percent, points
 
 TOP = 16
+DAYS_APART = 72  # hours; of more, days alone are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def _labels(hours: Sequence[datetime], where: tzinfo, height: int) -> SafeString
     out = []
     for index, hour in enumerate(hours):
         local = hour.astimezone(where)
-        if index and (local.hour % 6 or index < 4):
+        if index and (local.hour % (24 if len(hours) > DAYS_APART else 6) or index < 4):
             continue
         midnight = local.hour == 0
         text = weekday(hour, where) if midnight else clock(hour, where)

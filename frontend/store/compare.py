@@ -192,7 +192,9 @@ def _bill_rows(columns: Sequence[Column]) -> list[dict[str, Any]]:
 
 def _energy_rows(columns: Sequence[Column]) -> list[dict[str, Any]]:
     return [
-        _measured(_("Renewable, by the hour"), columns, lambda row: row.ranked.share_ppm,
+        _measured(_("Renewable, with the grid's share"), columns, lambda row: row.ranked.share_ppm,
+                  lambda _c, v: percent_down(v), most=True),
+        _measured(_("Renewable, matched by the hour"), columns, lambda row: row.shares.matched,
                   lambda _c, v: percent_down(v), most=True),
         _measured(_("Carbon intensity"), columns, lambda row: row.ranked.ci_mg, lambda _c, v: intensity(v)),
         _measured(_("Carbon of the run"), columns, lambda row: row.carbon_g, lambda _c, v: carbon_mass(v)),

@@ -147,6 +147,7 @@ def energy_facts(view: Mapping[str, Any]) -> dict[str, Any] | None:
         "carbon_g": Decimal(usage["carbon_ug"]) / UG_PER_G,
         "energy_wh": usage["energy_wh"],
         "carbon_mg_per_kwh": -(-usage["carbon_ug"] // usage["energy_wh"]),
+        "renewable_name": _("Renewable share of the grid"),
         "renewable_share_ppm": usage["renewable_share_ppm"],
         "energy_quality": "modelled" if method.startswith("modelled") else "metered",
         "quality": usage["quality"],

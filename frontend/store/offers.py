@@ -18,8 +18,6 @@ from frontend.components.calendar import LAYERS, calendar
 from frontend.components.formats import (
     carbon_mass,
     duration,
-    moment,
-    parts_down,
     percent_exact,
     power,
     weekday,
@@ -29,8 +27,9 @@ from frontend.components.formats import (
 from frontend.store.access import for_members
 from frontend.store.acts import act_once
 from frontend.store.billwords import bill_lines
+from frontend.store.energyfacts import facts_of
 from frontend.store.limitwords import refusal
-from frontend.store.ordering import Order, Week, facts_of, power_of, priced, read_order, three_like_it, week_of, why_not
+from frontend.store.ordering import Order, Week, power_of, priced, read_order, three_like_it, week_of, why_not
 from frontend.store.promisedmoney import cancelling_terms
 from frontend.store.question import WHENS, in_chinese, locality_of, place_name
 from frontend.store.refusals import refusal_told
@@ -41,7 +40,6 @@ from marketplace.catalog.models import HardwareClass, Latency, Offer, Place
 from marketplace.common.clock import HOUR, rfc3339, utc_now
 from marketplace.common.errors import DomainError
 from marketplace.common.ids import new_id
-from marketplace.energy.services import share_over
 from scheduler.errors import NoOfferFits
 from scheduler.quoting import make_quote
 from scheduler.search import Row, SearchResult
@@ -139,7 +137,7 @@ def _context(request: HttpRequest, order: Order, now: datetime) -> dict[str, Any
         "description": (offer.description_zh if in_chinese() else "") or offer.description,
         "command": _command(order, row),
         **_drawn(request.GET.get("layer", ""), order, week, (row.start, row.end) if row else None, now),
-        **(_priced(order, row, result, now) if result and row else _sold(order, week, result, now)),
+        **(_priced(order, row, result) if result and row else _sold(order, week, result, now)),
     }
 
 
@@ -163,6 +161,7 @@ def _drawn(layer: str, order: Order, week: Week, window: Window | None, now: dat
         "layers": _layers(order, layer),
         "keys": [{"layer": key, "low": table.ends[key][0], "high": table.ends[key][1]} for key in LAYERS],
         "power": power_of(week, day, window, zone),
+        "own_power": any(week.green.matched_ppm),
         "day_name": weekday(day, zone),
     }
 
@@ -198,9 +197,8 @@ def _free_now(week: Week, now: datetime) -> int:
     return week.free[(now - week.first) // HOUR]
 
 
-def _priced(order: Order, row: Row, result: SearchResult, now: datetime) -> dict[str, Any]:
+def _priced(order: Order, row: Row, result: SearchResult) -> dict[str, Any]:
     """The window with its frozen arithmetic: lines, total, energy."""
-    share = share_over(zone=order.offer.site.zone, start=row.start, end=row.end, now=now)
     base = result.starts.get("now")
     saved = 0
     if base and base.start_s != row.ranked.start_s:
@@ -211,28 +209,8 @@ def _priced(order: Order, row: Row, result: SearchResult, now: datetime) -> dict
         "bill": bill_lines([line.as_dict() for line in row.price_lines]),
         "now_rate": base.price_mm if base else None,
         "saved": carbon_mass(saved) if saved > 0 else "",
-        "facts": facts_of(row) | {
-            "per": _("One unit-hour in your window"),
-            "window": f"{moment(row.start, order.offer.site.zone.timezone)} · {duration(order.hours * 3600)}",
-            "sources": _sources(share.renewable_ppm, share.carbon_free_ppm),
-            "pue": f"{order.offer.site.pue_ppm / 1e6:.2f}",
-            "quality": share.quality,
-            "note": _(
-                "Location-based, life-cycle, average of grid zone %(zone)s; at full power. "
-                "Not counted: making the hardware, water."
-            ) % {"zone": order.offer.site.zone.code},
-        },
-    }  # fmt: skip
-
-
-def _sources(renewable: int, carbon_free: int) -> list[dict[str, Any]]:
-    """The rest beside the renewable part, in whole per cent that add up to 100 with it."""
-    whole = parts_down([renewable, carbon_free - renewable, 1_000_000 - carbon_free])
-    spare = whole[0] - renewable // 10_000
-    return [
-        {"kind": "nuclear", "name": _("Other carbon-free"), "percent": whole[1]},
-        {"kind": "grid", "name": _("Rest of the grid"), "percent": whole[2] + spare},
-    ]
+        "facts": facts_of(row, order.hours),
+    }
 
 
 def _sold(order: Order, week: Week, result: SearchResult | None, now: datetime) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.http import QueryDict
 from django.utils.translation import gettext as _
@@ -127,13 +126,12 @@ def week_of(offer: Offer, now: datetime) -> Week:
 
 
 def power_of(week: Week, day: datetime, window: tuple[datetime, datetime] | None, zone: str) -> Chart:
-    """Where the zone's electricity comes from in the 24 hours from `day`, and the offer's price over it."""
+    """Where the site's electricity comes from in the 24 hours from `day`, and the offer's price over it."""
     begin = max(0, min(WEEK_HOURS - 24, (day - week.first) // HOUR))
     hours = [week.first + index * HOUR for index in range(begin, begin + 24)]
     span = slice(begin, begin + 24)
-    renewable = [ppm // 10_000 for ppm in week.green.renewable_ppm[span]]
-    free = [ppm // 10_000 for ppm in week.green.carbon_free_ppm[span]]
-    other = tuple(whole - part for whole, part in zip(free, renewable, strict=True))
+    courses = (week.green.matched_ppm, week.green.renewable_ppm, week.green.carbon_free_ppm)
+    own, renewable, free = ([ppm // 10_000 for ppm in course[span]] for course in courses)
     frame = None
     if window:
         left, right = ((edge - hours[0]) / HOUR for edge in window)
@@ -141,11 +139,12 @@ def power_of(week: Week, day: datetime, window: tuple[datetime, datetime] | None
     return stacks.stacks(
         hours,
         [
-            stacks.Series(_("Renewable"), "c2", tuple(renewable)),
-            stacks.Series(_("Other carbon-free"), "nuclear", other),
+            *([stacks.Series(_("Plants of this site"), "hydro", tuple(own))] if any(own) else []),
+            stacks.Series(_("Renewable, from the grid"), "c2", _above(renewable, own)),
+            stacks.Series(_("Other carbon-free"), "nuclear", _above(free, renewable)),
             stacks.Series(_("Rest of the grid"), "grid", tuple(100 - value for value in free)),
         ],
-        caption=_("Sources of the grid zone's electricity by hour, per cent; the line is the price of a unit-hour."),
+        caption=_("Sources of the site's electricity by hour, per cent; the line is the price of a unit-hour."),
         hour_header=_("Hour"),
         zone=zone,
         top=100,
@@ -153,6 +152,10 @@ def power_of(week: Week, day: datetime, window: tuple[datetime, datetime] | None
         line=week.price_mm[span],
         height=190,
     )
+
+
+def _above(whole: Sequence[int], part: Sequence[int]) -> tuple[int, ...]:
+    return tuple(more - less for more, less in zip(whole, part, strict=True))
 
 
 def priced(order: Order, now: datetime) -> SearchResult:
@@ -170,14 +173,3 @@ def three_like_it(order: Order, now: datetime) -> list[Row]:
     need = replace(order.need(now), limits={"family": [order.offer.hardware.family]}, start=None)
     rows = search(need=need, now=now).rows
     return [row for row in rows if row.offer.pk != order.offer.pk][:LIKE_IT]
-
-
-def facts_of(row: Row) -> dict[str, Any]:
-    """Energy of one unit-hour in the window: the most a unit draws, overhead included."""
-    watts = row.ranked.offer.watts
-    return {
-        "energy_wh": watts,
-        "carbon_g": -(-watts * row.ranked.ci_mg // 1_000_000),
-        "carbon_mg_per_kwh": row.ranked.ci_mg,
-        "renewable_share_ppm": row.ranked.share_ppm,
-    }

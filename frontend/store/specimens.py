@@ -147,6 +147,8 @@ def facts() -> dict[str, Any]:
         "carbon_g": 16,
         "energy_wh": 720,
         "carbon_mg_per_kwh": 21_800,
+        "matched": "62%",
+        "renewable_name": _("Renewable, with the grid's share"),
         "renewable_share_ppm": 982_000,
         "sources": [
             {"kind": "solar", "name": _("Solar"), "percent": 86},
@@ -154,6 +156,7 @@ def facts() -> dict[str, Any]:
             {"kind": "grid", "name": _("Grid"), "percent": 2},
         ],
         "pue": "1.14",
+        "water": _("not metered"),
         "quality": "sample",
         "note": _("Location-based. Not counted: making the hardware."),
     }

@@ -8,7 +8,8 @@ from django.db.models.functions import Cast
 
 from marketplace.catalog.models import Offer, Site
 from marketplace.common.units import PPM
-from marketplace.energy.models import SourceShare
+from marketplace.energy.listings import Listing, refresh_outlooks
+from marketplace.energy.models import GridZone, SourceShare
 from marketplace.energy.pointhours import PointHours, PointLoad, PointWindow, point_hours
 
 
@@ -29,13 +30,23 @@ def green_hours_at(*, site: Site, start: datetime, hours: int, now: datetime) ->
     return window.point(PointLoad(site.point_id, site.zone, 0))
 
 
-def load_watts() -> dict[int, int]:
-    """By metering point that a plant serves, the W that its live offers draw at the site's meter, all units at full
-    power, each rounded up. Machines that two offers share count once.
+def refresh_listings(*, now: datetime) -> int:
+    """Write the outlook of every live offer anew; how many rows."""
+    watts, zones = load_watts(served=False), GridZone.objects.in_bulk()
+    rows = Offer.objects.live().order_by("pk").values_list("public_id", "site__point", "site__zone")
+    listings = [Listing(subject, PointLoad(point, zones[zone], watts.get(point, 0))) for subject, point, zone in rows]
+    return refresh_outlooks(listings=listings, now=now)
+
+
+def load_watts(*, served: bool = True) -> dict[int, int]:
+    """By metering point the W that its live offers draw at the site's meter, all units at full power, each rounded up.
+
+    Of points that a plant serves, or of all. Machines that two offers share count once.
     """
-    served = Exists(SourceShare.objects.filter(point=OuterRef("site__point")))
     at_the_meter = Cast(F("hardware__max_w"), BigIntegerField()) * F("site__pue_ppm")
     watts = F("units") * ((at_the_meter + Value(PPM - 1)) / Value(PPM))
-    machines = Offer.objects.live().exclude(twin__state="live").filter(served)
+    machines = Offer.objects.live().exclude(twin__state="live")
+    if served:
+        machines = machines.filter(Exists(SourceShare.objects.filter(point=OuterRef("site__point"))))
     rows = machines.order_by().values_list("site__point").annotate(watts=Sum(watts, output_field=BigIntegerField()))
     return dict(rows)

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from marketplace.booking.greenhours import refresh_listings
 from marketplace.booking.greenpromises import answer_misses
 from marketplace.booking.maturing import AT_ONCE, mature_lines
 from marketplace.booking.services import ensure_capacity
@@ -30,3 +31,9 @@ def mature_charges() -> None:
     """What providers earned a while ago becomes payable."""
     while mature_lines(now=utc_now()) == AT_ONCE:
         pass
+
+
+@shared_task(name="refresh_outlooks", time_limit=120)
+def refresh_outlooks() -> None:
+    """What is to be expected of the shares of every offer on the shelf."""
+    refresh_listings(now=utc_now())

@@ -24,7 +24,7 @@ from marketplace.energy.models import GridZone
 from marketplace.energy.paths import FEWEST_PATHS, Whole, paths_known, supply_paths
 from marketplace.energy.starts import overlaps
 from marketplace.energy.supplyhours import Mark, Plant, Plants, plants_of, supply_mark
-from marketplace.energy.windows import FORECAST, METERED, SAMPLE, HourWindow, ZoneHours, hours_of
+from marketplace.energy.windows import FORECAST, METERED, QUALITIES, SAMPLE, HourWindow, ZoneHours, hours_of
 
 TENTHS = 10
 
@@ -61,6 +61,7 @@ class RunShares(NamedTuple):
     expected: int
     grid: int
     carbon_free: int
+    quality: str
 
 
 class SupplyShares(NamedTuple):
@@ -127,26 +128,31 @@ def run_shares(hours: PointHours, first: datetime, start: datetime, end: datetim
     return RunShares(
         renewable=mean(hours.renewable_ppm), matched=None if hours.unproven else mean(hours.careful_ppm),
         expected=mean(hours.matched_ppm), grid=mean(hours.grid_ppm), carbon_free=mean(hours.carbon_free_ppm),
+        quality=QUALITIES[max(hours.qualities[skip : skip + len(weights)])],
     )  # fmt: skip
 
 
 def _with_supply(zone: ZoneHours, supply: SupplyShares | None) -> PointHours:
+    """The whole is called renewable only where all of it is matched for sure, never because the grid happens to be."""
     nothing = (0,) * len(zone.renewable_ppm)
     if supply is None:
+        renewable = zone.renewable_ppm
+        if max(renewable) == PPM:
+            renewable = tuple(min(ppm, PPM - 1) for ppm in renewable)
         return PointHours(
-            zone.renewable_ppm, zone.carbon_free_ppm, zone.lifecycle_mg, zone.direct_mg, zone.forecast, zone.qualities,
+            renewable, zone.carbon_free_ppm, zone.lifecycle_mg, zone.direct_mg, zone.forecast, zone.qualities,
             nothing, nothing, zone.renewable_ppm, supplied=False, unproven=False,
         )  # fmt: skip
     rest = PPM - supply.matched
     renewable, free = (
-        tuple((supply.matched + rest * np.array(share) // PPM).tolist())
-        for share in (zone.renewable_ppm, zone.carbon_free_ppm)
+        supply.matched + rest * np.array(share) // PPM for share in (zone.renewable_ppm, zone.carbon_free_ppm)
     )
+    renewable = np.minimum(renewable, np.where(supply.careful == PPM, PPM, PPM - 1))
     qualities = np.maximum(zone.qualities, supply.quality)
     forecast = np.array(zone.forecast) | (supply.quality == FORECAST)
     return PointHours(
-        renewable, free, zone.lifecycle_mg, zone.direct_mg, tuple(forecast.tolist()), tuple(qualities.tolist()),
-        tuple(supply.matched.tolist()), tuple(supply.careful.tolist()), zone.renewable_ppm,
+        tuple(renewable.tolist()), tuple(free.tolist()), zone.lifecycle_mg, zone.direct_mg, tuple(forecast.tolist()),
+        tuple(qualities.tolist()), tuple(supply.matched.tolist()), tuple(supply.careful.tolist()), zone.renewable_ppm,
         supplied=True, unproven=supply.unproven,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from marketplace.energy.feeds import claim_feed, fetch_feed, sync_feeds
 from marketplace.energy.models import GridZone, SignalFeed
 from marketplace.energy.promising import release_unused
 from marketplace.energy.receipts.issuing import advance_receipts
+from marketplace.energy.sampleplants import refresh_sample_generation
 from marketplace.energy.services import record_scores, refresh_forecasts, refresh_sample_hours
 from marketplace.energy.settling import SETTLE_AFTER, settle_due
 
@@ -21,13 +22,14 @@ SETTLING_LOCK = (7_412, 10)
 
 @shared_task(name="refresh_grid", time_limit=30)
 def refresh_grid() -> None:
-    """Publish the sample hours that have ended since the last time, and forecast every zone from its last hour.
+    """Publish the sample hours, of grid and plants, that have ended since the last time, and forecast every zone.
 
     Sources whose turn has come are asked by tasks of their own.
     """
     now = utc_now()
     if GridZone.objects.filter(sample=True).exists():
         refresh_sample_hours(now=now)
+        refresh_sample_generation(now=now)
     sync_feeds(now=now)
     for feed in SignalFeed.objects.due(now).values_list("pk", flat=True):
         fetch_signals.apply_async((feed,), expires=300)

@@ -30,6 +30,7 @@ from marketplace.common.etag import require_match, with_etag
 from marketplace.common.paging import list_answer, page_of_list, paged, read_ask
 from marketplace.common.parsing import parse
 from marketplace.common.rehearsal import DRY_RUN, rehearsable
+from marketplace.energy.outlookview import outlook_as_json
 from scheduler.search import SORTS, Row, facets, need_of, search
 from scheduler.searchview import row_as_json
 from scheduler.snapshot import hourly_prices
@@ -199,9 +200,9 @@ class OfferView(APIView):
 
     @extend_schema(tags=["offers"], responses={200: dict})
     def get(self, request: Request, offer: str) -> Response:
-        """The offer with its site, hardware and terms."""
+        """The offer with its site, hardware and terms, the shares to expect of it and what was settled at its site."""
         row = visible(request).by_public_id(offer)
-        return with_etag(Response(offer_as_json(row, utc_now())), row.version)
+        return with_etag(Response(offer_as_json(row, utc_now()) | outlook_as_json(row.public_id)), row.version)
 
     @extend_schema(tags=["offers"], request=OfferChanges, responses={200: dict}, parameters=[DRY_RUN])
     @rehearsable

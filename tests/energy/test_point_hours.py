@@ -176,6 +176,17 @@ def test_where_nothing_is_on_sale_nothing_is_matched(point):
     assert not any(hours_at(point, 0).matched_ppm)
 
 
+def test_an_hour_is_wholly_renewable_only_where_all_of_it_is_matched():
+    publish_grid(make_zone("NO"), MONDAY, days=40, share=lambda n: 1_000_000)
+    bare, served = make_point(zone=make_zone("NO")), make_point(zone=make_zone("NO"))
+    make_served(served, MONDAY, days=40, wh=[1000])
+
+    assert set(hours_at(bare).renewable_ppm) == {999_999}
+    assert set(hours_at(bare).grid_ppm) == {1_000_000}
+    assert set(hours_at(served).renewable_ppm) == {1_000_000}
+    assert set(hours_at(served, 1001).renewable_ppm) == {999_999}
+
+
 def test_points_have_their_own_plants(point):
     other = make_point(zone=point.zone)
     make_served(point, MONDAY, days=40, wh=[800])

@@ -8,9 +8,12 @@ from django.db import connection
 from marketplace.booking.hours import hours_by_day
 from marketplace.booking.services import take_hours
 from marketplace.catalog.models import Latency
+from marketplace.energy.models import EnergySource, ShareHour, SourceShare
 from scheduler.keeping import kept_shelf
 from scheduler.snapshot import read_shelf
-from tests.market import NOON, make_cpu, make_offer, make_place, make_site, make_zone
+from tests.energy.evidence import make_generation
+from tests.energy.plants import make_served
+from tests.market import NOON, make_cpu, make_offer, make_place, make_site, make_zone, triggers_off
 from tests.scheduler.scene import TestAgent, make_cpu_offer, publish_hours
 
 pytestmark = pytest.mark.django_db
@@ -63,16 +66,39 @@ def add_another(offer):
     make_cpu_offer()
 
 
+def build_a_plant(offer):
+    make_served(offer.site.point, NOON, days=30, wh=[5])
+
+
+def meter_an_hour(offer):
+    make_generation(EnergySource.objects.first(), NOON, 14)
+
+
+def sell_the_certificates(offer):
+    EnergySource.objects.update(certificates_sold=True)
+
+
+def promise_an_hour(offer):
+    with triggers_off():
+        ShareHour.objects.create(share=SourceShare.objects.first(), start=NOON + timedelta(hours=2), promised_ppm=9)
+
+
+def sell_more_beside_it(offer):
+    make_offer(offer.site, units=64)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         raise_the_price, rename_the_site, speed_the_hardware_up, measure_a_route, forget_a_route, bring_an_agent,
-        learn_of_an_hour, retire_it, add_another,
+        learn_of_an_hour, retire_it, add_another, build_a_plant, meter_an_hour, sell_the_certificates, promise_an_hour,
+        sell_more_beside_it,
     ],
 )  # fmt: skip
 def test_whatever_changes_is_read_again(change):
     offer, other = make_cpu_offer(), make_cpu_offer()
     make_place("munich", **{other.site.public_id: 9})
+    make_served(offer.site.point, NOON, days=30, wh=[9])
     assert kept() == read()
 
     change(offer)

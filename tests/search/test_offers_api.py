@@ -19,7 +19,8 @@ from tests.search.shelf import make_shelf, need
 pytestmark = pytest.mark.django_db
 MATCH = {
     "rank", "letter", "start", "end", "units", "hours", "total_minor", "price_lines", "unit_price_mm", "pflop_hour_mm",
-    "renewable_share_ppm", "carbon_mg_per_kwh", "carbon_g", "latency_ms", "free", "z", "fit", "sentence",
+    "renewable_share_ppm", "matched_share_ppm", "matched_expected_ppm", "grid_share_ppm", "carbon_free_share_ppm",
+    "carbon_mg_per_kwh", "carbon_g", "latency_ms", "free", "z", "fit", "sentence",
 }  # fmt: skip
 
 
@@ -146,7 +147,8 @@ def test_the_calendar_tells_every_hour_with_its_units_and_shares(shelf):
     assert (answer["object"], len(answer["hours"])) == ("calendar", 48)
     assert answer["hours"][0] == {
         "start": hour_floor(utc_now()).isoformat().replace("+00:00", "Z"), "unit_price_mm": 260_000, "free": 8,
-        "renewable_share_ppm": 900_000, "carbon_mg_per_kwh": 100_000, "quality": ANY, "forecast": ANY,
+        "renewable_share_ppm": 900_000, "matched_share_ppm": 0, "matched_expected_ppm": 0, "grid_share_ppm": 900_000,
+        "carbon_free_share_ppm": 950_000, "carbon_mg_per_kwh": 100_000, "quality": ANY, "forecast": ANY,
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from marketplace.energy.models.feeds import MarginalHour, SignalFeed
 from marketplace.energy.models.grid import SIGNAL_COLUMNS, ForecastSignal, GridForecast, GridHour, GridZone
 from marketplace.energy.models.imports import ImportFile, ImportState
+from marketplace.energy.models.outlooks import ShareOutlook
 from marketplace.energy.models.points import HourMethod, MeterPoint, PointHour, PueMethod, UseHour, UseMethod
 from marketplace.energy.models.promises import GreenPromise, PromiseHour, PromiseMiss
 from marketplace.energy.models.receipts import GreenReceipt, ReceiptKey, ReceiptStatus, ReceiptStep
@@ -35,7 +36,7 @@ __all__ = [
     "ForecastSignal", "GenerationHour", "GenerationQuality", "GreenPromise", "GreenReceipt", "GridForecast", "GridHour",
     "GridZone", "HourMethod", "ImportFile", "ImportState", "Issuance", "MarginalHour", "MatchLine", "MeterPoint",
     "OnTheHour", "PointHour", "PromiseHour", "PromiseMiss", "PueMethod", "ReceiptKey", "ReceiptStatus", "ReceiptStep",
-    "Release", "Resolution", "Scheme", "ShareHour", "SignalFeed", "SourceKind", "SourceShare", "StorageDraw",
-    "SupplyEntry",
+    "Release", "Resolution", "Scheme", "ShareHour", "ShareOutlook", "SignalFeed", "SourceKind", "SourceShare",
+    "StorageDraw", "SupplyEntry",
     "Technology", "UseHour", "UseMethod",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from django.db import models
 from django.db.models import Case, Count, F, Max, Sum, Value, When
@@ -64,12 +64,16 @@ class ForecastScoreQuerySet(models.QuerySet["ForecastScore"]):
 
     def by_signal(self) -> list[ScoreTotals]:
         """The scores summed up per signal and method, in their order."""
+        return [ScoreTotals(*row) for row in self._summed("signal", "method")]
+
+    def by_zone(self) -> list[tuple[int, ScoreTotals]]:
+        """The same of each zone (by key)."""
+        return [(zone, ScoreTotals(*totals)) for zone, *totals in self._summed("zone_id", "signal", "method")]
+
+    def _summed(self, *keys: str) -> Iterable[tuple[Any, ...]]:
         weighed = {
             f"{name}_total": Sum(F(name) * F("hours"), output_field=models.BigIntegerField()) for name in OVER_HOURS
         }
-        rows = (
-            self.order_by("signal", "method")
-            .values_list("signal", "method")
-            .annotate(days=Count("pk"), hours_total=Sum("hours"), **weighed)
-        )
-        return [ScoreTotals(*row) for row in rows]
+        rows = self.order_by(*keys).values_list(*keys)
+        summed: Iterable[tuple[Any, ...]] = rows.annotate(days=Count("pk"), hours_total=Sum("hours"), **weighed)
+        return summed

@@ -9,7 +9,7 @@ Annex III (life-cycle) and common direct factors. Everything made here bears the
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -107,6 +107,16 @@ def power_of_hour(mix: Mix, start: datetime) -> dict[str, int]:
     thermal = demand - nuclear - solar - wind - hydro
     coal = thermal * mix.coal // 1000
     return {"solar": solar, "wind": wind, "hydro": hydro, "nuclear": nuclear, "coal": coal, "gas": thermal - coal}
+
+
+def output_ppm(zone: str, technology: str, start: datetime) -> int:
+    """What a plant in a sample zone makes in the hour from `start`, in millionths of its capacity; `solar` or `wind`.
+
+    By the weather that the zone's mix has. Raises KeyError for a zone without a mix.
+    """
+    mix = replace(MIX_OF[zone], solar=1000, wind=1000)
+    make = {"solar": _solar, "wind": _wind}[technology]
+    return min(PPM, make(mix, start, int(start.timestamp()) // 3600))
 
 
 def _demand(mix: Mix, start: datetime, hour: int) -> int:
