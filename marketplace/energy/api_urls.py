@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from marketplace.energy.api import emissions, grid, scores, windows
+from marketplace.energy.api import cancellations, emissions, grid, receipts, scores, windows
 from marketplace.energy.api.places import FindZone
 
 urlpatterns = [
@@ -10,7 +10,18 @@ urlpatterns = [
     path("energy/hours", grid.HoursView.as_view(), name="api-energy-hours"),
     path("energy/forecasts", grid.ForecastsView.as_view(), name="api-energy-forecasts"),
     path("energy/forecasts/scores", scores.ScoresView.as_view(), name="api-energy-forecast-scores"),
-]
+    path("receipts", receipts.ReceiptsView.as_view(), name="api-receipts"),
+    path("receipts/keys", receipts.ReceiptKeysView.as_view(), name="api-receipt-keys"),
+    path("receipts/verify", receipts.VerifyView.as_view(), name="api-receipts-verify"),
+    path("receipts/report", receipts.ReportView.as_view(), name="api-receipts-report"),
+    path("receipts/<str:receipt>", receipts.ReceiptView.as_view(), name="api-receipt"),
+    path("receipts/<str:receipt>/pdf", receipts.ReceiptPdfView.as_view(), name="api-receipt-pdf"),
+    path("receipts/<str:receipt>/status", receipts.ReceiptStatusView.as_view(), name="api-receipt-status"),
+    path(
+        "certificate_lots/<str:lot>/cancellations", cancellations.CancellationsView.as_view(),
+        name="api-certificate-lot-cancellations",
+    ),
+]  # fmt: skip
 
 
 def urls_with_places(find_zone: FindZone) -> list[URLPattern]:
