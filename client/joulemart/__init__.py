@@ -21,6 +21,8 @@ from .errors import (
     NothingFits,
     NotSignedIn,
     RateLimited,
+    ReceiptRejected,
+    ReceiptUnreadable,
     Unauthenticated,
     Unavailable,
     UnexpectedAnswer,
@@ -31,6 +33,7 @@ from .errors import (
 from .job_objects import LogLine, MeterReading, StateChange
 from .jobs import Job, Output
 from .objects import Offer, Quote, Reservation, SoldReservation, Why
+from .receipt_objects import EvidenceFile, KeySet, Receipt
 from .retry import RetryPolicy
 from .standing_objects import Decision, StandingOrder
 from .wait_objects import Wait
@@ -47,12 +50,14 @@ __all__ = [
     "Conflict",
     "ConnectionLost",
     "Decision",
+    "EvidenceFile",
     "Expired",
     "FieldError",
     "Forbidden",
     "Invalid",
     "Job",
     "JoulemartError",
+    "KeySet",
     "LogLine",
     "MeterReading",
     "MoneyRefused",
@@ -64,6 +69,9 @@ __all__ = [
     "Output",
     "Quote",
     "RateLimited",
+    "Receipt",
+    "ReceiptRejected",
+    "ReceiptUnreadable",
     "Refund",
     "Reservation",
     "RetryPolicy",

@@ -18,6 +18,7 @@ from . import calls, config
 from .jobs import Job, Output
 from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Reservation, SoldReservation, Upload, Why
 from .paging import Pager
+from .receipt_resource import ReceiptResource
 from .retry import RetryPolicy
 from .standing import StandingOrders
 from .submission import prepare
@@ -343,6 +344,7 @@ class Client:
         self.standing_orders = StandingOrders(self._transport)
         self.waits = Waits(self._transport)
         self.wallet = WalletResource(self._transport)
+        self.receipts = ReceiptResource(self._transport)
         self.events = Listing(self._transport, Event, "events")
         self.places = Listing(self._transport, Place, "places")
         self.agents = Listing(self._transport, Agent, "agents")

@@ -61,7 +61,7 @@ def place(number: int = 0, **changes: Any) -> dict[str, Any]:
 def payload(
     hours: Sequence[Mapping[str, Any]], certificates: Sequence[Mapping[str, Any]] = (), *, version: int = 1,
     prev_sha256: str | None = None, promise: Mapping[str, Any] | None = None, places: int = 1, sample: bool = False,
-    status: str = "final", embodied_kg: int | None = None, **kept: Any,
+    status: str = "final", embodied_kg: int | None = None, id: str = "rct_1", **kept: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """A payload as the product composes it."""
     last = max(datetime.fromisoformat(each["start"]) for each in hours) + HOUR if hours else START
@@ -85,8 +85,8 @@ def payload(
         "factors": [{"source": "test", "vintage": "2026-11", "notice": "CC BY 4.0"}],
     }  # fmt: skip
     return compose(
-        kept=parts, facts=facts, promise=promise, id="rct_1", version=version, status=status,
-        issued_at=START + 100 * HOUR, prev_sha256=prev_sha256, verify="https://market.example/verify/rct_1",
+        kept=parts, facts=facts, promise=promise, id=id, version=version, status=status,
+        issued_at=START + 100 * HOUR, prev_sha256=prev_sha256, verify=f"https://market.example/verify/{id}",
     )  # fmt: skip
 
 
