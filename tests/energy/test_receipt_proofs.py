@@ -35,10 +35,7 @@ def test_the_canonical_bytes_are_those_of_the_golden_text():
     body = {"ü": "€", "b": [1, True, None], "a": 2**53 - 1, "Z": "\u000b\n"}
 
     assert canonical(body) == '{"Z":"\\u000b\\n","a":9007199254740991,"b":[1,true,null],"ü":"€"}'.encode()
-    assert (
-        sha256_of(body) == "8a8f5dd9a0ca9fc07aaea1ec77d5f9d3e0bd5d9cf5a3a4d2a5a0c1b7a5e4d8b3"
-        or len(sha256_of(body)) == 64
-    )
+    assert sha256_of(body) == "8702d5b66cdf04c1731e9b7fb3d4af0d8a7cd8426889cff8cc000d09d06950a3"
 
 
 def test_a_number_that_json_cannot_hold_is_refused():
@@ -259,7 +256,7 @@ def test_strange_texts_fail_a_check_with_a_short_fault(text):
 
 def test_the_charge_is_the_metered_part_of_what_was_promised():
     contract = CONTRACT | {
-        "start": at(0), "end": at(2), "rate_mm": [100, 300], "seconds": [3_600, 3_600], "untaxed_minor": 400, "units": 1,
+        "start": at(0), "end": at(2), "rate_mm": [100, 300], "seconds": [3_600, 3_600], "untaxed_minor": 400,
     }  # fmt: skip
     half = SPAN | {"start": at(0), "end": at(1)}
 
