@@ -1,7 +1,7 @@
 """The energy facts of a receipt: the label that offers and receipts have alike, computed from a payload alone."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ def parts_of(payload: Payload) -> tuple[Part, ...]:
     if not whole:
         return ()
     found = matched_by_source(payload["certificates"])
-    keys = sorted(found, key=lambda key: (_place(key[0]), key[1]))
+    keys = source_order(found)
     matched = sum(found.values())
     shares = largest_remainder(matched * PER_CENT // whole, [found[key] for key in keys]) if keys else []
     parts = [
@@ -108,8 +108,9 @@ def kind_of(certificate: Payload) -> str:
     return str(SourceKind.STORAGE if certificate["release"] == Release.STORAGE else certificate["kind"])
 
 
-def _place(kind: str) -> int:
-    return ORDER_OF_USE.get(kind, BOUGHT)
+def source_order(sources: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """(kind, technology) in the order in which hours are settled."""
+    return sorted(sources, key=lambda source: (ORDER_OF_USE.get(source[0], BOUGHT), source))
 
 
 def _grid_mg(hours: Sequence[Payload], rest: int) -> int:
