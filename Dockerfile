@@ -11,11 +11,12 @@ COPY --from=packages /venv /venv
 WORKDIR /app
 COPY manage.py pyproject.toml ./
 COPY accounts accounts
+COPY client client
 COPY config config
 COPY frontend frontend
 COPY marketplace marketplace
 COPY scheduler scheduler
-ENV PATH=/venv/bin:$PATH DATA_DIR=/data PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/venv/bin:$PATH PYTHONPATH=/app/client DATA_DIR=/data PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER joulemart
 VOLUME /data
 EXPOSE 8000 8001

@@ -6,11 +6,13 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config.health import health
+from marketplace.energy.api.receipts import WellKnownKeysView
 
 admin.site.index_title = _("Everything on record")
 
 urlpatterns = [
     path("health", health, name="health"),
+    path(".well-known/jwks.json", WellKnownKeysView.as_view(), name="jwks"),
     path("admin/money/", include("frontend.desk.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),

@@ -21,6 +21,8 @@ from .errors import (
     NothingFits,
     NotSignedIn,
     RateLimited,
+    ReceiptRejected,
+    ReceiptUnreadable,
     Unauthenticated,
     Unavailable,
     UnexpectedAnswer,
@@ -32,6 +34,7 @@ from .job_objects import LogLine, MeterReading, StateChange
 from .jobs import Job, Output
 from .meter_objects import MeterImport
 from .objects import Offer, Quote, Reservation, SoldReservation, Why
+from .receipt_objects import EvidenceFile, KeySet, Receipt
 from .retry import RetryPolicy
 from .standing_objects import Decision, StandingOrder
 from .wait_objects import Wait
@@ -48,12 +51,14 @@ __all__ = [
     "Conflict",
     "ConnectionLost",
     "Decision",
+    "EvidenceFile",
     "Expired",
     "FieldError",
     "Forbidden",
     "Invalid",
     "Job",
     "JoulemartError",
+    "KeySet",
     "LogLine",
     "MeterImport",
     "MeterReading",
@@ -66,6 +71,9 @@ __all__ = [
     "Output",
     "Quote",
     "RateLimited",
+    "Receipt",
+    "ReceiptRejected",
+    "ReceiptUnreadable",
     "Refund",
     "Reservation",
     "RetryPolicy",

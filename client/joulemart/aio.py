@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 from . import calls, config
 from .aio_jobs import AsyncJob, AsyncOutput
 from .aio_meters import AsyncMeters
+from .aio_receipts import AsyncReceiptResource
 from .aio_standing import AsyncStandingOrders
 from .aio_transport import AsyncTransport
 from .aio_waits import AsyncWaits
@@ -340,6 +341,7 @@ class AsyncClient:
         self.waits = AsyncWaits(self._transport)
         self.wallet = AsyncWalletResource(self._transport)
         self.meters = AsyncMeters(self._transport)
+        self.receipts = AsyncReceiptResource(self._transport)
         self.events = AsyncListing(self._transport, Event, "events")
         self.places = AsyncListing(self._transport, Place, "places")
         self.agents = AsyncListing(self._transport, Agent, "agents")

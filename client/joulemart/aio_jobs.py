@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import calls
+from .aio_receipts import AsyncReceiptResource
 from .aio_transport import AsyncTransport
 from .errors import ApiError, ConnectionLost
 from .job_objects import JobRecord, LogLine, OutputRecord, StreamEvent
 from .jobs import POLL_FIRST_S, POLL_LONGEST_S, OnState, Watch, has_moved, parts_after, read_parts, state_of
 from .lines import LineAssembler
 from .objects import Why
+from .receipt_objects import EvidenceFile
 from .wire import place_in
 
 
@@ -64,6 +66,13 @@ class AsyncJob(JobRecord):
     async def why(self) -> Why:
         """Why the job runs where it does, or what to relax so that it can run."""
         return await self.transport.fetch(calls.why(self.id))
+
+    async def receipt(self, *, timeout_s: float | None = 60.0) -> EvidenceFile:
+        """The receipt of its energy, or of the reservation it ran in, which has one when it has ended.
+
+        Raises WaitTimedOut.
+        """
+        return await AsyncReceiptResource(self.transport).wait_for(self.reservation or self.id, timeout_s=timeout_s)
 
     async def cancel(self, *, idempotency_key: str | None = None) -> "AsyncJob":
         """Stop the job."""

@@ -216,6 +216,12 @@ def focus(month: str | None) -> Call[bytes]:
     return replace(get(bytes, "usage", format="focus", month=month), headers=kinds)
 
 
+def receipt_pdf(receipt_id: str, version: int | None) -> Call[bytes]:
+    """A receipt to read."""
+    kinds = {"Accept": "application/pdf, application/problem+json"}
+    return replace(get(bytes, "receipts", receipt_id, "pdf", version=version), headers=kinds)
+
+
 def upload(name: str, content: bytes, key: str | None) -> Call[Upload]:
     """Send one file."""
     return replace(post(Upload, "uploads", key=key), json=None, file=(name, content))

@@ -19,6 +19,7 @@ from .jobs import Job, Output
 from .meters import Meters
 from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Reservation, SoldReservation, Upload, Why
 from .paging import Pager
+from .receipt_resource import ReceiptResource
 from .retry import RetryPolicy
 from .standing import StandingOrders
 from .submission import prepare
@@ -345,6 +346,7 @@ class Client:
         self.waits = Waits(self._transport)
         self.wallet = WalletResource(self._transport)
         self.meters = Meters(self._transport)
+        self.receipts = ReceiptResource(self._transport)
         self.events = Listing(self._transport, Event, "events")
         self.places = Listing(self._transport, Place, "places")
         self.agents = Listing(self._transport, Agent, "agents")

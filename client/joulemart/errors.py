@@ -67,6 +67,20 @@ class VerificationFailed(JoulemartError):
     code = "check_failed"
 
 
+class ReceiptRejected(VerificationFailed):
+    """A receipt is no evidence: a check failed, nobody trusted signed it, or it is a sample; `code` says which."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class ReceiptUnreadable(JoulemartError):
+    """A file is no receipt, or no key set."""
+
+    code = "unreadable"
+
+
 class WaitTimedOut(JoulemartError):
     """The job has not ended within the time `wait` was given; the job goes on."""
 

@@ -13,6 +13,8 @@ from .errors import ApiError, ConnectionLost, UnexpectedAnswer, WaitTimedOut
 from .job_objects import FINAL_STATES, JobRecord, LogLine, OutputRecord, StateChange, StreamEvent
 from .lines import LineAssembler
 from .objects import Why
+from .receipt_objects import EvidenceFile
+from .receipt_resource import ReceiptResource
 from .transport import Transport
 from .wire import place_in
 
@@ -75,6 +77,13 @@ class Job(JobRecord):
     def why(self) -> Why:
         """Why the job runs where it does, or what to relax so that it can run."""
         return self.transport.fetch(calls.why(self.id))
+
+    def receipt(self, *, timeout_s: float | None = 60.0) -> EvidenceFile:
+        """The receipt of its energy, or of the reservation it ran in, which has one when it has ended.
+
+        Raises WaitTimedOut.
+        """
+        return ReceiptResource(self.transport).wait_for(self.reservation or self.id, timeout_s=timeout_s)
 
     def cancel(self, *, idempotency_key: str | None = None) -> "Job":
         """Stop the job."""

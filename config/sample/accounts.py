@@ -22,11 +22,12 @@ BUYING = [
     "jobs:write",
     "reservations:read",
     "reservations:write",
+    "receipts:read",
     "usage:read",
     "wallet:read",
     "wallet:write",
 ]
-SELLING = [*BUYING, "offers:write"]
+SELLING = [*BUYING, "offers:write", "energy:write"]
 ACCOUNTS = {
     "buyer": ("Sample Buyer Lab", (Role.BUYER,), BUYING),
     "provider": ("This Machine Compute", (Role.PROVIDER, Role.BUYER), SELLING),

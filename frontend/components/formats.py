@@ -4,28 +4,29 @@ Rules: the design's "Numbers". Units: minor units, thousandths of a minor unit p
 grams, Wh, ms, seconds, aware datetimes.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from marketplace.common import printed
 from marketplace.ledger.currencies import exponent_of
 
-MINUS = "\N{MINUS SIGN}"
 SYMBOLS = {"USD": "$", "CNY": "¥", "EUR": "€", "GBP": "£", "JPY": "¥"}
 FINE_BELOW = Decimal("0.1")  # units of money: two decimals would be off by more than a twentieth
 CARBON_BOUNDS_G = (50, 100, 175, 250, 350, 450, 600)
 
-Figure = int | float | Decimal
-
-
-def grouped(value: Figure, places: int = 0) -> str:
-    """`1,234.50` with a true minus sign; both languages group by three."""
-    text = f"{Decimal(str(value)):,.{places}f}"
-    return text.replace("-", MINUS)
+MINUS = printed.MINUS
+Figure = printed.Figure
+grouped = printed.grouped
+percent_down = printed.percent_down
+parts_down = printed.parts_down
+grams_up = printed.grams_up
+intensity = printed.intensity
+carbon_mass = printed.carbon_mass
+energy = printed.energy
 
 
 def money(minor: int, currency: str = "USD") -> str:
@@ -69,25 +70,10 @@ def rate(rate_mm: int, currency: str = "USD") -> str:
     return f"{MINUS if rate_mm < 0 else ''}{symbol(currency)}{exact.quantize(least, ROUND_HALF_UP)}"
 
 
-def percent_down(ppm: int) -> str:
-    """A share of a million as whole per cent, rounded down: 919,999 is `91%`."""
-    return f"{ppm // 10_000}%"
-
-
 def percent_exact(ppm: int, places: int = 2) -> str:
     """A share with decimals, rounded down: reliability `99.88%`."""
     step = Decimal(1).scaleb(-places)
     return f"{(Decimal(ppm) / 10_000).quantize(step, ROUND_DOWN)}%"
-
-
-def parts_down(shares_ppm: Sequence[int]) -> list[int]:
-    """Shares of a million as whole per cent that add up to their sum rounded down (largest remainders get the rest)."""
-    whole = [share // 10_000 for share in shares_ppm]
-    missing = sum(shares_ppm) // 10_000 - sum(whole)
-    by_rest = sorted(range(len(whole)), key=lambda index: -(shares_ppm[index] % 10_000))
-    for index in by_rest[:missing]:
-        whole[index] += 1
-    return whole
 
 
 def change(new: Figure, old: Figure) -> str:
@@ -103,39 +89,9 @@ def signed(value: int) -> str:
     return f"{'+' if value > 0 else MINUS if value < 0 else '±'}{abs(value):,}"
 
 
-def grams_up(mg_per_kwh: int) -> int:
-    """Whole grams, rounded up: 64,001 mg is 65 g."""
-    return -(-mg_per_kwh // 1000)
-
-
-def intensity(mg_per_kwh: int) -> str:
-    """`65 g/kWh`, rounded up."""
-    return f"{grouped(grams_up(mg_per_kwh))} g/kWh"
-
-
 def carbon_step(mg_per_kwh: int) -> int:
     """Step 1 (clean) to 8 (dirty) of the carbon scale."""
     return 1 + sum(mg_per_kwh > bound * 1000 for bound in CARBON_BOUNDS_G)
-
-
-def carbon_mass(grams: Figure) -> str:
-    """`< 1 g`, `3 g`, `2.2 kg`, `17 kg`: rounded up, one decimal under 10 kg, grams under 100 g."""
-    amount = Decimal(str(grams))
-    if 0 < amount < 1:
-        return "< 1 g"
-    if amount < 100:
-        return f"{amount.quantize(Decimal(1), ROUND_CEILING)} g"
-    kg = amount / 1000
-    small = kg.quantize(Decimal("0.1"), ROUND_CEILING)
-    return f"{grouped(small, 1)} kg" if small < 10 else f"{grouped(kg.quantize(Decimal(1), ROUND_CEILING))} kg"
-
-
-def energy(wh: Figure) -> str:
-    """`0.72 kWh`; under 100 Wh `4.2 Wh`, so that a short job does not read as nothing; `4 Wh` where it is whole."""
-    amount = Decimal(str(wh))
-    if amount < 100:
-        return f"{grouped(amount, 0 if amount == int(amount) else 1)} Wh"
-    return f"{grouped(amount / 1000, 2 if amount < 100_000 else 1)} kWh"
 
 
 def power(watts: Figure) -> str:

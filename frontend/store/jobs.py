@@ -25,6 +25,7 @@ from frontend.store.moneyforms import BudgetForm
 from frontend.store.orderbills import bill_of_order
 from frontend.store.pager import listing
 from frontend.store.promisedmoney import credits_of, money_of
+from frontend.store.receipts import receipt_link
 from marketplace.booking.models import ChargeLine
 from marketplace.common.clock import utc_now
 from marketplace.common.errors import MalformedBody
@@ -161,6 +162,7 @@ def job_page(request: HttpRequest, job: str) -> HttpResponse:
             buyer=row.buyer,
             ended=row.state in JOB.final,
         ),
+        "receipt": receipt_link(row.reservation.public_id if row.reservation else row.public_id),
         "request_key": new_id("key"),
     }
     return render(request, "jobs/job.html", context)

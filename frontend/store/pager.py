@@ -1,5 +1,6 @@
 """Links to the newer and the older part of a list, by the id it goes on from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +21,13 @@ class Listing:
     older: str
 
 
-def listing(request: HttpRequest, rows: "QuerySet[Any]", *, limit: int = DEFAULT_LIMIT) -> Listing:
-    """The part of `rows` (newest first) that the address asks for; an id that is not in it is 404."""
+def listing(
+    request: HttpRequest, rows: "QuerySet[Any]", *, limit: int = DEFAULT_LIMIT, order: Sequence[str] = ("-pk",)
+) -> Listing:
+    """The part of `rows` (newest first, or in `order`) that the address asks for; an id that is not in it is 404."""
     try:
         ask = read_ask({"limit": str(limit)} | request.GET.dict())
-        page = page_of(rows, ask)
+        page = page_of(rows, ask, order=order)
     except InvalidParameter as error:
         raise Http404(error.detail) from error
     backwards = bool(ask.ending_before)

@@ -18,6 +18,7 @@ from frontend.store.billwords import bill_lines
 from frontend.store.orderbills import bill_of_order
 from frontend.store.pager import listing
 from frontend.store.promisedmoney import cancelled_words, cancelling_words, credits_of, given_up_words, money_of
+from frontend.store.receipts import receipt_link
 from frontend.store.refusals import Shortfall, shortfall
 from frontend.store.reservationchanges import change_of
 from frontend.store.standing import orders_shown
@@ -116,6 +117,7 @@ def reservation_page(request: HttpRequest, reservation: str) -> HttpResponse:
             buyer=row.buyer,
             ended=row.state in RESERVATION.final,
         ),
+        "receipt": receipt_link(row.public_id),
         "refund": settling.refund_of(reservation=row, now=utc_now()),
         "cancelling": _cancelling(row) if row.state in RESERVATION.open else "",
         "short": _short(row) if row.state == "held" else None,

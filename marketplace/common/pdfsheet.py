@@ -172,6 +172,18 @@ class Sheet:
         self._fill(color)
         self._canvas.rect(start, self.y, end - start, height, stroke=0, fill=1)
 
+    def frame(
+        self, height: float, start: float = LEFT, end: float = RIGHT, *, color: str = INK, width: float = 1
+    ) -> None:
+        """A box without filling whose lower edge is at `y`."""
+        self._canvas.setStrokeColor(_color(color))
+        self._canvas.setLineWidth(width)
+        self._canvas.rect(start, self.y, end - start, height, stroke=1, fill=0)
+
+    def link(self, address: str, start: float, end: float, height: float) -> None:
+        """What is drawn from `y` on upwards leads to an address."""
+        self._canvas.linkURL(address, (start, self.y - 2, end, self.y + height))
+
     def finish(self) -> bytes:
         """The document; each page says which of how many it is."""
         self._keep()

@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from marketplace.energy.api import emissions, grid, lots, meters, scores, sources, windows
+from marketplace.energy.api import (
+    cancellations,
+    emissions,
+    grid,
+    lots,
+    meters,
+    receipts,
+    scores,
+    sources,
+    windows,
+)
 from marketplace.energy.api.places import FindZone
 
 urlpatterns = [
@@ -18,7 +28,18 @@ urlpatterns = [
     path("meter_readings", meters.ReadingsView.as_view(), name="api-meter-readings"),
     path("certificate_lots", lots.LotsView.as_view(), name="api-certificate-lots"),
     path("certificate_lots/<str:lot>", lots.LotView.as_view(), name="api-certificate-lot"),
-]
+    path("receipts", receipts.ReceiptsView.as_view(), name="api-receipts"),
+    path("receipts/keys", receipts.ReceiptKeysView.as_view(), name="api-receipt-keys"),
+    path("receipts/verify", receipts.VerifyView.as_view(), name="api-receipts-verify"),
+    path("receipts/report", receipts.ReportView.as_view(), name="api-receipts-report"),
+    path("receipts/<str:receipt>", receipts.ReceiptView.as_view(), name="api-receipt"),
+    path("receipts/<str:receipt>/pdf", receipts.ReceiptPdfView.as_view(), name="api-receipt-pdf"),
+    path("receipts/<str:receipt>/status", receipts.ReceiptStatusView.as_view(), name="api-receipt-status"),
+    path(
+        "certificate_lots/<str:lot>/cancellations", cancellations.CancellationsView.as_view(),
+        name="api-certificate-lot-cancellations",
+    ),
+]  # fmt: skip
 
 
 def urls_with_places(find_zone: FindZone) -> list[URLPattern]:

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from joulemart import Client, RetryPolicy
 
-from . import answers, scene
+from . import answers, receipt_scene, scene
 from .stand_in import KEY, Answer, StandIn
 
 MORNING = datetime(2026, 11, 24, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -60,5 +60,6 @@ def session(market: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     Path("budget.yaml").write_text(answers.JOB_FILE.rstrip() + "\n    budget_stop: true\n")
     Path("with_workdir.yaml").write_text("workdir: src\n" + answers.JOB_FILE)
     scene.set_up(market)
+    receipt_scene.set_up(market)
     with time_machine.travel(MORNING, tick=False):
         yield

@@ -7,58 +7,24 @@ import pytest
 from joulemart import receipts
 
 from accounts.models import Role
-from marketplace.energy.generation import Made, record_generation
 from marketplace.energy.models import CertificateLot, GreenReceipt, SupplyEntry, UseHour
 from marketplace.energy.receipts.document import file_of, key_set
 from marketplace.energy.receipts.issuing import finish_receipt, settle_receipt
 from marketplace.energy.receipts.statements import Statement, confirm_cancellation
 from marketplace.energy.reviewing import revoke_source
 from marketplace.energy.settling import settle_due
-from scheduler.attempts import end_attempt, mark_running
 from scheduler.receipting import issue_receipts
-from scheduler.usage import record_usage, usage_line
-from tests.energy.evidence import make_issuance, make_lot, make_share, make_source
+from tests.energy.evidence import make_issuance, make_lot
 from tests.market import NOON, make_member, make_organization
-from tests.scheduler.scene import TestAgent, allocated, make_cpu_offer, publish_hours
+from tests.scheduler.receipt_scene import RAN, SETTLED, ran, receipted_offer, with_sun
+from tests.scheduler.scene import allocated, make_cpu_offer
 
 pytestmark = pytest.mark.django_db
-RAN = timedelta(minutes=10)
-SETTLED = NOON + timedelta(hours=74)
 
 
 @pytest.fixture
 def offer():
-    offer = make_cpu_offer(now=NOON)
-    publish_hours(offer.site.zone, SETTLED, days=12)
-    offer.rate_mm = [400_000] * 168
-    offer.save(update_fields=["rate_mm"])
-    return offer
-
-
-def ran(offer, *, wh: int = 600, now=NOON, **fields):
-    """A job that ran for ten minutes from `now` and used `wh` Wh."""
-    attempt = allocated(offer, now=now, **fields)
-    agent = TestAgent(offer, now=now)
-    [lease] = agent.claim(now=now)
-    attempt = lease.attempt
-    mark_running(attempt=attempt, now=now)
-    line = agent.usage(lease, RAN // timedelta(milliseconds=1), energy_wh=wh, energy_method="metered_node")
-    record_usage(lease=lease, line=usage_line(line, "/usage"), now=now + RAN)
-    end_attempt(attempt=attempt, reason="succeeded", now=now + RAN)
-    attempt.job.refresh_from_db()
-    return attempt.job
-
-
-def with_sun(offer, wh: int, *, now=NOON):
-    """The site's own panels made `wh` Wh in that hour, as their meter and an auditor say."""
-    owner = offer.site.provider
-    source = make_source(
-        owner, zone=offer.site.zone, evidence="audited", verified_by=make_member(make_organization(funds=0)),
-        verified_at=NOON,
-    )  # fmt: skip
-    make_share(source, offer.site.point)
-    record_generation(source=source, made=[Made(now.replace(minute=0), wh)], now=now)
-    return source
+    return receipted_offer()
 
 
 def verified(receipt: GreenReceipt, *, trusted: bool = True) -> receipts.Outcome:

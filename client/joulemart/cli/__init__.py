@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from ..wire import __version__
-from . import account, costs, reasons, selling, shelf, standing, waits, wallet, work
+from . import account, costs, reasons, receipts, selling, shelf, standing, waits, wallet, work
 from .exits import DONE, INTERRUPTED, USAGE
 from .session import Account
 
@@ -36,7 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
 )
-for part in (shelf, standing, waits, work, reasons, costs, wallet, account, selling):
+for part in (shelf, standing, waits, work, reasons, costs, wallet, receipts, account, selling):
     app.add_typer(part.app)
 
 

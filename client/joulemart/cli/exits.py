@@ -17,6 +17,7 @@ from ..errors import (
     NothingFits,
     NotSignedIn,
     RateLimited,
+    ReceiptUnreadable,
     Unauthenticated,
     Unavailable,
     UnexpectedAnswer,
@@ -31,6 +32,7 @@ INTERRUPTED = 130
 _CODES: tuple[tuple[type[JoulemartError], int], ...] = (
     (ConfigError, USAGE),
     (WorkdirRefused, INVALID),
+    (ReceiptUnreadable, INVALID),
     (NotSignedIn, SIGN_IN),
     (Unauthenticated, SIGN_IN),
     (Forbidden, SIGN_IN),

@@ -18,10 +18,16 @@ Payload = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: its name, and what is wrong with it (empty: nothing)."""
+    """One thing that was looked at in the version of that place: what, and what is wrong with it (empty: nothing)."""
 
-    name: str
+    number: int
+    kind: str
     fault: str = ""
+
+    @property
+    def name(self) -> str:
+        """`version 2: signature`."""
+        return f"version {self.number}: {self.kind}"
 
     @property
     def ok(self) -> bool:

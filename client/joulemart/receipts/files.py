@@ -4,11 +4,15 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 MOST_BYTES = 20 * 1024 * 1024
+MOST_DEPTH = 20  # of lists and objects in each other; a receipt has 8
+MOST_VERSIONS = 100
+LONGEST_NUMBER = 17  # digits with a sign; 2^53 has 16
+LONGEST_SHOWN = 200  # characters of a strange text that a message repeats
 FILE_SCHEMA = "joulemart-green-receipt-file/1"
 PAYLOAD_SCHEMA = "joulemart-green-receipt/1"
 
@@ -37,11 +41,27 @@ def read_file(data: bytes) -> ReceiptFile:
     """A receipt file. Raises Unreadable with the reason."""
     document = _json(data)
     if document.get("schema") != FILE_SCHEMA:
-        raise Unreadable(f"this is no receipt file: its schema is {document.get('schema')!r}, not {FILE_SCHEMA!r}")
+        schema = shortened(repr(document.get("schema")))
+        raise Unreadable(f"this is no receipt file: its schema is {schema}, not {FILE_SCHEMA!r}")
     versions = document.get("versions")
     if not isinstance(versions, list) or not versions:
         raise Unreadable("the file has no versions")
+    if len(versions) > MOST_VERSIONS:
+        raise Unreadable(f"the file has {len(versions)} versions, at most {MOST_VERSIONS} are read")
     return ReceiptFile(tuple(map(_version, versions)), _keys(document.get("keys", {"keys": []})))
+
+
+def read_header(data: bytes) -> dict[str, Any]:
+    """The header of a JWS; empty where it cannot be read."""
+    try:
+        return _json(data)
+    except Unreadable:
+        return {}
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text that may be of any length."""
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
 
 
 def read_keys(data: bytes) -> dict[str, bytes]:
@@ -53,8 +73,8 @@ def _version(raw: Any) -> Version:
     if not isinstance(raw, dict) or not isinstance(raw.get("payload"), dict) or not isinstance(raw.get("jws"), str):
         raise Unreadable("each version needs a payload and its jws")
     if raw["payload"].get("schema") != PAYLOAD_SCHEMA:
-        schema = raw["payload"].get("schema")
-        raise Unreadable(f"a version is of schema {schema!r}, this program knows {PAYLOAD_SCHEMA!r}")
+        schema = shortened(repr(raw["payload"].get("schema")))
+        raise Unreadable(f"a version is of schema {schema}, this program knows {PAYLOAD_SCHEMA!r}")
     return Version(raw["payload"], raw["jws"])
 
 
@@ -88,18 +108,33 @@ def base64url_bytes(text: str) -> bytes | None:
 
 
 def _json(data: bytes) -> dict[str, Any]:
-    """One JSON object without repeated names or fractions. Raises Unreadable."""
+    """One JSON object without repeated names, fractions, or numbers and depths no receipt has. Raises Unreadable."""
     if len(data) > MOST_BYTES:
         raise Unreadable(f"the file has {len(data)} bytes, at most {MOST_BYTES} are read")
     try:
-        document = json.loads(data, object_pairs_hook=_once, parse_float=_no_fraction, parse_constant=_no_fraction)
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"this is no JSON: {error}") from error
-    except json.JSONDecodeError as error:
+        document = json.loads(
+            data, object_pairs_hook=_once, parse_int=_whole, parse_float=_no_fraction, parse_constant=_no_fraction
+        )
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise Unreadable(f"this is no JSON: {error}") from error
     if not isinstance(document, dict):
         raise Unreadable("this is no JSON object")
+    if _is_deeper(document, MOST_DEPTH):
+        raise Unreadable(f"the file nests more than {MOST_DEPTH} lists and objects in each other")
     return document
+
+
+def _is_deeper(tree: Any, levels: int) -> bool:
+    level = [tree]
+    for _ in range(levels):
+        level = [inner for each in level for inner in _parts(each)]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _parts(tree: Any) -> Iterable[Any]:
+    if isinstance(tree, dict):
+        return tree.values()
+    return tree if isinstance(tree, list) else ()
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -109,5 +144,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _whole(text: str) -> int:
+    if len(text) > LONGEST_NUMBER:
+        raise Unreadable(f"a receipt has no number of {len(text)} digits")
+    return int(text)
+
+
 def _no_fraction(text: str) -> Any:
-    raise Unreadable(f"a receipt has whole numbers only, not {text}")
+    raise Unreadable(f"a receipt has whole numbers only, not {shortened(text)}")

@@ -7,6 +7,8 @@ from typing import Any
 
 MOST = 2**53 - 1
 LONGEST = timedelta(days=400)  # of a span of work: a longer one is no receipt of ours
+FIRST, LAST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+MOST_WORK = 500_000  # hours of metered spans, as often as their contracts count them: what is recomputed in seconds
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,12 @@ def flag(value: Any) -> bool:
 
 
 def moment(value: Any) -> bool:
-    """A time in UTC."""
+    """A time in UTC, of our times."""
     try:
-        return isinstance(value, str) and datetime.fromisoformat(value).utcoffset() == timedelta(0)
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return False
+    return found is not None and found.utcoffset() == timedelta(0) and FIRST <= found < LAST
 
 
 KINDS: dict[Callable[[Any], bool], str] = {
@@ -117,7 +120,21 @@ def shape_faults(payload: Mapping[str, Any]) -> Iterator[str]:
     yield from faults
     if not faults:
         for contract in payload["work"]["contracts"]:
-            yield from _span_faults(contract)
+            faults += _span_faults(contract)
+        yield from faults or _too_much(payload["work"])
+
+
+def _too_much(work: Mapping[str, Any]) -> Iterator[str]:
+    """Work that would take longer to recompute than anybody waits; only made up work is so long."""
+    contracts = work["contracts"]
+    counted = contracts[:1] * len(contracts) if work["shared"] else contracts
+    if sum(_hours(each) + len(each["rate_mm"]) for each in counted) > MOST_WORK:
+        yield f"work.contracts has more than {MOST_WORK} hours of metered work"
+
+
+def _hours(contract: Mapping[str, Any]) -> int:
+    spans = [[datetime.fromisoformat(span[name]) for name in ("start", "end")] for span in contract["metered"]]
+    return sum((end - start) // timedelta(hours=1) + 2 for start, end in spans)
 
 
 def _span_faults(contract: Mapping[str, Any]) -> Iterator[str]:

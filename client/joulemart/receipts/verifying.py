@@ -1,7 +1,6 @@
 """The verdict on a receipt file: every check by name, what failed first, and what nobody can know offline."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from .checks import CHECKS, Check
-from .files import ReceiptFile, Version, base64url_bytes, read_file
+from .files import ReceiptFile, Version, base64url_bytes, read_file, read_header, shortened
 from .shapes import shape_faults
 
 ALGORITHMS = {"Ed25519", "EdDSA"}  # RFC 9864, and RFC 8037, which it replaces
@@ -53,13 +52,13 @@ def verify(data: bytes, *, keys: Mapping[str, bytes] | None = None) -> Outcome:
     """
     file = read_file(data)
     checks = [*_signatures(file, {**file.keys, **(keys or {})}), *_chain(file)]
-    for version in file.versions:
-        checks += list(_figures(version))
+    for number, version in enumerate(file.versions, start=1):
+        checks += list(_figures(number, version))
     last = file.versions[-1].payload
     trusted = keys is not None and all(_kid(version) in keys for version in file.versions)
     return Outcome(
-        code=_code(checks, trusted, last), checks=tuple(checks), receipt=str(last.get("id")),
-        version=_number(last.get("version")), status=str(last.get("status")), sample=bool(last.get("sample")),
+        code=_code(checks, trusted, last), checks=tuple(checks), receipt=_text(last.get("id")),
+        version=_number(last.get("version")), status=_text(last.get("status")), sample=bool(last.get("sample")),
         sha256=_sha256(last) or "",
     )  # fmt: skip
 
@@ -73,9 +72,8 @@ def _code(checks: list[Check], trusted: bool, last: Mapping[str, Any]) -> str:
 
 
 def _signatures(file: ReceiptFile, keys: Mapping[str, bytes]) -> Iterator[Check]:
-    for version in file.versions:
-        name = f"version {version.payload.get('version')}: signature"
-        yield Check(name, _signature_fault(version, keys))
+    for number, version in enumerate(file.versions, start=1):
+        yield Check(number, "signature", _signature_fault(version, keys))
 
 
 def _signature_fault(version: Version, keys: Mapping[str, bytes]) -> str:
@@ -84,9 +82,11 @@ def _signature_fault(version: Version, keys: Mapping[str, bytes]) -> str:
     if len(parts) != 3 or None in decoded:
         return "it is no compact JWS"
     head, content, signature = (part or b"" for part in decoded)
-    header = _header(head)
-    if header.get("alg") not in ALGORITHMS:
-        return f"its algorithm is {header.get('alg')!r}, only Ed25519 is accepted"
+    header = read_header(head)
+    if str(header.get("alg")) not in ALGORITHMS:
+        return f"its algorithm is {shortened(repr(header.get('alg')))}, only Ed25519 is accepted"
+    if "crit" in header:
+        return "its header has conditions that this program does not know"
     key = keys.get(str(header.get("kid")))
     if key is None:
         return "the key that it names is neither in the file nor among the trusted ones"
@@ -97,23 +97,15 @@ def _signature_fault(version: Version, keys: Mapping[str, bytes]) -> str:
     return "" if _canonical(version.payload) == content else "the payload is not the text that was signed"
 
 
-def _header(raw: bytes) -> dict[str, Any]:
-    try:
-        header = json.loads(raw)
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        return {}
-    return header if isinstance(header, dict) else {}
-
-
 def _kid(version: Version) -> str:
     head = base64url_bytes(version.jws.split(".")[0])
-    return str(_header(head or b"").get("kid"))
+    return str(read_header(head or b"").get("kid"))
 
 
 def _canonical(payload: Mapping[str, Any]) -> bytes | None:
     try:
         return rfc8785.dumps(dict(payload))
-    except rfc8785.CanonicalizationError:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):  # half a character in a text, or in a name
         return None
 
 
@@ -128,22 +120,26 @@ def _chain(file: ReceiptFile) -> Iterator[Check]:
     for number, version in enumerate(file.versions, start=1):
         payload, fault = version.payload, ""
         if payload.get("version") != number:
-            fault = f"it is version {payload.get('version')}, expected {number}"
+            fault = f"it is version {shortened(repr(payload.get('version')))}, expected {number}"
         elif payload.get("prev_sha256") != (_sha256(before) if before else None):
             fault = "it does not carry the hash of the version before"
         elif before and any(payload.get(name) != before.get(name) for name in ("id", "subject", "buyer", "period")):
             fault = "it is of another receipt than the version before"
-        yield Check(f"version {number}: chain", fault)
+        yield Check(number, "chain", fault)
         before = payload
 
 
-def _figures(version: Version) -> Iterator[Check]:
+def _figures(number: int, version: Version) -> Iterator[Check]:
     """What is not of its shape is not computed with."""
-    number, shapeless = version.payload.get("version"), next(shape_faults(version.payload), "")
-    yield Check(f"version {number}: shape", shapeless)
+    shapeless = shortened(next(shape_faults(version.payload), ""))
+    yield Check(number, "shape", shapeless)
     if not shapeless:
-        for name, faults in CHECKS.items():
-            yield Check(f"version {number}: {name}", next(faults(version.payload), ""))
+        for kind, faults in CHECKS.items():
+            yield Check(number, kind, shortened(next(faults(version.payload), "")))
+
+
+def _text(value: Any) -> str:
+    return shortened(str(value))
 
 
 def _number(value: Any) -> int:

@@ -1,8 +1,11 @@
 """Green receipts, version by version, and the keys that signed them."""
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
+from accounts.models import Organization
 from marketplace.energy.models.rules import append_only, of_choices
 from marketplace.energy.querysets import GreenReceiptQuerySet
 
@@ -32,11 +35,16 @@ class ReceiptKey(models.Model):
 class GreenReceipt(models.Model):
     """One version of what a reservation or job used and what of it was renewable: signed, chained to the one before.
 
-    All versions of a subject's receipt bear one `public_id`.
+    All versions of a subject's receipt bear one `public_id`. `buyer`, `providers` (public ids) and the period stand in
+    the payload too: here they are found by.
     """
 
     public_id = models.CharField(max_length=40)
     subject = models.CharField(max_length=40)
+    buyer = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="green_receipts", db_index=False)
+    providers = ArrayField(models.CharField(max_length=40))
+    start = models.DateTimeField()
+    end = models.DateTimeField()
     version = models.PositiveIntegerField()
     status = models.CharField(max_length=12, choices=ReceiptStatus.choices)
     payload = models.JSONField()
@@ -58,7 +66,12 @@ class GreenReceipt(models.Model):
                 condition=Q(version=1, prev_sha256=None) | Q(version__gt=1, prev_sha256__isnull=False),
                 name="green_receipt_is_chained",
             ),
+            models.CheckConstraint(condition=Q(end__gte=F("start")), name="green_receipt_has_a_period"),
             of_choices("status", ReceiptStatus, "green_receipt_status_known"),
+        ]
+        indexes = [
+            models.Index(fields=["buyer", "-end", "-public_id"], name="green_receipt_by_buyer"),
+            GinIndex(fields=["providers"], name="green_receipt_by_provider"),
         ]
         triggers = [append_only("green_receipt_is_append_only")]
 

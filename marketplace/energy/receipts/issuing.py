@@ -187,7 +187,9 @@ def _write(
     signer = Signer(settings.RECEIPT_SECRET)
     ReceiptKey.objects.get_or_create(kid=signer.kid, defaults={"public_key": signer.x, "created_at": now})
     receipt = GreenReceipt.objects.create(
-        public_id=id, subject=subject, version=payload["version"], status=status, payload=payload,
+        public_id=id, subject=subject, buyer=buyer, providers=_providers(kept["places"]),
+        start=read_rfc3339(kept["period"]["start"]), end=read_rfc3339(kept["period"]["end"]),
+        version=payload["version"], status=status, payload=payload,
         sha256=sha256_of(payload), prev_sha256=payload["prev_sha256"], jws=signer.sign(canonical(payload)),
         kid=signer.kid, sample=payload["sample"], issued_at=now,
     )  # fmt: skip
@@ -204,6 +206,10 @@ def _numbers(places: Sequence[Mapping[str, Any]]) -> dict[int, int]:
     """The number of each place by the key of its point."""
     numbers = {place["point"]: number for number, place in enumerate(places)}
     return {pk: numbers[code] for code, pk in MeterPoint.objects.filter(code__in=numbers).values_list("code", "pk")}
+
+
+def _providers(places: Sequence[Mapping[str, Any]]) -> list[str]:
+    return sorted({place["provider"]["id"] for place in places})
 
 
 def _promise(subject: str) -> dict[str, Any] | None:
