@@ -85,7 +85,7 @@ def week_chart(year: SolarYear, zone: str) -> Chart:
             stacks.Series(_("Surplus"), "unsold", tuple(max(0, value - LOAD) for value in supply)),
         ],
         caption=_("A week of sample hours: a flat load of 100, and panels that make as much in the year as it uses."),
-        hour_header=_("Hour"), zone=zone, height=320,
+        hour_header=_("Hour"), zone=zone, top=4 * LOAD, height=320,
     )  # fmt: skip
 
 

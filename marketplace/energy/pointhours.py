@@ -144,15 +144,20 @@ def _with_supply(zone: ZoneHours, supply: SupplyShares | None) -> PointHours:
             nothing, nothing, zone.renewable_ppm, supplied=False, unproven=False,
         )  # fmt: skip
     rest = PPM - supply.matched
-    renewable, free = (
-        supply.matched + rest * np.array(share) // PPM for share in (zone.renewable_ppm, zone.carbon_free_ppm)
+    most = np.where(supply.careful == PPM, PPM, PPM - 1)  # what is only expected is never called the whole
+    matched, renewable, free = (
+        np.minimum(share, most)
+        for share in (
+            supply.matched,
+            supply.matched + rest * np.array(zone.renewable_ppm) // PPM,
+            supply.matched + rest * np.array(zone.carbon_free_ppm) // PPM,
+        )
     )
-    renewable = np.minimum(renewable, np.where(supply.careful == PPM, PPM, PPM - 1))
     qualities = np.maximum(zone.qualities, supply.quality)
     forecast = np.array(zone.forecast) | (supply.quality == FORECAST)
     return PointHours(
         tuple(renewable.tolist()), tuple(free.tolist()), zone.lifecycle_mg, zone.direct_mg, tuple(forecast.tolist()),
-        tuple(qualities.tolist()), tuple(supply.matched.tolist()), tuple(supply.careful.tolist()), zone.renewable_ppm,
+        tuple(qualities.tolist()), tuple(matched.tolist()), tuple(supply.careful.tolist()), zone.renewable_ppm,
         supplied=True, unproven=supply.unproven,
     )  # fmt: skip
 

@@ -135,7 +135,7 @@ def test_between_fourteen_days_and_ten_paths_a_plant_is_expected_and_cannot_be_p
 
     green = hours_at(point)
 
-    assert green.matched_ppm[11] == 1_000_000
+    assert green.matched_ppm[11] == 999_999
     assert green.unproven
     assert not any(green.careful_ppm)
 
@@ -185,6 +185,16 @@ def test_an_hour_is_wholly_renewable_only_where_all_of_it_is_matched():
     assert set(hours_at(bare).grid_ppm) == {1_000_000}
     assert set(hours_at(served).renewable_ppm) == {1_000_000}
     assert set(hours_at(served, 1001).renewable_ppm) == {999_999}
+
+
+def test_no_hour_matches_more_than_it_is_renewable_or_is_more_renewable_than_carbon_free(point):
+    make_served(point, MONDAY, days=40, wh=windy(3), technology="wind")
+
+    green = hours_at(point, 700)
+
+    shares = zip(green.matched_ppm, green.renewable_ppm, green.carbon_free_ppm, strict=True)
+    assert all(careful <= 1_000_000 for careful in green.careful_ppm)
+    assert all(matched <= renewable <= free for matched, renewable, free in shares)
 
 
 def test_points_have_their_own_plants(point):

@@ -24,7 +24,7 @@ PAGES = {
     "": ["/", "/?view=map", "/?q=nothing+has+this+name", "/accounts/login/", "/accounts/signup/", "/status/", "/docs/",
          "/docs/architecture/", "/compare/", "/nowhere/", "/offers/{offer}/", "/docs/errors/",
          "/accounts/password/reset/", "/compare/?offer={offer}&offer={own}", "/?renewable_share__gte=80",
-         "/?near=shanghai&units=8&hours=6", "/verify/", "/verify/rct_nothing/"],
+         "/?near=shanghai&units=8&hours=6", "/verify/", "/verify/rct_nothing/", "/energy/", "/energy/zones/"],
     "buyer": ["/jobs/", "/jobs/new/", "/jobs/{job}/", "/reservations/", "/accounts/2fa/", "/accounts/email/",
               "/reservations/{reservation}/", "/reservations/{reservation}/?hours=2",
               "/reservations/{reservation}/?units=1", "/jobs/new/?reservation={reservation}", "/jobs/{inside}/",
