@@ -145,7 +145,7 @@ def _with_supply(zone: ZoneHours, supply: SupplyShares | None) -> PointHours:
         )  # fmt: skip
     rest = PPM - supply.matched
     most = np.where(supply.careful == PPM, PPM, PPM - 1)  # what is only expected is never called the whole
-    matched, renewable, free = (
+    matched, blended, free = (
         np.minimum(share, most)
         for share in (
             supply.matched,
@@ -156,7 +156,7 @@ def _with_supply(zone: ZoneHours, supply: SupplyShares | None) -> PointHours:
     qualities = np.maximum(zone.qualities, supply.quality)
     forecast = np.array(zone.forecast) | (supply.quality == FORECAST)
     return PointHours(
-        tuple(renewable.tolist()), tuple(free.tolist()), zone.lifecycle_mg, zone.direct_mg, tuple(forecast.tolist()),
+        tuple(blended.tolist()), tuple(free.tolist()), zone.lifecycle_mg, zone.direct_mg, tuple(forecast.tolist()),
         tuple(qualities.tolist()), tuple(matched.tolist()), tuple(supply.careful.tolist()), zone.renewable_ppm,
         supplied=True, unproven=supply.unproven,
     )  # fmt: skip
