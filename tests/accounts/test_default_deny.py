@@ -17,7 +17,7 @@ from accounts.permissions import is_public, scopes_of
 # Reviewed: each is meant for people who have not signed in. A trailing `*` stands for the rest of the path.
 PUBLIC = (
     # What the exchange is, sells and proves.
-    "", "offers/*", "compare/", "verify/*", "status/", "health", "docs/*", "styleguide/", "favicon.ico", "robots.txt",
+    "", "offers/*", "compare/", "energy/*", "verify/*", "status/", "health", "docs/*", "styleguide/", "favicon.ico", "robots.txt",
     # Choices of a visitor.
     "theme/", "language/", "sample/*", "switch/*", "i18n/*",
     # Becoming somebody.
