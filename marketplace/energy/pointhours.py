@@ -136,11 +136,11 @@ def _with_supply(zone: ZoneHours, supply: SupplyShares | None) -> PointHours:
     """The whole is called renewable only where all of it is matched for sure, never because the grid happens to be."""
     nothing = (0,) * len(zone.renewable_ppm)
     if supply is None:
-        renewable = zone.renewable_ppm
-        if max(renewable) == PPM:
-            renewable = tuple(min(ppm, PPM - 1) for ppm in renewable)
+        short = zone.renewable_ppm
+        if max(short) == PPM:
+            short = tuple(min(ppm, PPM - 1) for ppm in short)
         return PointHours(
-            renewable, zone.carbon_free_ppm, zone.lifecycle_mg, zone.direct_mg, zone.forecast, zone.qualities,
+            short, zone.carbon_free_ppm, zone.lifecycle_mg, zone.direct_mg, zone.forecast, zone.qualities,
             nothing, nothing, zone.renewable_ppm, supplied=False, unproven=False,
         )  # fmt: skip
     rest = PPM - supply.matched
