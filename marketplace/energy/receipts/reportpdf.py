@@ -11,8 +11,9 @@ from marketplace.energy.receipts.words import kilowatt_hours, mass, scopes_words
 
 Report = Mapping[str, Any]
 SMALL, TINY, CELL, STRONG = Style(8, INK_2), Style(6.6, INK_3), Style(7.6, INK), Style(7.6, INK, bold=True)
+NAME = Style(6.8, INK, bold=True)  # a whole id fits
 ROW = 31
-EDGES = tuple(RIGHT - 4 - offset for offset in (356, 300, 258, 212, 168, 112, 56, 0))
+EDGES = tuple(RIGHT - 4 - offset for offset in (328, 284, 246, 208, 166, 110, 54, 0))
 
 
 def report_pdf(report: Report) -> bytes:
@@ -107,8 +108,8 @@ def _row(sheet: Sheet, row: Report) -> None:
     top = sheet.y
     status = f"{status_name(row['status'])} · {_('Version %(version)d') % {'version': row['version']}}"
     _figures(sheet, row, CELL)
-    width = EDGES[0] - LEFT - 44
-    for text, style in ((row["receipt"], STRONG), ("; ".join(row["sites"]), TINY), (status, TINY)):
+    width = EDGES[0] - LEFT - 40
+    for text, style in ((row["receipt"], NAME), ("; ".join(row["sites"]), TINY), (status, TINY)):
         sheet.lines(LEFT + 4, wrapped(text, style, width, 1), style, 8.6)
     sheet.y = top - ROW + 10
     sheet.rule()
