@@ -3,12 +3,10 @@
 . the environment of `make services`, then
 .venv/bin/python -m benchmarks.settling --jobs 10000 --generation-hours 100000
 
-Makes a database of its own beside the one DATABASE_URL names, and drops it. A tenth of a per cent of the hours are one
-plant's at one point each, whose meters are read too. The jobs, of 1 to 8 hours, run at random points; one in ten hours
-has a promise that parts of the plant's output were set aside for. First everything is told (generation with the lots it
-becomes, readings, uses), then every hour is settled, then every job's reserved Wh are cancelled; a tenth of all before
-the whole, to see how it grows. At the end the promises of the ledger are checked over all rows; exit status 3 when one
-is broken or a job is not settled.
+Makes a database of its own beside the one DATABASE_URL names, and drops it. Every point has one plant, verified, and a
+meter; each gives an hour of generation for a thousand hours. The jobs, of 1 to 8 hours, ran at random points. First
+everything is told (generation with the lots it becomes, readings, uses), then every hour is settled; a tenth of all
+before the whole, to see how it grows. Exit status 3 when a use is left unsettled.
 """
 
 import argparse
