@@ -7,7 +7,6 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from accounts.admin import LookOnly
-from marketplace.common.clock import utc_now
 from marketplace.energy.models import (
     CertificateLot,
     CertificateSpan,
@@ -51,26 +50,11 @@ class GridZoneAdmin(ModelAdmin):  # type: ignore[misc]  # the package is untyped
 
 
 @admin.register(MeterPoint)
-class MeterPointAdmin(ModelAdmin):  # type: ignore[misc]  # the package is untyped
+class MeterPointAdmin(RecordAdmin):
     list_display = ("code", "organization", "zone", "pue_design_ppm", "water_ml_per_kwh", "hub_node")
-    list_filter = ("zone", "hub_node")
+    list_filter = ("hub_node", "zone")
     list_select_related = ("organization", "zone")
     search_fields = ("code", "organization__name")
-    autocomplete_fields = ("organization", "zone")
-    readonly_fields = ("created_at",)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: MeterPoint | None = None) -> tuple[str, ...]:
-        """A point keeps its owner and zone: what was settled there stays where it was."""
-        return self.readonly_fields if obj is None else (*self.readonly_fields, "organization", "code", "zone")
-
-    def save_model(self, request: HttpRequest, obj: MeterPoint, form: Any, change: bool) -> None:
-        """A new point begins now."""
-        if not change:
-            obj.created_at = utc_now()
-        super().save_model(request, obj, form, change)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(GridHour)
