@@ -200,6 +200,7 @@ def test_anybody_may_have_a_file_verified(receipt, buyer):
     told = verify(content).json()
 
     assert (told["result"], told["status"], told["first_failed"]) == ("valid", "final", None)
+    assert GreenReceipt.objects.count() == 2
     assert told["newest"]["sha256"] == receipt.sha256
     assert all(check["ok"] for check in told["checks"])
     assert any("newer version" in each for each in told["unknown"])
