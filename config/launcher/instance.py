@@ -6,6 +6,7 @@ with Instance(data_dir=tmp_path / "data", port=free_port_pair()) as instance:
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from config.launcher.folders import CHECKOUT, DataFolder
 from config.launcher.product import sample
 
 POLL_S = 0.1
+BELOW_EPHEMERAL = range(16_384, 32_766)  # Linux gives out 32768 and up; other systems 49152 and up
 SERVICES = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")  # what names services beside the embedded ones
 
 
@@ -27,14 +29,18 @@ class NotInTime(Exception):
 
 
 def free_port_pair() -> int:
-    """A port that is free together with the next one."""
+    """A port that is free together with the next one.
+
+    Below the range from which the kernel takes ports for whoever asks for any: between the choice and the moment
+    the product listens, no outgoing connection can take it.
+    """
     while True:
+        port = secrets.choice(BELOW_EPHEMERAL)
         with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
             try:
+                first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
+            except OSError:
                 continue
             return port
 

@@ -124,7 +124,7 @@ def test_the_files_come_over_http_in_the_callers_language(buyer):
 
 def test_receipts_that_were_there_before_find_their_owners():
     receipt = final(receipted_offer())
-    fill = importlib.import_module("marketplace.energy.migrations.0008_receipt_owners_filled").FILL
+    fill = importlib.import_module("marketplace.energy.migrations.0011_receipt_owners_filled").FILL
     was = (receipt.buyer_id, receipt.providers, receipt.start, receipt.end)
     stranger = make_organization(funds=0)
     with triggers_off():
