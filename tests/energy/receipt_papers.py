@@ -110,4 +110,4 @@ def keys_of(signer: Signer = SIGNER) -> dict[str, Any]:
 
 
 def hash_of(body: Mapping[str, Any]) -> str:
-    return sha256_of(dict(body))
+    return sha256_of(canonical(dict(body)))
