@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from marketplace.common import printed
-from marketplace.ledger.currencies import exponent_of
+from marketplace.common.currencies import exponent_of
 
 SYMBOLS = {"USD": "$", "CNY": "¥", "EUR": "€", "GBP": "£", "JPY": "¥"}
 FINE_BELOW = Decimal("0.1")  # units of money: two decimals would be off by more than a twentieth
