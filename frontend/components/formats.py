@@ -204,10 +204,11 @@ def offset(value: datetime, zone: str | tzinfo | None = None) -> str:
 
 
 def quality_name(quality: str) -> str:
-    """How a figure was come by, as a word: sample, forecast, modelled, metered or audited."""
+    """How a figure was come by, as a word: sample, forecast, a yearly average, modelled, metered or audited."""
     names = {
         "sample": pgettext("quality", "Sample"),
         "forecast": pgettext("quality", "Forecast"),
+        "yearly": pgettext("quality", "Yearly average"),
         "modelled": pgettext("quality", "Modelled"),
         "metered": pgettext("quality", "Metered"),
         "audited": pgettext("quality", "Audited"),

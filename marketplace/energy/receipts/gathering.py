@@ -11,6 +11,7 @@ from marketplace.common.clock import HOUR, rfc3339
 from marketplace.common.units import PPM, ceil_div
 from marketplace.energy.models import (
     GridHour,
+    GridYear,
     MatchLine,
     PointHour,
     Resolution,
@@ -20,7 +21,8 @@ from marketplace.energy.models import (
 )
 from marketplace.energy.services import hours_of
 from marketplace.energy.signals.base import NOTICES
-from marketplace.energy.windows import ZoneHours
+from marketplace.energy.windows import YEARLY, ZoneHours
+from marketplace.energy.years import year_for
 
 Facts = dict[str, Any]
 Key = tuple[int, datetime]  # of a point or zone, and an hour
@@ -95,7 +97,7 @@ def _readings(subjects: Collection[str]) -> dict[Key, PointHour]:
 
 
 class _Grid:
-    """The grid's figures of the hours of `uses`: as they were published, or else as they are forecast."""
+    """The grid's figures of the hours of `uses`: as published, else as forecast, else their year's average."""
 
     def __init__(self, uses: Sequence[UseHour], now: datetime) -> None:
         zones = {use.point.zone_id: use.point.zone for use in uses}
@@ -103,6 +105,7 @@ class _Grid:
         self.published: dict[Key, GridHour] = {}
         self._first = min((start for _, start in wanted), default=now)
         self._expected: dict[int, ZoneHours] = {}
+        self._years = GridYear.objects.of_zones(zones)
         if not wanted:
             return
         last = max(start for _, start in wanted)
@@ -116,8 +119,12 @@ class _Grid:
             self._expected = {zone.pk: window.zone(zone) for zone in listed}
 
     def expected(self, zone: int, start: datetime) -> tuple[ZoneHours, int]:
-        """The forecast of a zone (by key), and the number of the hour in it."""
+        """The forecast of a zone (by key), or the averages of its years, and the number of the hour in it."""
         return self._expected[zone], (start - self._first) // HOUR
+
+    def year(self, zone: int, start: datetime) -> GridYear | None:
+        """What is known of the year of that hour."""
+        return year_for(self._years[zone], start.year) if zone in self._years else None
 
 
 class _Factors:
@@ -130,21 +137,40 @@ class _Factors:
 
     def of(self, use: UseHour) -> Facts:
         """Intensities and shares of the hour, and the number of what they rest on."""
+        return self._mix(use) | self._residual(use)
+
+    def _mix(self, use: UseHour) -> Facts:
         row = self._grid.published.get((use.point.zone_id, use.start))
         if row is not None:
             return {
                 "direct_mg_per_kwh": row.direct_mg_per_kwh, "lifecycle_mg_per_kwh": row.lifecycle_mg_per_kwh,
-                "residual_mg_per_kwh": row.residual_mg_per_kwh, "renewable_ppm": row.renewable_ppm,
-                "carbon_free_ppm": row.carbon_free_ppm, "factor": self._factor(row.source, row.vintage),
-                "flags": ["estimated"] if row.estimated else [],
+                "renewable_ppm": row.renewable_ppm, "carbon_free_ppm": row.carbon_free_ppm,
+                "factor": self._factor(row.source, row.vintage), "flags": ["estimated"] if row.estimated else [],
             }  # fmt: skip
         hours, number = self._grid.expected(use.point.zone_id, use.start)
+        year = self._grid.year(use.point.zone_id, use.start) if hours.qualities[number] == YEARLY else None
         return {
             "direct_mg_per_kwh": hours.direct_mg[number], "lifecycle_mg_per_kwh": hours.lifecycle_mg[number],
-            "residual_mg_per_kwh": None, "renewable_ppm": hours.renewable_ppm[number],
-            "carbon_free_ppm": hours.carbon_free_ppm[number], "factor": self._factor("forecast", "blend"),
-            "flags": ["forecast"],
+            "renewable_ppm": hours.renewable_ppm[number], "carbon_free_ppm": hours.carbon_free_ppm[number],
+            "factor": self._of_year(year) if year else self._factor("forecast", "blend"),
+            "flags": ["annual_factor"] if year else ["forecast"],
         }  # fmt: skip
+
+    def _residual(self, use: UseHour) -> Facts:
+        """The residual mix of the hour, else of its year; of the hour its renewable share is not told."""
+        row = self._grid.published.get((use.point.zone_id, use.start))
+        if row is not None and row.residual_mg_per_kwh is not None:
+            return {"residual_mg_per_kwh": row.residual_mg_per_kwh, "residual_renewable_ppm": None}
+        year = self._grid.year(use.point.zone_id, use.start)
+        if year is None or year.residual_mg_per_kwh is None:
+            return {"residual_mg_per_kwh": None, "residual_renewable_ppm": None}
+        self._of_year(year)
+        return {
+            "residual_mg_per_kwh": year.residual_mg_per_kwh, "residual_renewable_ppm": year.residual_renewable_ppm
+        }  # fmt: skip
+
+    def _of_year(self, year: GridYear) -> int:
+        return self._factor(year.source, f"{year.zone.code} {year.year} {year.vintage}")
 
     def _factor(self, source: str, vintage: str) -> int:
         if (source, vintage) not in self._number:

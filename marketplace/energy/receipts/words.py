@@ -117,7 +117,9 @@ def quality_words(payload: Mapping[str, Any]) -> str:
 
 def flag_name(flag: str) -> str:
     """What an hour's figures of the grid are, where they are not the published ones."""
-    return {"estimated": _("estimated"), "forecast": _("forecast")}.get(flag, flag)
+    return {"estimated": _("estimated"), "forecast": _("forecast"), "annual_factor": _("yearly average")}.get(
+        flag, flag
+    )
 
 
 def subject_name(kind: str) -> str:
