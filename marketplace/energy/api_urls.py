@@ -25,6 +25,7 @@ urlpatterns = [
     path("energy_sources/<str:source>/shares", sources.SharesView.as_view(), name="api-energy-source-shares"),
     path("meter_points", meters.PointsView.as_view(), name="api-meter-points"),
     path("meter_points/<str:point>", meters.PointView.as_view(), name="api-meter-point"),
+    path("meter_points/<str:point>/labels/<int:year>", meters.PointLabelView.as_view(), name="api-meter-point-label"),
     path("meter_readings", meters.ReadingsView.as_view(), name="api-meter-readings"),
     path("certificate_lots", lots.LotsView.as_view(), name="api-certificate-lots"),
     path("certificate_lots/<str:lot>", lots.LotView.as_view(), name="api-certificate-lot"),

@@ -21,10 +21,12 @@ from marketplace.energy.api.receiving import PARSERS, TABLE, answer_of, table_fr
 from marketplace.energy.imports.evidence import METER, import_evidence
 from marketplace.energy.imports.grid import known_zones, zone_of
 from marketplace.energy.models import GridZone, MeterPoint
+from marketplace.energy.sitelabels import SiteLabel, label_of
 
 SCOPES = {"GET": "energy:read", "POST": "energy:write", "PATCH": "energy:write"}
 ROLES = {"POST": (Role.PROVIDER,), "PATCH": (Role.PROVIDER,)}
 HIGHEST_PUE = 10 * PPM
+FIRST_YEAR = 1990
 
 
 class PointInput(serializers.Serializer[dict[str, Any]]):
@@ -104,6 +106,36 @@ class PointView(APIView):
     def get(self, request: Request, point: str) -> Response:
         """The metering point."""
         return Response(point_as_json(own_point(request, point)))
+
+
+class PointLabelView(APIView):
+    """What may be said of a site's year."""
+
+    scopes = SCOPES
+
+    @extend_schema(tags=["energy"], responses={200: dict})
+    def get(self, request: Request, point: str, year: int) -> Response:
+        """REF (ISO/IEC 30134-3) and the hub rule of a calendar year, volume-matched: never a claim by the hour."""
+        row = own_point(request, point)
+        if not FIRST_YEAR <= year <= moment_of(request).year:
+            raise NotFound(f"no year {year} was metered", hint=f"{FIRST_YEAR} to {moment_of(request).year}")
+        return Response(label_as_json(label_of(point=row, year=year), row))
+
+
+def label_as_json(label: SiteLabel, point: MeterPoint) -> dict[str, Any]:
+    return {
+        "object": "site_label",
+        "point": point.code,
+        "year": label.year,
+        "temporal_resolution": "year",
+        "method": "volume-matched",
+        "total_wh": label.total_wh,
+        "retired_wh": label.retired_wh,
+        "metered_hours": label.metered_hours,
+        "ref_ppm": label.ref_ppm,
+        "pue_ppm": label.pue_ppm,
+        "hub_rule": label.hub,
+    }
 
 
 class ReadingsView(APIView):
