@@ -11,6 +11,7 @@ from marketplace.energy.api import (
     receipts,
     scores,
     sources,
+    stores,
     windows,
 )
 from marketplace.energy.api.places import FindZone
@@ -22,6 +23,8 @@ urlpatterns = [
     path("energy/forecasts/scores", scores.ScoresView.as_view(), name="api-energy-forecast-scores"),
     path("energy_sources", sources.SourcesView.as_view(), name="api-energy-sources"),
     path("energy_sources/<str:source>", sources.SourceView.as_view(), name="api-energy-source"),
+    path("energy_sources/<str:source>/charges", stores.ChargesView.as_view(), name="api-store-charges"),
+    path("energy_sources/<str:source>/discharges", stores.DischargesView.as_view(), name="api-store-discharges"),
     path("energy_sources/<str:source>/shares", sources.SharesView.as_view(), name="api-energy-source-shares"),
     path("meter_points", meters.PointsView.as_view(), name="api-meter-points"),
     path("meter_points/<str:point>", meters.PointView.as_view(), name="api-meter-point"),
