@@ -78,7 +78,11 @@ class PriceLine(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Match(Record):
-    """How an offer answers one search: its best start, all-in price and fit."""
+    """How an offer answers one search: its best start, all-in price and fit.
+
+    Shares are of the run, in ppm, and never added: renewable ranks (matched, and for the rest what the grid has);
+    matched by the hour is what can be promised, None while it is unproven; expected is its middle.
+    """
 
     rank: int = 0
     letter: str = ""
@@ -90,6 +94,10 @@ class Match(Record):
     unit_price_mm: int = 0
     pflop_hour_mm: int | None = None
     renewable_share_ppm: int | None = None
+    matched_share_ppm: int | None = None
+    matched_expected_ppm: int | None = None
+    grid_share_ppm: int | None = None
+    carbon_free_share_ppm: int | None = None
     carbon_mg_per_kwh: int | None = None
     latency_ms: float | None = None
     free: int | None = None
@@ -176,6 +184,10 @@ class QuoteOption(Record):
     unit_price_mm: int = 0
     pflop_hour_mm: int | None = None
     renewable_share_ppm: int | None = None
+    matched_share_ppm: int | None = None
+    matched_expected_ppm: int | None = None
+    grid_share_ppm: int | None = None
+    carbon_free_share_ppm: int | None = None
     carbon_mg_per_kwh: int | None = None
     carbon_g: int | None = None
     promisable_percent: int = 0
