@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from frontend.console import agents, offers, overview, payouts, promises, work
+from frontend.console import agents, meters, offers, overview, payouts, promises, work
 
 urlpatterns = [
     path("", overview.overview, name="console"),
@@ -21,4 +21,10 @@ urlpatterns = [
     path("payouts/<str:payout>/lines.csv", payouts.payout_csv, name="console-payout-csv"),
     path("agents/", agents.agents_page, name="console-agents"),
     path("agents/keys/<str:key>/revoke/", agents.revoke_agent_key, name="console-agent-key-revoke"),
+    path("meters/", meters.meters_page, name="console-meters"),
+    path("meters/hours.csv", meters.hours_csv, name="console-hours-csv"),
+    path("meters/points/", meters.make_point, name="console-point-new"),
+    path("meters/plants/", meters.make_plant, name="console-plant-new"),
+    path("meters/shares/", meters.share_plant, name="console-share-new"),
+    path("meters/readings/", meters.send_readings, name="console-readings"),
 ]
