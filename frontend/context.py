@@ -138,7 +138,13 @@ class Page:
                     self._item(_("Jobs"), "/console/jobs/", "jobs"),
                 ],
             ),
-            (_("Prove"), [self._item(_("Meters"), "/console/meters/", "meter")]),
+            (
+                _("Prove"),
+                [
+                    self._item(_("Meters"), "/console/meters/", "meter"),
+                    self._item(_("Certificates"), "/console/certificates/", "certificate"),
+                ],
+            ),
             (_("Get paid"), [self._item(_("Payouts"), "/console/payouts/", "wallet")]),
             (_("Connect"), [self._item(_("Agents"), "/console/agents/", "agent")]),
         ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from frontend.console import agents, meters, offers, overview, payouts, promises, work
+from frontend.console import agents, certificates, meters, offers, overview, payouts, promises, work
 
 urlpatterns = [
     path("", overview.overview, name="console"),
@@ -27,4 +27,8 @@ urlpatterns = [
     path("meters/plants/", meters.make_plant, name="console-plant-new"),
     path("meters/shares/", meters.share_plant, name="console-share-new"),
     path("meters/readings/", meters.send_readings, name="console-readings"),
+    path("certificates/", certificates.certificates_page, name="console-certificates"),
+    path("certificates/files/", certificates.send_certificates, name="console-certificate-files"),
+    path("certificates/<str:lot>/", certificates.lot_page, name="console-certificate"),
+    path("certificates/<str:lot>/statement/", certificates.state_cancellation, name="console-statement"),
 ]
