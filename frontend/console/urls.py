@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from frontend.console import agents, certificates, meters, offers, overview, payouts, promises, work
+from frontend.console import agents, certificates, meters, offers, overview, payouts, promises, proposals, work
 
 urlpatterns = [
     path("", overview.overview, name="console"),
     path("offers/", offers.offer_list, name="console-offers"),
     path("offers/new/", offers.offer_new, name="console-offer-new"),
     path("offers/<str:offer>/", offers.offer_page, name="console-offer"),
+    path("offers/<str:offer>/lower/", proposals.lower_price, name="console-lower-price"),
+    path("offers/<str:offer>/beside/", proposals.offer_beside, name="console-offer-beside"),
     path("offers/<str:offer>/<slug:act>/", offers.act_on_offer, name="console-offer-act"),
     path("reservations/", promises.promise_list, name="console-promises"),
     path("reservations/<str:reservation>/", promises.promise_page, name="console-promise"),
