@@ -11,6 +11,7 @@ from frontend.components.svg import Chart, Number, drawing, element, joined, num
 
 TOP = 16
 DAYS_APART = 72  # hours; of more, days alone are named
+BEFORE_A_DAY = 18  # hours that the first one's name needs before the name of a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,12 @@ def _frame(window: tuple[int, int], count: int, plot: int) -> SafeString:
 
 def _labels(hours: Sequence[datetime], where: tzinfo, height: int) -> SafeString:
     out = []
+    many = len(hours) > DAYS_APART
     for index, hour in enumerate(hours):
         local = hour.astimezone(where)
-        if index and (local.hour % (24 if len(hours) > DAYS_APART else 6) or index < 4):
+        if many and not index and local.hour > 24 - BEFORE_A_DAY:
+            continue
+        if index and (local.hour % (24 if many else 6) or index < 4):
             continue
         midnight = local.hour == 0
         text = weekday(hour, where) if midnight else clock(hour, where)

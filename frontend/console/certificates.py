@@ -99,7 +99,7 @@ def send_certificates(request: HttpRequest) -> HttpResponse:
     organization = current_organization(request)
     form = CertificatesForm(request.POST, request.FILES, organization=organization)
     if not form.is_valid():
-        return _show(request, form=form)
+        return _show(request, form=form, wrong="files")
     values = form.cleaned_data
     told, report = take_file(
         sent=values["file"], kind=values["kind"], point=values["point"], organization=organization, now=utc_now()
@@ -168,7 +168,7 @@ def state_cancellation(request: HttpRequest, lot: str) -> HttpResponse:
     row = lots_of(organization).by_public_id(lot)
     form = StatementForm(request.POST)
     if not form.is_valid():
-        return _show_lot(request, row, form=form)
+        return _show_lot(request, row, form=form, wrong="statements")
     statement, subject = form.statement_of(row), form.cleaned_data["subject"]
     try:
         wh = confirm_cancellation(holder=organization, subject=subject, statements=[statement], now=utc_now())

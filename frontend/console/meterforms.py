@@ -95,8 +95,8 @@ class PointForm(forms.Form):
     )  # fmt: skip
     hub_node = forms.BooleanField(label=gettext_lazy("A national hub node (China)"), required=False)
 
-    def __init__(self, data: Any = None) -> None:
-        super().__init__(data, auto_id="point-%s")
+    def __init__(self, data: Any = None, *, initial: Any = None) -> None:
+        super().__init__(data, auto_id="point-%s", initial=initial)
         self.fields["zone"].choices = zone_choices()  # type: ignore[attr-defined]  # a ChoiceField
 
     def terms(self) -> dict[str, Any]:
@@ -135,8 +135,8 @@ class PlantForm(forms.Form):
         help_text=gettext_lazy("Then its energy serves nobody's claim here, and that is for good."),
     )  # fmt: skip
 
-    def __init__(self, data: Any = None) -> None:
-        super().__init__(data, auto_id="plant-%s")
+    def __init__(self, data: Any = None, *, initial: Any = None) -> None:
+        super().__init__(data, auto_id="plant-%s", initial=initial)
         self._choose("kind", kind_choices())
         self._choose("technology", [(each, technology_name(each)) for each in Technology.values])
         self._choose("zone", zone_choices())

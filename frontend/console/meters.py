@@ -29,6 +29,7 @@ from marketplace.energy.models import MeterPoint
 
 NAMES = {"pue_design_ppm": "pue", "capacity_w": "capacity", "efficiency_ppm": "efficiency", "lower_ppm": "lower",
          "upper_ppm": "upper"}  # fmt: skip
+ANCHORS = {"point_form": "add-point", "plant_form": "add-plant", "share_form": "add-share", "upload_form": "readings"}
 
 
 @require_safe
@@ -45,6 +46,7 @@ def _show(request: HttpRequest, now: datetime, **found: Any) -> HttpResponse:
     chosen = next((point for point in points if point.code == request.GET.get("point")), None)
     shown = [chosen] if chosen else points
     zone = shown[0].zone.timezone if shown else "UTC"
+    here = {"zone": shown[0].zone.code} if shown else {}
     keys, names = [point.pk for point in shown], names_of(points)
     context = {
         "points": point_rows(points, now),
@@ -54,8 +56,8 @@ def _show(request: HttpRequest, now: datetime, **found: Any) -> HttpResponse:
         "zone": zone,
         "week": week_of(keys, now, zone),
         "matched": matched_calendar(keys, now, zone),
-        "point_form": PointForm(),
-        "plant_form": PlantForm(),
+        "point_form": PointForm(initial=here),
+        "plant_form": PlantForm(initial=here),
         "share_form": ShareForm(organization=organization),
         "upload_form": UploadForm(),
         "url": request.build_absolute_uri("/").rstrip("/"),
@@ -104,7 +106,7 @@ def _make(
         else:
             messages.success(request, done)
             return HttpResponseRedirect(reverse("console-meters"))
-    return _show(request, now, **{name: form})
+    return _show(request, now, wrong=ANCHORS[name], **{name: form})
 
 
 @require_POST
@@ -148,7 +150,7 @@ def send_readings(request: HttpRequest) -> HttpResponse:
     """Import a file of readings; one with a fault imports nothing, and every fault is named."""
     now, form = utc_now(), UploadForm(request.POST, request.FILES)
     if not form.is_valid():
-        return _show(request, now, upload_form=form)
+        return _show(request, now, wrong=ANCHORS["upload_form"], upload_form=form)
     mine = current_organization(request)
     told, report = take_file(sent=form.cleaned_data["file"], kind=METER, organization=mine, now=now)
     if report:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from accounts.models import Organization
 from accounts.tenancy import current_organization
 from frontend.components.formats import grouped
+from frontend.console.certificateview import dues_of
 from frontend.console.hours import HOURS_OF_DAY, OfferHour, hours_ahead, machines_of
 from frontend.console.unsoldview import unsold_of
 from frontend.console.work import attempts_of
@@ -48,6 +49,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "rows": offer_rows(offers[:SHOWN], {key: hours[:HOURS_OF_DAY] for key, hours in ahead.items()}, now),
         "more": max(0, len(offers) - SHOWN),
         "has_offers": bool(offers),
+        "due": sum(each.by is not None for each in dues_of(organization)),
         "jobs": list(running[:SHOWN]),
         "agents": agent_rows(agents[:SHOWN], now),
         "now": now,

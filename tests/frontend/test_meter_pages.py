@@ -124,6 +124,7 @@ def test_a_wrong_field_is_named_the_form_stays_open_and_nothing_is_stored(consol
     html = answer.content.decode()
     assert answer.status_code == 422
     assert f'id="{field}-error"' in html
+    assert f'<a href="#add-{path.removesuffix("s")}">Go to the form</a>' in html
     assert re.search(rf'<details class="card sec fold" id="add-{path.removesuffix("s")}" open>', html)
     assert (MeterPoint.objects.count(), EnergySource.objects.count(), SourceShare.objects.count()) == (1, 1, 1)
 

@@ -14,7 +14,10 @@ from marketplace.booking.services import hold_units
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import hour_floor, utc_now
 from marketplace.common.units import PPM
+from marketplace.energy.models import ReceiptStep
+from marketplace.energy.supply import take
 from marketplace.events.models import Event
+from tests.energy.evidence import make_lot
 from tests.energy.plants import make_served
 from tests.frontend.stage import HOUR, shelf, signed_in, text_of, value_of
 from tests.market import MONDAY, make_cpu, make_offer, make_organization, make_site
@@ -233,6 +236,25 @@ def test_where_all_own_power_is_sold_the_page_says_so(browser, offer):
     assert "Every green unit is sold" in told
     assert "all of it is sold" in told
     assert "Lower the price" not in told
+
+
+def test_more_sites_ask_no_more_queries(browser, offer, provider, django_assert_max_num_queries):
+    for _ in range(3):
+        other = make_offer(make_site(provider), hardware=make_cpu(), units=8, now=utc_now())
+        make_served(other.site.point, hour_floor(utc_now()), days=40, wh=[36], technology="hydro")
+
+    with django_assert_max_num_queries(32):
+        told = text_of(browser.get("/console/"))
+    assert told.count("in 48 hours") == 4
+
+
+def test_statements_that_are_due_are_told_on_the_first_page(browser, offer, provider):
+    assert "of a registry is due" not in text_of(browser.get("/console/"))
+    lot = make_lot(1_000, holder=provider, point=offer.site.point)
+    take(lots=[lot.pk], wh=220, old="available", new="reserved", subject="rsv_1", now=utc_now())
+    ReceiptStep.objects.create(subject="rsv_1", step="final", due_at=utc_now() + timedelta(days=30))
+
+    assert "1 statement of a registry is due. See what to cancel" in text_of(browser.get("/console/"))
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
