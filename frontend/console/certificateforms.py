@@ -35,6 +35,13 @@ class CertificatesForm(UploadForm):
         self.fields["point"].queryset = points  # type: ignore[attr-defined]  # a ModelChoiceField
 
 
+class StatementsForm(UploadForm):
+    """A file of statements."""
+
+    def __init__(self, data: Any = None, files: Any = None) -> None:
+        super().__init__(data, files, auto_id="statements-%s")
+
+
 class StatementForm(forms.Form):
     """What the registry's statement says: which Wh, for whom, under which number."""
 

@@ -1,5 +1,6 @@
 """Certificates of a provider: what is held, for whom, files that bring more, and statements that are due."""
 
+import csv
 from datetime import timedelta
 from typing import Any
 
@@ -14,17 +15,18 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.tenancy import current_organization
 from frontend.components.formats import energy, grouped
 from frontend.components.supplybar import supply_name
-from frontend.console.certificateforms import CertificatesForm, StatementForm
+from frontend.console.certificateforms import CertificatesForm, StatementForm, StatementsForm
 from frontend.console.certificateview import Due, checks_of, dues_of, lot_row, lots_of, match_of, subjects_of
 from frontend.console.meterview import names_of, points_of
 from frontend.console.uploads import take_file
 from frontend.store.access import for_providers
 from frontend.store.pager import listing
 from frontend.store.refusals import refusal_text
-from marketplace.common.clock import utc_now
+from marketplace.common.clock import rfc3339, utc_now
 from marketplace.common.errors import DomainError
 from marketplace.energy.errors import StatementRangeMismatch
 from marketplace.energy.expiring import WARNED_BEFORE
+from marketplace.energy.imports.statements import STATEMENTS, StatementRow
 from marketplace.energy.models import CertificateLot, Scheme
 from marketplace.energy.querysets import CertificateLotQuerySet
 from marketplace.energy.receipts.statements import confirm_cancellation
@@ -69,6 +71,7 @@ def _show(request: HttpRequest, **found: Any) -> HttpResponse:
         "subjects": subjects,
         "more_subjects": subject_count - len(subjects),
         "form": CertificatesForm(organization=organization),
+        "statements_form": StatementsForm(),
     } | found
     return render(request, "console/certificates.html", context, status=422 if found else 200)
 
@@ -108,6 +111,37 @@ def send_certificates(request: HttpRequest) -> HttpResponse:
         return _show(request, report=report)
     messages.success(request, f"{told} {_('Lots wait until somebody outside your organization has accepted them.')}")
     return HttpResponseRedirect(f"{reverse('console-certificates')}?show=pending")
+
+
+@require_POST
+@for_providers
+def send_statements(request: HttpRequest) -> HttpResponse:
+    """Cancel what a file of statements says; one with a fault cancels nothing, and names the expected range."""
+    form = StatementsForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _show(request, statements_form=form, wrong="statements")
+    mine = current_organization(request)
+    told, report = take_file(sent=form.cleaned_data["file"], kind=STATEMENTS, organization=mine, now=utc_now())
+    if report:
+        return _show(request, report=report)
+    messages.success(request, f"{told} {_('What they state is cancelled.')}")
+    return HttpResponseRedirect(reverse("console-certificates"))
+
+
+@require_safe
+@for_providers
+def due_csv(request: HttpRequest) -> HttpResponse:
+    """Every range that is due, in the columns of a file of statements; what the registry states is filled in then."""
+    answer = HttpResponse(content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="statements.csv"'
+    table = csv.writer(answer)
+    table.writerow([*StatementRow._fields, "registry", "issuance_id", "due_by"])
+    for due in dues_of(current_organization(request)):
+        if due.by is not None:
+            issued = due.lot.issuance
+            row = StatementRow(due.lot.public_id, due.subject, due.lower, due.upper, due.subject, "")
+            table.writerow([*row, issued.registry, issued.issuance_id, rfc3339(due.by)])
+    return answer
 
 
 @require_safe

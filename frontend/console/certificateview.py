@@ -9,6 +9,7 @@ from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from accounts.models import Organization
 from frontend.components.formats import clock, zone_of
@@ -34,6 +35,7 @@ from marketplace.energy.states import OWNED, SUPPLY
 
 MATCH_DAYS = 30
 SHOWN = 20  # subjects
+TONES = {"pending": "warn", "active": "good", "refused": "bad"}
 SETTLED = ("used", "matched", "volume")
 
 
@@ -50,6 +52,8 @@ class LotRow:
     bar: SafeString
     parts: list[dict[str, str]]
     hourly: bool
+    state: str
+    tone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,19 @@ def lot_row(lot: CertificateLot) -> LotRow:
         lot, scheme_name(issued.scheme, issued.temporal_resolution), technology_name(issued.technology),
         issued.device_name or issued.device_id, interval_of(issued), (lot.wh_range.lower, lot.wh_range.upper),
         supply_bar(wh), supply_parts(wh), issued.temporal_resolution == Resolution.HOUR,
+        lot_state_name(lot.state), TONES.get(lot.state, ""),
     )  # fmt: skip
+
+
+def lot_state_name(state: str) -> str:
+    """Whether the energy of a lot may be used."""
+    names = {
+        "pending": pgettext("certificate lot", "Pending"),
+        "active": pgettext("certificate lot", "Active"),
+        "closed": pgettext("certificate lot", "Closed"),
+        "refused": pgettext("certificate lot", "Refused"),
+    }
+    return names.get(state, state)
 
 
 def interval_of(issued: Issuance) -> str:

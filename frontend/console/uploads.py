@@ -16,6 +16,7 @@ from frontend.components.formats import data_size, grouped
 from marketplace.energy.errors import WrongImport
 from marketplace.energy.imports.evidence import import_evidence
 from marketplace.energy.imports.sheets import MOST_BYTES
+from marketplace.energy.imports.statements import STATEMENTS, import_statements
 from marketplace.energy.models import ImportFile, ImportState, MeterPoint
 
 MEANINGS = {
@@ -37,6 +38,7 @@ MEANINGS = {
     "wrong_zone": gettext_lazy("another market"),
     "underlying_still_active": gettext_lazy("what it was made of is alive"),
     "storage_exceeds_input": gettext_lazy("more than went in"),
+    "statement_range_mismatch": gettext_lazy("other Wh than those reserved"),
     "share_out_of_range": gettext_lazy("not a share"),
 }
 
@@ -80,7 +82,10 @@ def take_file(
     """What to say of a file that was taken, or the report of one of which nothing was. Raises NotFound."""
     name = str(sent.name)
     try:
-        result = import_evidence(data=sent.read(), kind=kind, organization=organization, point=point, now=now)
+        if kind == STATEMENTS:
+            result = import_statements(data=sent.read(), organization=organization, now=now)
+        else:
+            result = import_evidence(data=sent.read(), kind=kind, organization=organization, point=point, now=now)
     except WrongImport as error:
         return "", Report(name, 0, [], unreadable=error.detail, hint=error.hint)
     if result.state == ImportState.REFUSED:

@@ -31,6 +31,8 @@ urlpatterns = [
     path("meters/readings/", meters.send_readings, name="console-readings"),
     path("certificates/", certificates.certificates_page, name="console-certificates"),
     path("certificates/files/", certificates.send_certificates, name="console-certificate-files"),
+    path("certificates/statements/", certificates.send_statements, name="console-statements"),
+    path("certificates/statements.csv", certificates.due_csv, name="console-due-csv"),
     path("certificates/<str:lot>/", certificates.lot_page, name="console-certificate"),
     path("certificates/<str:lot>/statement/", certificates.state_cancellation, name="console-statement"),
 ]

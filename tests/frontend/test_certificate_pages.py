@@ -1,5 +1,6 @@
 """The console's pages of certificates: each Wh in its state, files taken whole, statements of what is reserved."""
 
+import csv
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -71,6 +72,7 @@ def test_only_providers_enter_and_only_to_lots_of_their_own(console, lot):
     assert Client().get(PAGE)["Location"].startswith("/accounts/login/")
     assert signed_in(make_organization(), Role.BUYER).get(PAGE).status_code == 403
     assert console.get(f"{PAGE}{lot.public_id}/").status_code == 200
+    assert signed_in(make_organization(), Role.BUYER).post(f"{PAGE}statements/").status_code == 403
     assert console.get(f"{PAGE}{foreign.public_id}/").status_code == 404
     assert cancel(console, foreign).status_code == 404
     assert foreign.issuance.issuance_id not in text_of(console.get(PAGE))
@@ -231,6 +233,46 @@ def test_a_statement_is_entered_once(console, lot):
 
     assert cancel(console, lot).status_code == 422
     assert state_of(lot)["cancelled"] == 220
+
+
+def state_many(console, data: bytes):
+    return console.post(f"{PAGE}statements/", {"file": SimpleUploadedFile("statements.csv", data)})
+
+
+def test_what_is_due_is_taken_as_a_file_and_comes_back_with_the_registrys_number(console, lot):
+    reserve(lot, "rsv_1", 220)
+    reserve(lot, "rsv_2", 80, due=False)
+
+    file = console.get(f"{PAGE}statements.csv").content.decode()
+    rows = list(csv.DictReader(file.splitlines()))
+    assert [(row["lot"], row["from_wh"], row["to_wh"]) for row in rows] == [(lot.public_id, "0", "220")]
+    unnumbered = state_many(console, file.encode())
+    assert re.search(r"2 reference not a value of this column", text_of(unnumbered))
+    answer = state_many(console, file.replace("rsv_1,,", "rsv_1,registry 17,").encode())
+
+    assert state_of(lot) == {"available": 700, "reserved": 80, "cancelled": 220}
+    assert "statements.csv: 1 row imported. What they state is cancelled." in text_of(console.get(answer["Location"]))
+
+
+def test_a_file_of_other_wh_cancels_nothing_and_names_the_expected_range_by_line(console, lot):
+    reserve(lot, "rsv_1", 220)
+    file = console.get(f"{PAGE}statements.csv").content.decode().replace(",220,rsv_1,,", ",200,rsv_1,registry 17,")
+
+    answer = state_many(console, file.encode())
+
+    told = text_of(answer)
+    assert answer.status_code == 422
+    assert re.search(r"2 from_wh other Wh than those reserved .*expected of this lot: 0–220", told)
+    assert state_of(lot) == {"available": 780, "reserved": 220, "cancelled": 0}
+
+
+def test_without_a_file_of_statements_the_form_says_so(console, lot):
+    reserve(lot, "rsv_1", 220)
+
+    answer = console.post(f"{PAGE}statements/")
+
+    assert answer.status_code == 422
+    assert 'id="statements-file-error"' in answer.content.decode()
 
 
 def test_before_its_hours_are_settled_no_statement_is_asked_for(console, lot):
