@@ -316,7 +316,7 @@ def test_energy_is_shown_by_whom_it_is_for_and_the_checks_are_recounted(console,
     told = text_of(console.get(PAGE))
 
     assert re.search(r"rsv_1 1 lot 0\.22 kWh 0 Wh 0\.20 kWh", told)
-    assert "Hours 1 Used 1.00 kWh Matched by the hour 0.20 kWh By volume only 0 Wh" in told
+    assert "Settled hours 1 Used 1.00 kWh Matched by the hour 0.20 kWh By volume only 0 Wh" in told
     assert "holds Each Wh is in one state" in told
     assert "1,000 Wh · 1,000 Wh" in told
     assert "200 Wh · 220 Wh" in told
