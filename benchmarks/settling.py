@@ -5,8 +5,9 @@
 
 Makes a database of its own beside the one DATABASE_URL names, and drops it. Every point has one plant, verified, and a
 meter; each gives an hour of generation for a thousand hours. The jobs, of 1 to 8 hours, ran at random points. First
-everything is told (generation with the lots it becomes, readings, uses), then every hour is settled; a tenth of all
-before the whole, to see how it grows. Exit status 3 when a use is left unsettled.
+everything is told (generation with the lots it becomes, readings, uses, provisional receipts), then every hour is
+settled and every receipt written anew, signed and final; a tenth of all before the whole, to see how it grows. Exit
+status 3 when a use is left unsettled or a receipt unwritten.
 """
 
 import argparse
@@ -60,6 +61,21 @@ def make_points(count: int, first: int) -> list[tuple[Any, Any, Any]]:
     return found
 
 
+def tell_grid() -> None:
+    """The zone's hours, as the grid publishes them."""
+    from marketplace.energy.models import GridHour, GridZone  # noqa: PLC0415
+
+    zone = GridZone.objects.create(code="DE", name="Germany", country="DE")
+    GridHour.objects.bulk_create(
+        GridHour(
+            zone=zone, start=START + n * HOUR, direct_mg_per_kwh=350_000 + n, lifecycle_mg_per_kwh=400_000 + n,
+            renewable_ppm=500_000, carbon_free_ppm=500_000, source="benchmark", vintage="1", estimated=False,
+            published_at=START + n * HOUR,
+        )
+        for n in range(PER_POINT)
+    )  # fmt: skip
+
+
 def tell_generation(points: list[tuple[Any, Any, Any]], dice: random.Random) -> int:
     from marketplace.energy.generation import Made, record_generation  # noqa: PLC0415
 
@@ -91,6 +107,52 @@ def tell_uses(points: list[tuple[Any, Any, Any]], jobs: int, first: int, dice: r
     return told
 
 
+def work_at(subject: str, point: Any, buyer: Any, start: datetime, end: datetime) -> Any:
+    """What the market knows of a job: one place, eight units, a contract with a metered line for each hour."""
+    from marketplace.energy.receipts.payload import Work  # noqa: PLC0415
+
+    provider = {"id": point.organization.public_id, "name": point.organization.name}
+    lines = [
+        {
+            "attempt": "att_1", "start": (start + n * HOUR).isoformat(), "end": (start + (n + 1) * HOUR).isoformat(),
+            "units": 8, "energy_wh": 3_000, "line_sha256": "0" * 64,
+        }
+        for n in range((end - start) // HOUR)
+    ]  # fmt: skip
+    return Work(
+        subject=subject, kind="job", buyer=buyer, start=start, end=end, sample=False,
+        places=[{
+            "point": point.code, "provider": provider, "site": {"id": "sit_1", "name": "Hall", "locality": "Kassel"},
+            "country": "DE", "zone": "DE", "boundary": "DE", "water_ml_per_kwh": None,
+        }],
+        equipment=[{
+            "hardware": "h100", "unit_seconds": 8 * 3_600 * len(lines), "embodied_kg": 1_000, "lifetime_h": 43_800,
+            "units_per_node": 8,
+        }],
+        record={"contracts": [{"id": "con_1", "metered": lines, "lines": []}]},
+    )  # fmt: skip
+
+
+def tell_work(first: int, jobs: int, points: list[tuple[Any, Any, Any]]) -> int:
+    """The provisional receipts of the jobs, as they are issued when a job ends."""
+    from django.db.models import Max, Min  # noqa: PLC0415
+
+    from accounts.models import Organization  # noqa: PLC0415
+    from marketplace.energy.models import UseHour  # noqa: PLC0415
+    from marketplace.energy.receipts.issuing import call_receipts, issue_provisional  # noqa: PLC0415
+
+    buyer = Organization.objects.get_or_create(name="Buyer", defaults={"country": "DE", "created_at": START})[0]
+    by_key = {point.pk: point for point, _, _ in points}
+    subjects = [f"job_{number}" for number in range(first, first + jobs)]
+    call_receipts(subjects=subjects, now=START)
+    spans = UseHour.objects.filter(subject__in=subjects).order_by().values_list("subject", "point")
+    told = 0
+    for subject, key, begin, last in spans.annotate(begin=Min("start"), last=Max("start")):
+        work = work_at(subject, by_key[key], buyer, begin, last + HOUR)
+        told += issue_provisional(work=work, now=last + HOUR).version
+    return told
+
+
 def settle_all() -> int:
     from marketplace.energy.settling import settle_due  # noqa: PLC0415
 
@@ -98,6 +160,12 @@ def settle_all() -> int:
     while found := settle_due(now=now):
         settled += found
     return settled
+
+
+def receipts_all() -> int:
+    from marketplace.energy.receipts.issuing import advance_receipts  # noqa: PLC0415
+
+    return advance_receipts(now=START + (PER_POINT + 100) * HOUR)
 
 
 def counts() -> dict[str, int]:
@@ -118,13 +186,16 @@ def run(jobs: int, hours: int, first: int, seed: int) -> dict[str, Any]:
     generation, lots = timed(lambda: tell_generation(points, dice))
     readings, _ = timed(lambda: tell_readings(points))
     uses, told = timed(lambda: tell_uses(points, jobs, first * 1_000_000, dice))
+    provisional, _ = timed(lambda: tell_work(first * 1_000_000, jobs, points))
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     seconds, settled = timed(settle_all)
+    receipts, issued = timed(receipts_all)
     return {
         "jobs": jobs, "generation_hours": hours, "lots": lots, "use_hours": told, "settled": settled,
-        "settle_s": round(seconds, 2), "tell_generation_s": round(generation, 2), "tell_readings_s": round(readings, 2),
-        "tell_uses_s": round(uses, 2), **counts(),
+        "receipts": issued, "settle_s": round(seconds, 2), "receipts_s": round(receipts, 2),
+        "tell_work_s": round(provisional, 2), "tell_generation_s": round(generation, 2),
+        "tell_readings_s": round(readings, 2), "tell_uses_s": round(uses, 2), **counts(),
     }  # fmt: skip
 
 
@@ -135,11 +206,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     with own_database():
+        tell_grid()
         small = run(asked.jobs // 10, asked.generation_hours // 10, 1, asked.seed)
         whole = run(asked.jobs, asked.generation_hours, 1_000_000, asked.seed)
     machine = {"python": platform.python_version(), "machine": platform.machine()}
     sys.stdout.write(json.dumps({"tenth": small, "whole": whole, **machine}, indent=1) + "\n")
-    return 0 if whole["settled"] == whole["use_hours"] else 3
+    done = whole["settled"] == whole["use_hours"] and whole["receipts"] == whole["jobs"]
+    return 0 if done else 3
 
 
 if __name__ == "__main__":

@@ -102,11 +102,24 @@ class AsyncReservations:
         quote: str,
         option: int = 1,
         confirm: bool = True,
+        promise_percent: int | None = None,
+        least_percent: int = 1,
         idempotency_key: str | None = None,
     ) -> Reservation:
-        """Take an option of a quote; without `confirm` it is only held. Raises Conflict, Expired."""
+        """Take an option of a quote; without `confirm` it is only held. Raises Conflict, Expired.
+
+        With `promise_percent` up to so much of the energy is promised to be matched by the hour; where it is less than
+        `least_percent` nothing is reserved (PromiseTooLow names the best value).
+        """
         return await self._transport.fetch(
-            calls.create_reservation(quote=quote, option=option, confirm=confirm, key=idempotency_key)
+            calls.create_reservation(
+                quote=quote,
+                option=option,
+                confirm=confirm,
+                promise_percent=promise_percent,
+                least_percent=least_percent,
+                key=idempotency_key,
+            )
         )
 
     def list(self, **params: Any) -> AsyncPager[Reservation]:

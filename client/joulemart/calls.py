@@ -146,9 +146,13 @@ def quote(quote_id: str) -> Call[Quote]:
     return get(Quote, "quotes", quote_id)
 
 
-def create_reservation(*, quote: str, option: int, confirm: bool, key: str | None) -> Call[Reservation]:
-    """Take the capacity of a quote's option."""
-    body = {"quote": quote, "option": option, "confirm": confirm}
+def create_reservation(
+    *, quote: str, option: int, confirm: bool, promise_percent: int | None, least_percent: int, key: str | None
+) -> Call[Reservation]:
+    """Take the capacity of a quote's option, with a promise of green energy where one is asked for."""
+    body: dict[str, Any] = {"quote": quote, "option": option, "confirm": confirm}
+    if promise_percent is not None:
+        body["promise_green"] = {"percent": promise_percent, "least_percent": least_percent}
     return post(Reservation, "reservations", json=body, key=key)
 
 

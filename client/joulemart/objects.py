@@ -178,6 +178,7 @@ class QuoteOption(Record):
     renewable_share_ppm: int | None = None
     carbon_mg_per_kwh: int | None = None
     carbon_g: int | None = None
+    promisable_percent: int = 0
     latency_ms: float | None = None
     fit: Fit = field(default_factory=Fit)
     why: OptionWhy = field(default_factory=OptionWhy)
@@ -211,6 +212,18 @@ class ReservationChange(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GreenPromise(Record):
+    """How many per cent of a reservation's energy in [start, end) are promised to be matched by the hour."""
+
+    id: str = ""
+    promised_percent: int = 0
+    start: datetime
+    end: datetime
+    credit_rate_ppm: int = 0
+    cap_ppm: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reservation(Record):
     """Units promised to the buyer in [start, end); `change` is what extending or resizing it came to."""
 
@@ -228,6 +241,7 @@ class Reservation(Record):
     version: int | None = None
     created_at: datetime | None = None
     change: ReservationChange | None = None
+    green_promise: GreenPromise | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from marketplace.common import printed
-from marketplace.ledger.currencies import exponent_of
+from marketplace.common.currencies import exponent_of
 
 SYMBOLS = {"USD": "$", "CNY": "¥", "EUR": "€", "GBP": "£", "JPY": "¥"}
 FINE_BELOW = Decimal("0.1")  # units of money: two decimals would be off by more than a twentieth
@@ -204,10 +204,11 @@ def offset(value: datetime, zone: str | tzinfo | None = None) -> str:
 
 
 def quality_name(quality: str) -> str:
-    """How a figure was come by, as a word: sample, forecast, modelled, metered or audited."""
+    """How a figure was come by, as a word: sample, forecast, a yearly average, modelled, metered or audited."""
     names = {
         "sample": pgettext("quality", "Sample"),
         "forecast": pgettext("quality", "Forecast"),
+        "yearly": pgettext("quality", "Yearly average"),
         "modelled": pgettext("quality", "Modelled"),
         "metered": pgettext("quality", "Metered"),
         "audited": pgettext("quality", "Audited"),

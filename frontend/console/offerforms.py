@@ -15,7 +15,7 @@ from marketplace.booking.hours import HOURS_OF_DAY, hour_of_week
 from marketplace.catalog.models import HOURS_OF_WEEK, HardwareClass, Offer, Site, Term, Tier
 from marketplace.catalog.services import MOST_UNITS
 from marketplace.catalog.states import OFFER
-from marketplace.ledger.currencies import exponent_of
+from marketplace.common.currencies import exponent_of
 
 MM_PER_MINOR = 1000
 DAYS = (

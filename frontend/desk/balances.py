@@ -7,7 +7,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from frontend.components.formats import MINUS
-from marketplace.ledger.currencies import figure
+from marketplace.common.currencies import figure
 from marketplace.ledger.kinds import ACCOUNTS, DEBIT
 from marketplace.ledger.models import Entry
 

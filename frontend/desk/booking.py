@@ -19,10 +19,10 @@ from frontend.desk.balances import shown
 from frontend.store.refusals import refusal_text
 from marketplace.booking.goodwill import BOOKS
 from marketplace.common.clock import utc_now
+from marketplace.common.currencies import figure, to_minor
 from marketplace.common.errors import DomainError, ValidationFailed
 from marketplace.common.ids import new_id
 from marketplace.ledger import manual
-from marketplace.ledger.currencies import figure, to_minor
 from marketplace.ledger.models import JournalRequest
 
 FIELDS = {

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from frontend.desk.balances import shown
-from marketplace.ledger.currencies import figure
+from marketplace.common.currencies import figure
 from marketplace.ledger.reconciling import Difference, Reconciliation
 
 

@@ -18,8 +18,8 @@ from frontend.store.refusals import refusal_text
 from marketplace.booking.disputing import decide
 from marketplace.booking.models import UsageDispute
 from marketplace.common.clock import utc_now
+from marketplace.common.currencies import to_major, to_minor
 from marketplace.common.errors import DomainError
-from marketplace.ledger.currencies import to_major, to_minor
 
 OLD = timedelta(days=14)
 SHOWN = 50

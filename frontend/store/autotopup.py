@@ -17,8 +17,8 @@ from frontend.store.access import for_members
 from frontend.store.moneyforms import AmountField, MoneyForm
 from frontend.store.moneywords import decline_words
 from marketplace.common.clock import utc_now
+from marketplace.common.currencies import to_major
 from marketplace.ledger import autotopups
-from marketplace.ledger.currencies import to_major
 from marketplace.ledger.models import AutoTopup
 from marketplace.ledger.payments import LEAST, MOST
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from frontend.components.formats import MINUS, cost, money, rate, symbol
-from marketplace.ledger.currencies import exponent_of
+from marketplace.common.currencies import exponent_of
 from scheduler.models import Attempt
 from scheduler.states import is_paid
 

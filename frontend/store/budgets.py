@@ -22,10 +22,10 @@ from frontend.store.refusals import refusal_text
 from frontend.store.standingwords import name_of
 from marketplace.booking.models import StandingOrder
 from marketplace.common.clock import utc_now
+from marketplace.common.currencies import to_major
 from marketplace.common.errors import DomainError, IllegalState, StaleVersion
 from marketplace.common.ids import new_id
 from marketplace.ledger import budgets
-from marketplace.ledger.currencies import to_major
 from marketplace.ledger.errors import BudgetExceeded
 from marketplace.ledger.models import Budget
 from marketplace.ledger.models.budgets import MONTH

@@ -18,6 +18,7 @@ from frontend.components.formats import window as window_text
 from frontend.store.access import for_members
 from frontend.store.acts import act_once
 from frontend.store.billwords import bill_lines
+from frontend.store.greenorder import promise_asked, promise_on_order
 from frontend.store.limitwords import refusal
 from frontend.store.promisedmoney import cancelling_words
 from frontend.store.refusals import refusal_told, shortfall
@@ -25,6 +26,7 @@ from frontend.store.shelfview import unit_of
 from frontend.store.shelfwords import named
 from marketplace.booking import services
 from marketplace.booking.contracts import terms_of
+from marketplace.booking.greenpromises import promise_for, promise_of
 from marketplace.booking.models import Quote, Reservation
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import utc_now
@@ -67,8 +69,11 @@ def _act(request: HttpRequest, quote: Quote, held: Reservation | None) -> HttpRe
     return HttpResponseRedirect(answer["to"])
 
 
-def _confirm(_request: HttpRequest, quote: Quote, held: Reservation | None) -> dict[str, Any]:
+def _confirm(request: HttpRequest, quote: Quote, held: Reservation | None) -> dict[str, Any]:
+    asked = promise_asked(request.POST)
     row = held or services.hold_option(quote=quote, option=1, now=utc_now())
+    if asked is not None and promise_of(row) is None:
+        promise_for(reservation=row, asked_percent=asked, least_percent=asked, now=utc_now())
     if row.state != "confirmed":
         services.confirm(reservation=row, now=utc_now())
     said = _("Confirmed: the hours are yours at this price.")
@@ -115,6 +120,7 @@ def _context(quote: Quote, held: Reservation | None, now: datetime) -> dict[str,
         "left": f"{left // 60}:{left % 60:02d}",
         "request_key": new_id("key"),
         "offer_href": reverse("offer", args=[offer.public_id]),
+        **promise_on_order(option, held),
         **_paying(quote, offer, held, now),
         **(_anew(quote, option, now) if over else {}),
     }

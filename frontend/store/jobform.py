@@ -13,7 +13,7 @@ from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.catalog.models import HardwareClass, Place
-from marketplace.ledger.currencies import exponent_of
+from marketplace.common.currencies import exponent_of
 from scheduler.jobfile.yaml_source import load_yaml
 
 SECONDS_PER_MINUTE = 60

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import ApiKey
 from frontend.components.formats import money
-from marketplace.ledger.currencies import exponent_of, to_major, to_minor
+from marketplace.common.currencies import exponent_of, to_major, to_minor
 from marketplace.ledger.models.budgets import EVER, MONTH
 
 EVERYTHING = "organization"

@@ -24,7 +24,7 @@ from marketplace.energy.querysets import GreenReceiptQuerySet
 from marketplace.energy.receipts.excerpt import is_excerpt, payload_for
 from marketplace.energy.receipts.label import label_of
 from marketplace.energy.receipts.report import report_of
-from marketplace.energy.receipts.words import mass, scopes_words, share, status_name, subject_name
+from marketplace.energy.receipts.words import mass, publisher_name, scopes_words, share, status_name, subject_name
 
 HOURS, RANGES = 48, 20  # of a page
 MONTHS = 12  # offered as reports
@@ -96,6 +96,7 @@ def receipt_page(request: HttpRequest, receipt: str) -> HttpResponse:
     context = {
         "receipt": _row(row, payload),
         "payload": payload,
+        "factors": [factor | {"name": publisher_name(factor["source"])} for factor in payload["factors"]],
         "start": datetime.fromisoformat(payload["period"]["start"]),
         "end": datetime.fromisoformat(payload["period"]["end"]),
         "subject_link": _subject_link(payload["subject"]["id"], is_excerpt(payload)),

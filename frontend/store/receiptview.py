@@ -24,6 +24,7 @@ from marketplace.energy.receipts.words import (
 
 Payload = Mapping[str, Any]
 WH_PER_KWH = 1_000
+SMALL_WH = 4_000  # an hour of less is drawn in Wh
 CHART_HEIGHT = 220
 
 
@@ -89,16 +90,18 @@ def chart_of(hours: Sequence[Payload], certificates: Sequence[Payload]) -> Chart
     rest: dict[str, int] = defaultdict(int)
     for hour in hours:
         rest[hour["start"]] += hour["unmatched_wh"]
-    series = [_series(source_name(*key), key[1], found[key], starts) for key in source_order(found)]
-    series.append(_series(_("Grid"), "grid", rest, starts))
+    layers = [(source_name(*key), key[1], found[key]) for key in source_order(found)] + [(_("Grid"), "grid", rest)]
+    small = max(sum(wh.get(start, 0) for *_names, wh in layers) for start in starts) < SMALL_WH
+    series = [_series(*layer, starts, 1 if small else WH_PER_KWH) for layer in layers]
+    caption = _("Electricity by source, hour by hour, in %(unit)s") % {"unit": "Wh" if small else "kWh"}
     return stacks(
-        [read_rfc3339(start) for start in starts], series, caption=_("Electricity by source, hour by hour, in kWh"),
+        [read_rfc3339(start) for start in starts], series, caption=caption,
         hour_header=_("Hour (UTC)"), height=CHART_HEIGHT,
     )  # fmt: skip
 
 
-def _series(name: str, swatch: str, wh: Mapping[str, int], starts: Sequence[str]) -> Series:
-    return Series(name, swatch, tuple(wh.get(start, 0) / WH_PER_KWH for start in starts))
+def _series(name: str, swatch: str, wh: Mapping[str, int], starts: Sequence[str], unit_wh: int) -> Series:
+    return Series(name, swatch, tuple(wh.get(start, 0) / unit_wh for start in starts))
 
 
 def hour_rows(hours: Sequence[Payload], *, many: bool) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from frontend.components.formats import money
 from marketplace.common.codes import CODES
+from marketplace.common.currencies import to_major
 from marketplace.common.errors import DomainError
-from marketplace.ledger.currencies import to_major
 from marketplace.ledger.errors import BudgetExceeded, InsufficientFunds, WalletFrozen
 
 

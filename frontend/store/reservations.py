@@ -15,6 +15,7 @@ from frontend.components import states
 from frontend.components.formats import duration
 from frontend.store.access import attempt, for_members
 from frontend.store.billwords import bill_lines
+from frontend.store.greenorder import promise_words
 from frontend.store.orderbills import bill_of_order
 from frontend.store.pager import listing
 from frontend.store.promisedmoney import cancelled_words, cancelling_words, credits_of, given_up_words, money_of
@@ -24,6 +25,7 @@ from frontend.store.reservationchanges import change_of
 from frontend.store.standing import orders_shown
 from frontend.store.waits import waits_shown
 from marketplace.booking import services, settling
+from marketplace.booking.greenpromises import promise_of
 from marketplace.booking.models import Reservation
 from marketplace.booking.querysets import ReservationQuerySet
 from marketplace.booking.reservationview import reservation_as_json
@@ -118,6 +120,7 @@ def reservation_page(request: HttpRequest, reservation: str) -> HttpResponse:
             ended=row.state in RESERVATION.final,
         ),
         "receipt": receipt_link(row.public_id),
+        "promise": promise_words(promise_of(row)),
         "refund": settling.refund_of(reservation=row, now=utc_now()),
         "cancelling": _cancelling(row) if row.state in RESERVATION.open else "",
         "short": _short(row) if row.state == "held" else None,

@@ -19,9 +19,9 @@ from marketplace.booking.models import Reservation, StandingOrder
 from marketplace.booking.standingview import decisions_of, order_as_json
 from marketplace.booking.states import STANDING_ORDER
 from marketplace.common.clock import read_rfc3339, utc_now
+from marketplace.common.currencies import to_major
 from marketplace.common.ids import new_id
 from marketplace.ledger.budgets import change_limit
-from marketplace.ledger.currencies import to_major
 
 MOST_ORDERS, MOST_RESERVATIONS = 20, 20
 USUAL = {"units": 1, "ahead": AHEAD[2], "block": BLOCKS[3]}

@@ -80,5 +80,5 @@ def _figures() -> dict[str, Any]:
             {"name": _("Green and unsold"), "swatch": "unsold"},
         ],
         "spec": [{"name": _("Accelerators"), "value": "8 × H100 PCIe, 80 GB"}],
-        "qualities": ["sample", "forecast", "modelled", "metered", "audited"],
+        "qualities": ["sample", "forecast", "yearly", "modelled", "metered", "audited"],
     }

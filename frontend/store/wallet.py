@@ -25,10 +25,10 @@ from frontend.store.months import Month, month_of
 from frontend.store.movewords import told_rows
 from frontend.store.pager import listing
 from marketplace.common.clock import utc_now
+from marketplace.common.currencies import to_major, to_minor
 from marketplace.common.errors import DomainError
 from marketplace.common.ids import new_id
 from marketplace.ledger import movements, payments, topups
-from marketplace.ledger.currencies import to_major, to_minor
 from marketplace.ledger.freezing import open_disputes
 from marketplace.ledger.gateways import page_hosts
 from marketplace.ledger.hints import wake_outbox

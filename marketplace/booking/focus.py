@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from marketplace.booking.meters import PLACES, UNITS, Terms, plain, scaled_price, scaled_quantity
 from marketplace.common.cells import PIECE, plain_text, taken
+from marketplace.common.currencies import to_major
 from marketplace.common.months import Month
 from marketplace.common.units import decimal_text
-from marketplace.ledger.currencies import to_major
 
 MANDATORY = (
     "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",

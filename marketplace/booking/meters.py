@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from marketplace.booking.models.charges import UNIT_SECOND
+from marketplace.common.currencies import exponent_of
 from marketplace.common.units import decimal_text, nearest_div
-from marketplace.ledger.currencies import exponent_of
 
 PLACES = 9  # decimals of a quantity and of a unit price
 ONE = 10**PLACES

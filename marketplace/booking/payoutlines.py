@@ -7,7 +7,7 @@ from io import StringIO
 
 from marketplace.booking.models import ChargeLine
 from marketplace.common.clock import rfc3339
-from marketplace.ledger.currencies import to_major
+from marketplace.common.currencies import to_major
 from marketplace.ledger.models import PayLine, Payout
 from marketplace.ledger.statements import plain
 

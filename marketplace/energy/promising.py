@@ -128,7 +128,7 @@ def release_unused(*, now: datetime, after: timedelta) -> int:
     used = UseHour.objects.filter(subject=OuterRef("subject"))
     waiting = CertificateSpan.objects.filter(subject=OuterRef("subject"), state="reserved")
     subjects = ended.filter(~Exists(used), Exists(waiting)).values_list("subject", flat=True)
-    return sum(release_unmatched(subject=subject, now=now) for subject in list(subjects[:200]))
+    return release_unmatched(subjects=list(subjects[:200]), now=now)
 
 
 @transaction.atomic

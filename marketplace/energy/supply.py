@@ -3,7 +3,7 @@
 Locks: lots in the order of their keys. A move that the ledger refuses leaves nothing behind.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -149,7 +149,7 @@ def take(
 @transaction.atomic
 def release_subject(*, subject: str, now: datetime) -> int:
     """Give what is reserved for `subject` back, and end the matches that rest on it; how many Wh."""
-    pieces = _of_subject(subject, "reserved")
+    pieces = reserved_of([subject]).get(subject, [])
     if not pieces:
         return 0
     end_lines(subject=subject, pieces=pieces)
@@ -158,23 +158,31 @@ def release_subject(*, subject: str, now: datetime) -> int:
 
 
 @transaction.atomic
-def release_unmatched(*, subject: str, now: datetime) -> int:
-    """Give back what is reserved for `subject` and matches none of its uses; how many Wh."""
-    lines: dict[int, list[Piece]] = {}
-    for lot, found in MatchLine.objects.live_of(subject).values_list("lot_id", "wh_range"):
-        lines.setdefault(lot, []).append(Piece(lot, found.lower, found.upper))
-    reserved = _of_subject(subject, "reserved")
-    idle = [part for piece in reserved for part in without(piece, lines.get(piece.lot, []))]
-    if idle:
-        move_wh(moves=[Move(idle, "reserved", "available", subject)], now=now)
-    return sum(piece.wh for piece in idle)
+def release_unmatched(*, subjects: Collection[str], now: datetime) -> int:
+    """Give back what is reserved for `subjects` and matches none of their uses; how many Wh."""
+    reserved = reserved_of(subjects)
+    lines: dict[tuple[str, int], list[Piece]] = {}
+    live = MatchLine.objects.live_of(reserved)
+    for subject, lot, found in live.values_list("use_hour__subject", "lot_id", "wh_range"):
+        lines.setdefault((subject, lot), []).append(Piece(lot, found.lower, found.upper))
+    moves = []
+    for subject, pieces in reserved.items():
+        idle = [part for piece in pieces for part in without(piece, lines.get((subject, piece.lot), []))]
+        if idle:
+            moves.append(Move(idle, "reserved", "available", subject))
+    if moves:
+        move_wh(moves=moves, now=now)
+    return sum(piece.wh for move in moves for piece in move.pieces)
 
 
-def _of_subject(subject: str, state: str) -> list[Piece]:
-    """What `subject` has in `state`; its lots are locked."""
-    lock_lots(CertificateSpan.objects.filter(subject=subject, state=state).values_list("lot_id", flat=True))
-    spans = CertificateSpan.objects.filter(subject=subject, state=state).order_by("lot", "wh_range")
-    return [Piece(lot, found.lower, found.upper) for lot, found in spans.values_list("lot_id", "wh_range")]
+def reserved_of(subjects: Collection[str]) -> dict[str, list[Piece]]:
+    """What is reserved for each of `subjects`, by lot and lowest first; the lots are locked."""
+    spans = CertificateSpan.objects.filter(subject__in=subjects, state="reserved")
+    lock_lots(spans.values_list("lot_id", flat=True))
+    found: dict[str, list[Piece]] = {}
+    for subject, lot, wh_range in spans.order_by("lot", "wh_range").values_list("subject", "lot_id", "wh_range"):
+        found.setdefault(subject, []).append(Piece(lot, wh_range.lower, wh_range.upper))
+    return found
 
 
 def end_lines(*, subject: str, pieces: Sequence[Piece]) -> None:

@@ -13,15 +13,17 @@ from marketplace.common.clock import HOUR, hour_ceil, hour_floor
 from marketplace.common.units import PPM, ceil_div
 from marketplace.energy.errors import NoHistory
 from marketplace.energy.forecast import NEEDED, blend
-from marketplace.energy.models import GridHour, GridZone
+from marketplace.energy.models import GridHour, GridYear, GridZone
 from marketplace.energy.signals.sample import SOURCE
 from marketplace.energy.starts import overlaps
+from marketplace.energy.years import years_by_hour
 
 OUTAGE_HOURS = 5 * 24  # a zone silent for longer is not forecast any more
 LOOKBACK_HOURS = NEEDED + OUTAGE_HOURS
-QUALITIES = ("metered", "modelled", "forecast", "sample")  # from best to worst
-METERED, MODELLED, FORECAST, SAMPLE = range(len(QUALITIES))
+QUALITIES = ("metered", "modelled", "forecast", "yearly", "sample")  # from best to worst
+METERED, MODELLED, FORECAST, YEARLY, SAMPLE = range(len(QUALITIES))
 COLUMNS = ("renewable_ppm", "carbon_free_ppm", "lifecycle_mg_per_kwh", "direct_mg_per_kwh")
+LATEST = "SELECT (SELECT max(id) FROM energy_gridhour), (SELECT max(id) FROM energy_gridyear)"
 CEILINGS = np.array([PPM, PPM, np.inf, np.inf])  # of the columns
 
 
@@ -40,7 +42,7 @@ class ZoneHours:
     qualities: tuple[int, ...]
 
     def quality(self, index: int) -> str:
-        """What the value of hour `index` is: `metered`, `modelled`, `forecast` or `sample`.
+        """What the value of hour `index` is: `metered`, `modelled`, `forecast`, `yearly` (its year's) or `sample`.
 
         Whatever rests on invented hours says `sample`, its forecasts too.
         """
@@ -80,11 +82,14 @@ class GreenShare:
 def hours_of(*, zones: Iterable[GridZone], start: datetime, hours: int, now: datetime) -> HourWindow:
     """Signals of `zones` for `hours` from the whole hour that `start` lies in.
 
-    Hours that had not ended by `now` are forecast, and so are gaps. A zone that cannot be forecast is left out: asking
-    the window for it raises NoHistory. One query when the hours are remembered, two when they are not.
+    Hours that had not ended by `now` are forecast, and so are gaps. A zone that cannot be forecast has the average of
+    the year for every hour; one of which no year is known either is left out: asking the window for it raises
+    NoHistory. One query when the hours are remembered, a few when they are not.
     """
     known = tuple(sorted({(zone.pk, zone.sample) for zone in zones}))
-    latest = GridHour.objects.order_by("-pk").values_list("pk", flat=True).first()
+    with connection.cursor() as cursor:
+        cursor.execute(LATEST)
+        latest = cursor.fetchone()
     database = str(connection.settings_dict["NAME"])
     return _window(database, latest, known, hour_floor(start), hours, hour_floor(now))
 
@@ -121,9 +126,14 @@ def mean_of(hours: ZoneHours, weights: Sequence[int]) -> GreenShare:
 
 @lru_cache(maxsize=64)
 def _window(
-    database: str, latest: int | None, zones: tuple[tuple[int, bool], ...], first: datetime, hours: int, by: datetime
-) -> HourWindow:
-    """Reads and forecasts. `database` and `latest` (the newest hour's key) are there to tell stale answers apart."""
+    database: str,
+    latest: tuple[int | None, int | None],
+    zones: tuple[tuple[int, bool], ...],
+    first: datetime,
+    hours: int,
+    by: datetime,
+) -> HourWindow:  # fmt: skip
+    """Reads and forecasts. `database` and `latest` (the newest rows' keys) are there to tell stale answers apart."""
     begin = min(first, by) - LOOKBACK_HOURS * HOUR
     end = first + hours * HOUR
     size = (end - begin) // HOUR
@@ -138,7 +148,21 @@ def _window(
         grades[zone][index] = SAMPLE if source == SOURCE else MODELLED if estimated else METERED
     skip = (first - begin) // HOUR
     found = {pk: _zone_hours(values[pk], grades[pk], skip) for pk, _ in zones}
-    return HourWindow(first, hours, {pk: zone for pk, zone in found.items() if zone})
+    hourly = {pk: zone for pk, zone in found.items() if zone}
+    years = GridYear.objects.of_zones(found.keys() - hourly.keys()) if len(hourly) < len(found) else {}
+    return HourWindow(first, hours, hourly | {pk: _flat(of, first, hours) for pk, of in years.items()})
+
+
+def _flat(years: Sequence[GridYear], first: datetime, hours: int) -> ZoneHours:
+    """The averages of the years in place of hours."""
+    rows = years_by_hour(years, first, hours)
+    return ZoneHours(
+        renewable_ppm=tuple(row.renewable_ppm for row in rows),
+        carbon_free_ppm=tuple(row.carbon_free_ppm for row in rows),
+        lifecycle_mg=tuple(row.lifecycle_mg_per_kwh for row in rows),
+        direct_mg=tuple(row.direct_mg_per_kwh for row in rows),
+        forecast=(True,) * hours, qualities=(YEARLY,) * hours,
+    )  # fmt: skip
 
 
 def _zone_hours(values: npt.NDArray[np.float64], grades: npt.NDArray[np.int64], skip: int) -> ZoneHours | None:

@@ -24,6 +24,7 @@ class KnownZone:
 
 
 KNOWN_ZONES: tuple[KnownZone, ...] = (
+    KnownZone("CN", "China", "中国", "CN", CHINA, "Asia/Shanghai", 35.0, 104.0),
     KnownZone("CN-NX", "Ningxia", "宁夏", "CN", CHINA, "Asia/Shanghai", 38.5, 106.3),
     KnownZone("CN-GZ", "Guizhou", "贵州", "CN", CHINA, "Asia/Shanghai", 26.6, 106.7),
     KnownZone("CN-NM", "Inner Mongolia", "内蒙古", "CN", CHINA, "Asia/Shanghai", 41.0, 113.1),

@@ -1,6 +1,6 @@
 """The one door for state changes, one row or a set of rows at a time, and the journal behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -156,6 +156,13 @@ def record(
     )  # fmt: skip
     transaction.on_commit(partial(_tell, event))
     return event
+
+
+def record_many(events: Collection[Event]) -> None:
+    """Write events, together; one that repeats a step of its object is refused with all others."""
+    Event.objects.bulk_create(events)
+    hints = [hint for event in events for hint in ((event.object_id, event.type), ("journal", event.type))]
+    transaction.on_commit(lambda: publish_many(hints))
 
 
 def _tell(event: Event) -> None:

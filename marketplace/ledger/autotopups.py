@@ -10,11 +10,11 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.models import Organization
+from marketplace.common.currencies import figure
 from marketplace.common.errors import FieldProblem, ValidationFailed
 from marketplace.common.ids import new_id
 from marketplace.events.services import record
 from marketplace.ledger import payments
-from marketplace.ledger.currencies import figure
 from marketplace.ledger.errors import AmountOutOfRange, SpendLimitReached
 from marketplace.ledger.freezing import open_disputes
 from marketplace.ledger.models import AutoTopup, Payment

@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from marketplace.common.clock import read_rfc3339
+from marketplace.common.currencies import to_major
 from marketplace.common.months import MOMENT
 from marketplace.common.pdfsheet import INK, INK_2, INK_3, LABEL, LEFT, RIGHT, SUNKEN, Sheet, Style, wrapped
-from marketplace.ledger.currencies import to_major
 from marketplace.ledger.invoiceview import payment_words, percent_text
 
 WHAT, WHEN, QUANTITY, PRICE, TAX, AMOUNT = LEFT + 20, LEFT + 196, LEFT + 342, LEFT + 398, LEFT + 430, RIGHT

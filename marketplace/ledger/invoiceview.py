@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.common.cells import PIECE, plain_text, taken
 from marketplace.common.clock import rfc3339
-from marketplace.ledger.currencies import to_major
+from marketplace.common.currencies import to_major
 from marketplace.ledger.models import Invoice, InvoiceLine
 
 COLUMNS = (

@@ -11,7 +11,7 @@ from django.db.models import Sum
 
 from accounts.models import Organization
 from marketplace.common.clock import rfc3339
-from marketplace.ledger.currencies import figure
+from marketplace.common.currencies import figure
 from marketplace.ledger.kinds import WALLET
 from marketplace.ledger.models import Entry, Journal
 from marketplace.ledger.statements import plain

@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import F, Q, Sum
 
 from accounts.models import Organization
+from marketplace.common.currencies import figure
 from marketplace.common.errors import FieldProblem, ValidationFailed
 from marketplace.common.ids import new_id
 from marketplace.events.services import move
-from marketplace.ledger.currencies import figure
 from marketplace.ledger.errors import AmountOutOfRange, RefundExceedsPayment, SpendLimitReached
 from marketplace.ledger.gateways import current_gateway
 from marketplace.ledger.gateways.base import BalanceTransaction, PaymentFacts, RefundFacts, TopupPage

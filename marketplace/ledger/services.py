@@ -10,9 +10,9 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Organization
+from marketplace.common.currencies import figure
 from marketplace.common.ids import new_id
 from marketplace.common.sending import ask
-from marketplace.ledger.currencies import figure
 from marketplace.ledger.errors import InsufficientFunds, JournalConflict
 from marketplace.ledger.kinds import ACCOUNTS, book_of
 from marketplace.ledger.lines import Fact, Line

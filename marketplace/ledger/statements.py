@@ -9,7 +9,7 @@ from io import StringIO
 from django.db.models import Sum
 
 from marketplace.common.clock import rfc3339
-from marketplace.ledger.currencies import figure
+from marketplace.common.currencies import figure
 from marketplace.ledger.models import Account, Entry
 
 COLUMNS = ("posted_at", "journal", "kind", "reference", "amount", "balance", "asset", "test_money")

@@ -179,6 +179,32 @@ def test_on_a_terminal_the_price_is_shown_and_no_changes_nothing(
     assert len(market.asked("POST", "/reservations")) == 1
 
 
+def test_a_green_promise_is_asked_for_with_the_reservation_and_told(
+    market: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise = {
+        "id": "gpr_1", "promised_percent": 55, "start": "2026-11-24T02:00:00Z", "end": "2026-11-24T08:00:00Z",
+        "credit_rate_ppm": 1_000_000, "cap_ppm": 300_000,
+    }  # fmt: skip
+    market.on("POST", "/reservations", Answer(answers.reservation(green_promise=promise), status=201))
+
+    assert run(["reserve", "qte_7Hn2", "--promise", "60", "--least", "50", "--yes"]) == 0
+    assert run(["reserve", "qte_7Hn2", "--promise", "60", "--yes"]) == 0
+
+    asked = [seen.json["promise_green"] for seen in market.asked("POST", "/reservations")]
+    assert asked == [{"percent": 60, "least_percent": 50}, {"percent": 60, "least_percent": 60}]
+    assert "55 % matched by the hour promised" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flags", [["--least", "50"], ["--promise", "40", "--least", "50"]])
+def test_a_least_promise_needs_a_promise_that_is_not_lower(
+    market: StandIn, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    assert run(["reserve", "qte_7Hn2", *flags, "--yes"]) == 2
+    assert "--least" in capsys.readouterr().err
+    assert market.asked("POST", "/reservations") == []
+
+
 def test_a_reservation_is_extended_at_the_price_that_was_shown(
     market: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from accounts.models import Organization
 from marketplace.common.clock import rfc3339
-from marketplace.energy.receipts.payload import SCHEMA, compose
+from marketplace.energy.models import MeterPoint
+from marketplace.energy.receipts.payload import SCHEMA, Work, compose
 from marketplace.energy.receipts.signing import Signer, canonical, jwk_of, sha256_of
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
@@ -110,4 +112,13 @@ def keys_of(signer: Signer = SIGNER) -> dict[str, Any]:
 
 
 def hash_of(body: Mapping[str, Any]) -> str:
-    return sha256_of(dict(body))
+    return sha256_of(canonical(dict(body)))
+
+
+def work_of(subject: str, point: MeterPoint, buyer: Organization, start: datetime) -> Work:
+    """A job of one unit-hour at `point`, as the market hands it in."""
+    papers = payload([hour()])
+    return Work(
+        subject=subject, kind="job", buyer=buyer, start=start, end=start + HOUR, sample=False,
+        places=[place(point=point.code, zone=point.zone.code)], equipment=papers["equipment"], record=papers["work"],
+    )  # fmt: skip

@@ -153,7 +153,7 @@ def test_what_was_set_aside_and_matched_nothing_is_given_back_when_the_receipt_i
     make_use(point, "rsv_a", TEN, 100)
     settle_due(now=TEN + timedelta(days=4))
 
-    assert release_unmatched(subject="rsv_a", now=TEN + timedelta(days=4)) == 400
+    assert release_unmatched(subjects=["rsv_a"], now=TEN + timedelta(days=4)) == 400
 
     [first, second] = CertificateLot.objects.order_by("-pk")[:2][::-1]
     assert counters(first) == {"reserved": 114, "available": 786}

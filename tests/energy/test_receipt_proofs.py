@@ -35,7 +35,7 @@ def test_the_canonical_bytes_are_those_of_the_golden_text():
     body = {"ü": "€", "b": [1, True, None], "a": 2**53 - 1, "Z": "\u000b\n"}
 
     assert canonical(body) == '{"Z":"\\u000b\\n","a":9007199254740991,"b":[1,true,null],"ü":"€"}'.encode()
-    assert sha256_of(body) == "8702d5b66cdf04c1731e9b7fb3d4af0d8a7cd8426889cff8cc000d09d06950a3"
+    assert sha256_of(canonical(body)) == "8702d5b66cdf04c1731e9b7fb3d4af0d8a7cd8426889cff8cc000d09d06950a3"
 
 
 def test_a_number_that_json_cannot_hold_is_refused():

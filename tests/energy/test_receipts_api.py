@@ -261,7 +261,7 @@ def test_a_file_beyond_eight_mebibytes_is_too_large(db):
 @pytest.fixture
 def waiting(offer, buyer):
     """A lot of which 400 Wh are reserved for a job whose receipt waits for the registry's statement."""
-    from marketplace.energy.receipts.issuing import settle_receipt
+    from marketplace.energy.receipts.issuing import settle_receipts
     from marketplace.energy.settling import settle_due
     from tests.scheduler.receipt_scene import SETTLED
 
@@ -269,7 +269,7 @@ def waiting(offer, buyer):
     job = ran(offer, buyer=buyer)
     issue_receipts(now=NOON + RAN)
     settle_due(now=SETTLED)
-    settle_receipt(subject=job.public_id, now=SETTLED)
+    settle_receipts(subjects=[job.public_id], now=SETTLED)
     return lot, job
 
 

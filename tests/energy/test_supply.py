@@ -224,7 +224,7 @@ def test_a_released_part_leaves_the_line_its_rest():
 
     use.refresh_from_db()
     assert use.matched_wh == 30
-    assert [(line.wh_range.lower, line.wh_range.upper) for line in MatchLine.objects.live_of("job_a")] == [(0, 30)]
+    assert [(line.wh_range.lower, line.wh_range.upper) for line in MatchLine.objects.live_of(["job_a"])] == [(0, 30)]
     assert_whole(lot)
 
 

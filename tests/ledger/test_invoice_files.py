@@ -9,9 +9,9 @@ from django.utils.translation import override
 from pypdf import PdfReader
 
 from marketplace.booking.invoicing import issue_due
+from marketplace.common.currencies import to_major
 from marketplace.common.months import Month
 from marketplace.common.pdfsheet import REGULAR, Style, runs, wrapped
-from marketplace.ledger.currencies import to_major
 from marketplace.ledger.invoicepdf import amount, invoice_pdf
 from marketplace.ledger.invoiceview import invoice_as_json, invoice_rows
 from marketplace.ledger.models import BillingDetails, TaxRule

@@ -3,8 +3,8 @@
 from random import Random
 
 from marketplace.booking.pricing import BASIS, part_of, shares_of
+from marketplace.common.currencies import NONE, THREE, exponent_of, to_major
 from marketplace.common.units import largest_remainder
-from marketplace.ledger.currencies import NONE, THREE, exponent_of, to_major
 
 MILLION = 1_000_000
 EDGES = (0, 1, 2, 3, 9, 10, 99, 100, 101, 999, 1_000, 9_999, 10_000, 10**9, 2**63 - 1)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from marketplace.energy.generation import Made, record_generation
 from marketplace.energy.models import GreenReceipt
-from marketplace.energy.receipts.issuing import settle_receipt
+from marketplace.energy.receipts.issuing import settle_receipts
 from marketplace.energy.settling import settle_due
 from scheduler.attempts import end_attempt, mark_running
 from scheduler.receipting import issue_receipts
@@ -64,6 +64,6 @@ def final(offer, *, sun_wh: int = 500, **fields) -> GreenReceipt:
     with_sun(offer, sun_wh)
     first = provisional(offer, **fields)
     settle_due(now=SETTLED)
-    receipt = settle_receipt(subject=first.subject, now=SETTLED)
+    [receipt] = settle_receipts(subjects=[first.subject], now=SETTLED)
     assert receipt is not None
     return receipt

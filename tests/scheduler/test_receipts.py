@@ -9,7 +9,7 @@ from joulemart import receipts
 from accounts.models import Role
 from marketplace.energy.models import CertificateLot, GreenReceipt, SupplyEntry, UseHour
 from marketplace.energy.receipts.document import file_of, key_set
-from marketplace.energy.receipts.issuing import finish_receipt, settle_receipt
+from marketplace.energy.receipts.issuing import finish_receipts, settle_receipts
 from marketplace.energy.receipts.statements import Statement, confirm_cancellation
 from marketplace.energy.reviewing import revoke_source
 from marketplace.energy.settling import settle_due
@@ -64,7 +64,7 @@ def test_on_site_sun_makes_the_receipt_final_after_72_hours_and_every_wh_traces_
     issue_receipts(now=NOON + RAN)
 
     assert settle_due(now=SETTLED) == 1
-    receipt = settle_receipt(subject=job.public_id, now=SETTLED)
+    [receipt] = settle_receipts(subjects=[job.public_id], now=SETTLED)
 
     assert (receipt.version, receipt.status) == (2, "final")
     assert receipt.payload["shares"]["matched_ppm"] == 500 * 1_000_000 // 720
@@ -87,14 +87,14 @@ def test_a_certificate_lot_is_cancelled_by_its_holders_statement_before_the_rece
     issue_receipts(now=NOON + RAN)
     settle_due(now=SETTLED)
 
-    waiting = settle_receipt(subject=job.public_id, now=SETTLED)
+    [waiting] = settle_receipts(subjects=[job.public_id], now=SETTLED)
     assert (waiting.version, waiting.status, waiting.payload["settled"]) == (2, "provisional", True)
-    assert finish_receipt(subject=job.public_id, now=SETTLED) is None
+    assert finish_receipts(subjects=[job.public_id], now=SETTLED) == []
     confirm_cancellation(
         holder=holder, subject=job.public_id, now=SETTLED,
         statements=[Statement(lot, 0, 220, beneficiary=job.buyer.name, reference="registry 17")],
     )  # fmt: skip
-    final = finish_receipt(subject=job.public_id, now=SETTLED)
+    [final] = finish_receipts(subjects=[job.public_id], now=SETTLED)
 
     assert (final.version, final.status) == (3, "final")
     assert final.payload["shares"]["matched_ppm"] == 1_000_000
@@ -107,9 +107,9 @@ def test_what_no_registry_cancelled_is_given_back_45_days_after_the_end(offer):
     job = ran(offer)
     issue_receipts(now=NOON + RAN)
     settle_due(now=SETTLED)
-    settle_receipt(subject=job.public_id, now=SETTLED)
+    settle_receipts(subjects=[job.public_id], now=SETTLED)
 
-    final = finish_receipt(subject=job.public_id, now=NOON + RAN + timedelta(days=45))
+    [final] = finish_receipts(subjects=[job.public_id], now=NOON + RAN + timedelta(days=45))
 
     lot.refresh_from_db()
     assert lot.available_wh == 400
@@ -167,7 +167,7 @@ def test_any_changed_value_fails_and_so_do_a_dropped_hour_and_versions_out_of_or
     job = ran(offer)
     issue_receipts(now=NOON + RAN)
     settle_due(now=SETTLED)
-    settle_receipt(subject=job.public_id, now=SETTLED)
+    settle_receipts(subjects=[job.public_id], now=SETTLED)
     document = file_of(list(GreenReceipt.objects.of_subject(job.public_id)))
     keys = receipts.read_keys(json.dumps(key_set()).encode())
 
@@ -192,7 +192,7 @@ def test_evidence_that_is_revoked_corrects_the_receipts_that_rested_on_it(offer)
     job = ran(offer)
     issue_receipts(now=NOON + RAN)
     settle_due(now=SETTLED)
-    settle_receipt(subject=job.public_id, now=SETTLED)
+    settle_receipts(subjects=[job.public_id], now=SETTLED)
     auditor = make_member(make_organization(funds=0), Role.AUDITOR)
 
     revoke_source(source=source, by=auditor, reason="the meter was wrong", now=SETTLED, correction=True)

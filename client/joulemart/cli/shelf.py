@@ -78,8 +78,17 @@ def reserve(
     quote: Annotated[str, typer.Argument(help="Quote id.")],
     option: Annotated[int, typer.Option(min=1, help="Which option of the quote.")] = 1,
     hold: Annotated[bool, typer.Option("--hold", help="Only hold it until the quote expires.")] = False,
+    promise: Annotated[
+        int | None,
+        typer.Option("--promise", min=1, max=100, help="Per cent of the energy promised to be matched by the hour."),
+    ] = None,
+    least: Annotated[
+        int | None, typer.Option("--least", min=1, max=100, help="Take a lower promise down to this; else --promise.")
+    ] = None,
 ) -> None:
     """Reserve a quote's option at its frozen price."""
+    if least is not None and (promise is None or least > promise):
+        raise typer.BadParameter("goes with a --promise that is not lower", param_hint="--least")
     deed = "hold" if hold else "reserve"
     if session.options.dry_run or session.asks:
         found = session.client.quotes.get(quote)
@@ -88,7 +97,9 @@ def reserve(
             session.would(deed, found)
             return
     session.confirm(f"{deed[0].upper()}{deed[1:]}?")
-    made = session.client.reservations.create(quote=quote, option=option, confirm=not hold)
+    made = session.client.reservations.create(
+        quote=quote, option=option, confirm=not hold, promise_percent=promise, least_percent=least or promise or 1
+    )
     session.show_one(made, [reservation_line(made, session.now)], columns.reservations(session.now))
 
 
@@ -189,6 +200,10 @@ def quote_lines(quote: Quote, now: datetime) -> list[str]:
     lines = [f"{quote.id}  {figures.money(first.total_minor, currency)} all-in{expires}"]
     if len(quote.options) > 1:
         lines += as_table(columns.options(currency, now), quote.options)
+    if first.promisable_percent:
+        lines.append(
+            f"Up to {first.promisable_percent} % can be promised to be matched by the hour (reserve --promise)."
+        )
     return lines + ([first.why.sentence] if first.why.sentence else [])
 
 
@@ -216,11 +231,14 @@ def change_line(reservation: Reservation, now: datetime) -> str:
 def reservation_line(reservation: Reservation, now: datetime) -> str:
     """`rsv_90ab confirmed  Tue 10:00–16:00 UTC+8  8 units  $78.87 held`."""
     held = " held" if reservation.state in ("held", "confirmed", "active") else ""
+    promise = reservation.green_promise
+    promised = [f"{promise.promised_percent} % matched by the hour promised"] if promise else []
     return "  ".join(
         [
             f"{reservation.id} {reservation.state}",
             figures.window(reservation.start, reservation.end, now),
             columns.units(reservation.units),
             figures.money(reservation.total_minor, reservation.currency) + held,
+            *promised,
         ]
     )

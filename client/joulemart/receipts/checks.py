@@ -91,12 +91,18 @@ def expected_shares(hours: Sequence[Payload]) -> dict[str, int]:
     matched = sum(hour["onsite_wh"] + hour["certificate_wh"] for hour in hours) * PPM
     sums = {
         "matched_ppm": matched,
-        "blended_ppm": matched + sum(hour["unmatched_wh"] * hour["renewable_ppm"] for hour in hours),
+        "blended_ppm": matched + sum(hour["unmatched_wh"] * _rest_share(hour) for hour in hours),
         "grid_ppm": sum(hour["site_wh"] * hour["renewable_ppm"] for hour in hours),
         "carbon_free_ppm": sum(hour["site_wh"] * hour["carbon_free_ppm"] for hour in hours),
         "volume_ppm": sum(hour["volume_wh"] for hour in hours) * PPM,
     }
     return {name: value // whole if whole else 0 for name, value in sums.items()}
+
+
+def _rest_share(hour: Payload) -> int:
+    """The renewable share of what is not matched: of the residual mix where it is told, else of the grid."""
+    residual = hour.get("residual_renewable_ppm")
+    return int(hour["renewable_ppm"] if residual is None else residual)
 
 
 def certificate_faults(payload: Payload) -> Iterator[str]:

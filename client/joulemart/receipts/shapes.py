@@ -25,6 +25,13 @@ class Maybe:
     shape: Any
 
 
+@dataclass(frozen=True)
+class Sometimes:
+    """A part that earlier receipts do not have."""
+
+    shape: Any
+
+
 def whole(value: Any) -> bool:
     """A whole number from 0 to 2^53 - 1."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST
@@ -63,7 +70,8 @@ HOUR = {
     "start": moment, "place": whole, "it_wh": whole, "site_wh": whole, "onsite_wh": whole, "certificate_wh": whole,
     "volume_wh": whole, "unmatched_wh": whole, "unit_seconds": whole, "method": text, "settled": flag,
     "pue_ppm": whole, "pue_method": text, "direct_mg_per_kwh": whole, "lifecycle_mg_per_kwh": whole,
-    "residual_mg_per_kwh": Maybe(whole), "renewable_ppm": whole, "carbon_free_ppm": whole, "factor": whole,
+    "residual_mg_per_kwh": Maybe(whole), "residual_renewable_ppm": Sometimes(Maybe(whole)),
+    "renewable_ppm": whole, "carbon_free_ppm": whole, "factor": whole,
     "flags": Each(text),
 }  # fmt: skip
 CERTIFICATE = {
@@ -148,7 +156,9 @@ def _span_faults(contract: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _faults(value: Any, shape: Any, where: str) -> Iterator[str]:
-    if isinstance(shape, Maybe):
+    if isinstance(shape, Sometimes):
+        yield from _faults(value, shape.shape, where)
+    elif isinstance(shape, Maybe):
         if value is not None:
             yield from _faults(value, shape.shape, where)
     elif isinstance(shape, Each):
@@ -175,5 +185,5 @@ def _object_faults(value: Any, shape: Mapping[str, Any], where: str) -> Iterator
         place = f"{where}.{name}" if where else name
         if name in value:
             yield from _faults(value[name], part, place)
-        else:
+        elif not isinstance(part, Sometimes):
             yield f"{place} is missing"

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from marketplace.common.clock import utc_now
-from marketplace.ledger.currencies import figure
+from marketplace.common.currencies import figure
 from marketplace.ledger.gateways import current_gateway
 from marketplace.ledger.gateways.base import GatewayError
 from marketplace.ledger.reconciling import Reconciliation, reconcile

@@ -30,10 +30,12 @@ from marketplace.energy.models.supply import (
     StorageDraw,
     SupplyEntry,
 )
+from marketplace.energy.models.years import GridYear
 
 __all__ = [
     "SIGNAL_COLUMNS", "CertificateLot", "CertificateSpan", "EnergySource", "Evidence", "ForecastScore",
     "ForecastSignal", "GenerationHour", "GenerationQuality", "GreenPromise", "GreenReceipt", "GridForecast", "GridHour",
+    "GridYear",
     "GridZone", "HourMethod", "ImportFile", "ImportState", "Issuance", "MarginalHour", "MatchLine", "MeterPoint",
     "OnTheHour", "PointHour", "PromiseHour", "PromiseMiss", "PueMethod", "ReceiptKey", "ReceiptStatus", "ReceiptStep",
     "Release", "Resolution", "Scheme", "ShareHour", "ShareOutlook", "SignalFeed", "SourceKind", "SourceShare",

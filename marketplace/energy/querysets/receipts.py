@@ -22,6 +22,10 @@ class GreenReceiptQuerySet(PublicQuerySet["GreenReceipt"]):
         """All versions of one receipt, the first one first."""
         return self.filter(public_id=public_id).order_by("version")
 
+    def last_of(self, subjects: Iterable[str]) -> Self:
+        """The last version of each subject's receipt."""
+        return self.filter(subject__in=list(subjects)).order_by("subject", "-version").distinct("subject")
+
     def newest(self) -> Self:
         """Of each receipt the version that no other follows; what ended last comes first."""
         following = self.model.objects.filter(prev_sha256=OuterRef("sha256"))

@@ -59,8 +59,12 @@ class SupplyEntryQuerySet(models.QuerySet["SupplyEntry"]):
         """The moves for one reservation or job, in order."""
         return self.filter(subject=subject)
 
+    def cancelled_for(self, subjects: Iterable[str]) -> Self:
+        """The moves that cancelled energy for reservations or jobs, in order."""
+        return self.filter(subject__in=list(subjects), to_state="cancelled")
+
 
 class MatchLineQuerySet(models.QuerySet["MatchLine"]):
-    def live_of(self, subject: str) -> Self:
-        """What matches a subject's uses now."""
-        return self.filter(use_hour__subject=subject, live=True)
+    def live_of(self, subjects: Iterable[str]) -> Self:
+        """What matches the uses of `subjects` now."""
+        return self.filter(use_hour__subject__in=list(subjects), live=True)

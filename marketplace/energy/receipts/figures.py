@@ -47,7 +47,7 @@ def shares_of(hours: Sequence[Hour]) -> dict[str, int]:
     if not whole:
         return dict.fromkeys(("matched_ppm", "blended_ppm", "grid_ppm", "carbon_free_ppm", "volume_ppm"), 0)
     matched = sum(hour["onsite_wh"] + hour["certificate_wh"] for hour in hours) * PPM
-    rest = sum(hour["unmatched_wh"] * hour["renewable_ppm"] for hour in hours)
+    rest = sum(hour["unmatched_wh"] * rest_share(hour) for hour in hours)
     return {
         "matched_ppm": matched // whole,
         "blended_ppm": (matched + rest) // whole,
@@ -55,6 +55,12 @@ def shares_of(hours: Sequence[Hour]) -> dict[str, int]:
         "carbon_free_ppm": sum(hour["site_wh"] * hour["carbon_free_ppm"] for hour in hours) // whole,
         "volume_ppm": sum(hour["volume_wh"] for hour in hours) * PPM // whole,
     }
+
+
+def rest_share(hour: Hour) -> int:
+    """The renewable share of what is not matched: of the residual mix where it is known, else of the grid."""
+    residual = hour.get("residual_renewable_ppm")
+    return int(hour["renewable_ppm"] if residual is None else residual)
 
 
 def embodied_ug(*, embodied_kg: int, unit_seconds: int, lifetime_h: int, units_per_node: int) -> int:

@@ -1,12 +1,17 @@
 """What the figures of a receipt rest on, and how anybody checks them: the last part of the document."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from marketplace.common.currencies import to_major
 from marketplace.common.pdfsheet import INK, INK_2, INK_3, LEFT, RIGHT, Sheet, Style, width_of, wrapped
+from marketplace.common.printed import energy
 from marketplace.energy.receipts.pdftotals import heading
+from marketplace.energy.receipts.words import publisher_name
 
 Payload = Mapping[str, Any]
 SMALL, NOTE, STRONG, CODE = Style(8, INK_2), Style(7, INK_3), Style(8, INK, bold=True), Style(7.6, INK)
@@ -15,10 +20,55 @@ NAMES = LEFT + 108
 
 
 def draw_proof(sheet: Sheet, payload: Payload, *, sha256: str, kid: str) -> None:
-    """Sources of the factors with their notices, methods, the hash and the way to verify."""
+    """The metered work and its charge, sources of the factors with notices, methods, the hash and the way to verify.
+
+    A provider's excerpt says nothing of the charge.
+    """
+    if payload.get("work"):
+        _work(sheet, payload["work"])
     _factors(sheet, payload)
     _methods(sheet, payload)
     _verify(sheet, payload, sha256, kid)
+
+
+def _work(sheet: Sheet, work: Payload) -> None:
+    sheet.room(52)
+    heading(sheet, _("Metered and charged"))
+    for contract in work["contracts"]:
+        sheet.room(24)
+        _pair(sheet, contract["id"], _metered_words(contract))
+    if work["currency"]:
+        sheet.room(24)
+        _pair(sheet, _("Charge"), _charge_words(work))
+
+
+def _metered_words(contract: Payload) -> str:
+    """What the machines stated under one contract, each statement under its own signature."""
+    lines = contract["metered"]
+    if not lines:
+        return _("no time was metered")
+    count = len(lines)
+    return ngettext(
+        "%(count)d signed statement of the machines, %(energy)s, from %(start)s to %(end)s UTC",
+        "%(count)d signed statements of the machines, %(energy)s, from %(start)s to %(end)s UTC", count,
+    ) % {
+        "count": count, "energy": energy(sum(line["energy_wh"] for line in lines)),
+        "start": _second(lines[0]["start"]), "end": _second(lines[-1]["end"]),
+    }  # fmt: skip
+
+
+def _charge_words(work: Payload) -> str:
+    facts = {
+        "charge": to_major(work["charge_minor"], work["currency"]), "currency": work["currency"],
+        "tax": to_major(work["tax_minor"], work["currency"]),
+    }  # fmt: skip
+    if work["tax_minor"]:
+        return _("%(charge)s %(currency)s, and %(tax)s tax") % facts
+    return _("%(charge)s %(currency)s") % facts
+
+
+def _second(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S}"
 
 
 def _factors(sheet: Sheet, payload: Payload) -> None:
@@ -26,7 +76,7 @@ def _factors(sheet: Sheet, payload: Payload) -> None:
     heading(sheet, _("Sources of the grid's figures"))
     for factor in payload["factors"]:
         sheet.room(24)
-        named = f"{factor['source']} · {factor['vintage']}"
+        named = f"{publisher_name(factor['source'])} · {factor['vintage']}"
         _pair(sheet, named, factor["notice"] or _("no notice of a licence"))
 
 

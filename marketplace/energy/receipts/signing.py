@@ -29,9 +29,9 @@ def canonical(payload: dict[str, Any]) -> bytes:
         raise ReceiptNumberTooLarge(str(error)) from error
 
 
-def sha256_of(payload: dict[str, Any]) -> str:
+def sha256_of(content: bytes) -> str:
     """The hash of the canonical bytes, in hexadecimal digits."""
-    return hashlib.sha256(canonical(payload)).hexdigest()
+    return hashlib.sha256(content).hexdigest()
 
 
 def thumbprint(x: str) -> str:

@@ -28,6 +28,19 @@ def share(ppm: int, *, exact: bool = True) -> str:
     return "< 1%" if not ppm // 10_000 and (ppm or not exact) else percent_down(ppm)
 
 
+def publisher_name(source: str) -> str:
+    """Who published a figure of the grid, by the word that receipts have for it."""
+    names = {
+        "electricity_maps": "Electricity Maps",
+        "entsoe": "ENTSO-E",
+        "uk_carbon": "NESO Carbon Intensity",
+        "watttime": "WattTime",
+        "sample": pgettext("publisher", "Sample generator"),
+        "forecast": pgettext("publisher", "Forecast"),
+    }
+    return names.get(source, source)
+
+
 def scheme_name(scheme: str, resolution: str) -> str:
     """What a range of Wh is: a record of a meter on site is no certificate."""
     if scheme == "METER":
@@ -104,7 +117,9 @@ def quality_words(payload: Mapping[str, Any]) -> str:
 
 def flag_name(flag: str) -> str:
     """What an hour's figures of the grid are, where they are not the published ones."""
-    return {"estimated": _("estimated"), "forecast": _("forecast")}.get(flag, flag)
+    return {"estimated": _("estimated"), "forecast": _("forecast"), "annual_factor": _("yearly average")}.get(
+        flag, flag
+    )
 
 
 def subject_name(kind: str) -> str:

@@ -16,9 +16,9 @@ from unfold.decorators import action
 
 from accounts.admin import LookOnly
 from marketplace.common.clock import utc_now
+from marketplace.common.currencies import to_major, to_minor
 from marketplace.common.errors import DomainError
 from marketplace.ledger import payouts
-from marketplace.ledger.currencies import to_major, to_minor
 from marketplace.ledger.hints import wake_outbox
 from marketplace.ledger.models import (
     Account,

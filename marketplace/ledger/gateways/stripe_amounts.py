@@ -1,6 +1,6 @@
 """What is odd about currencies at Stripe, and nowhere else in this market (money.md, section 6)."""
 
-from marketplace.ledger.currencies import THREE
+from marketplace.common.currencies import THREE
 from marketplace.ledger.gateways.base import GatewayInvalid
 
 AS_TWO_DECIMALS = frozenset(("ISK", "UGX"))  # without decimals everywhere else

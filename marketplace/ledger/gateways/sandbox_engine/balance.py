@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import Sum
 
-from marketplace.ledger.currencies import exponent_of
+from marketplace.common.currencies import exponent_of
 from marketplace.ledger.gateways.sandbox_engine.refusals import Refused
 from marketplace.ledger.gateways.sandbox_models import SandboxMove
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from joulemart.cli import figures
 
-from marketplace.ledger.currencies import NONE, THREE, exponent_of, to_major, to_minor
+from marketplace.common.currencies import NONE, THREE, exponent_of, to_major, to_minor
 
 
 @pytest.mark.parametrize(
