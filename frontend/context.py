@@ -126,16 +126,33 @@ class Page:
         return [*(replace(each, current=each.current and not fourth.current) for each in self.nav[:3]), fourth]
 
     @cached_property
-    def console_nav(self) -> list[NavItem]:
-        """The provider console's places."""
+    def console_groups(self) -> list[tuple[str, list[NavItem]]]:
+        """The provider console's places under their headings."""
         return [
-            self._item(_("Overview"), "/console/", "shelf", exact=True),
-            self._item(_("Offers"), "/console/offers/", "provider"),
-            self._item(_("Reservations"), "/console/reservations/", "calendar"),
-            self._item(_("Jobs"), "/console/jobs/", "jobs"),
-            self._item(_("Agents"), "/console/agents/", "agent"),
-            self._item(_("Payouts"), "/console/payouts/", "wallet"),
+            (
+                _("Operate"),
+                [
+                    self._item(_("Overview"), "/console/", "shelf", exact=True),
+                    self._item(_("Offers"), "/console/offers/", "provider"),
+                    self._item(_("Reservations"), "/console/reservations/", "calendar"),
+                    self._item(_("Jobs"), "/console/jobs/", "jobs"),
+                ],
+            ),
+            (
+                _("Prove"),
+                [
+                    self._item(_("Meters"), "/console/meters/", "meter"),
+                    self._item(_("Certificates"), "/console/certificates/", "certificate"),
+                ],
+            ),
+            (_("Get paid"), [self._item(_("Payouts"), "/console/payouts/", "wallet")]),
+            (_("Connect"), [self._item(_("Agents"), "/console/agents/", "agent")]),
         ]
+
+    @property
+    def console_nav(self) -> list[NavItem]:
+        """The same places in a row."""
+        return [item for _heading, items in self.console_groups for item in items]
 
     @cached_property
     def sample(self) -> list[SampleAccount]:

@@ -116,7 +116,7 @@ def _cell(hour: CalendarHour | None, index: int, view: _View) -> Cell:
     classes = [
         f"c{carbon_step(hour.carbon_mg_per_kwh)}",
         f"p{1 + sum(hour.rate_mm > bound for bound in view.price_bounds)}",
-        f"r{_renewable_step(hour.renewable_ppm)}",
+        f"r{renewable_step(hour.renewable_ppm)}",
         f"f{_free_step(hour.free, view.most_free)}",
         *(["past"] if past else ["sold"] if sold else []),
         *_window_classes(hour.start, index, view.window),
@@ -130,7 +130,7 @@ def _cell(hour: CalendarHour | None, index: int, view: _View) -> Cell:
     )
 
 
-def _renewable_step(ppm: int) -> int:
+def renewable_step(ppm: int) -> int:
     """The carbon step a grid would have at this share: all renewable is step 1, none is step 7."""
     return carbon_step(12_000 + 588_000 * (1_000_000 - ppm) // 1_000_000)
 

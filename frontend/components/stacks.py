@@ -11,6 +11,7 @@ from frontend.components.svg import Chart, Number, drawing, element, joined, num
 
 TOP = 16
 DAYS_APART = 72  # hours; of more, days alone are named
+BEFORE_A_DAY = 18  # hours that the first one's name needs before the name of a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +81,41 @@ def _paint(swatch: str) -> dict[str, str]:
 
 
 def _columns(series: Sequence[Series], count: int, highest: float, plot: int) -> SafeString:
-    out = []
-    for index in range(count):
-        base = float(TOP + plot)
-        for layer in series:
-            tall = float(layer.values[index]) / highest * plot
-            base -= tall
-            if tall > 0:
-                out.append(
-                    element(
-                        "rect",
-                        x=percent((index + 0.06) / count),
-                        y=number(base),
-                        width=percent(0.88 / count),
-                        height=number(max(0.4, tall - 0.8)),
-                        **_paint(layer.swatch),
-                    )
-                )
-    return joined(out)
+    """A bar per hour and layer; of many hours a layer is one path, save where its hatching would be stretched."""
+    out: list[tuple[int, SafeString]] = []
+    below = [0.0] * count
+    for layer in series:
+        tall = [float(value) / highest * plot for value in layer.values]
+        bars = [(n, plot - below[n] - tall[n], max(0.4, tall[n] - 0.8)) for n in range(count) if tall[n] > 0]
+        alone = count <= DAYS_APART or layer.swatch == "unsold"
+        out += _bars(bars, count, layer.swatch) if alone else [(0, _path(bars, count, plot, layer.swatch))]
+        below = [base + high for base, high in zip(below, tall, strict=True)]
+    return joined(each for _hour, each in sorted(out, key=lambda pair: pair[0]))
+
+
+Bars = Sequence[tuple[int, float, float]]  # the hour's number, its bar's top below the plot's, its height
+
+
+def _bars(bars: Bars, count: int, swatch: str) -> list[tuple[int, SafeString]]:
+    return [(n, _bar(n, top, high, count, swatch)) for n, top, high in bars]
+
+
+def _bar(n: int, top: float, high: float, count: int, swatch: str) -> SafeString:
+    x, width = percent((n + 0.06) / count), percent(0.88 / count)
+    return element("rect", x=x, y=number(TOP + top), width=width, height=number(high), **_paint(swatch))
+
+
+def _path(bars: Bars, count: int, plot: int, swatch: str) -> SafeString:
+    steps = "".join(f"M{number(n + 0.06)} {number(top)}h.88v{number(high)}h-.88z" for n, top, high in bars)
+    return element(
+        "svg",
+        element("path", d=steps, **_paint(swatch)),
+        y=TOP,
+        width="100%",
+        height=plot,
+        viewBox=f"0 0 {count} {plot}",
+        preserveAspectRatio="none",
+    )
 
 
 def _over(line: Sequence[Number], plot: int) -> SafeString:
@@ -124,9 +142,12 @@ def _frame(window: tuple[int, int], count: int, plot: int) -> SafeString:
 
 def _labels(hours: Sequence[datetime], where: tzinfo, height: int) -> SafeString:
     out = []
+    many = len(hours) > DAYS_APART
     for index, hour in enumerate(hours):
         local = hour.astimezone(where)
-        if index and (local.hour % (24 if len(hours) > DAYS_APART else 6) or index < 4):
+        if many and not index and local.hour > 24 - BEFORE_A_DAY:
+            continue
+        if index and (local.hour % (24 if many else 6) or index < 4):
             continue
         midnight = local.hour == 0
         text = weekday(hour, where) if midnight else clock(hour, where)

@@ -1,10 +1,11 @@
 """A provider's next hours: what is promised and what is unsold, on green and on grid power.
 
-The green part of an hour's units is its renewable share times the units, rounded down.
+The green part of an hour's units is its renewable share times the units, rounded down. What a site's own plants would
+run of it is `unsold`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from marketplace.booking.greenhours import green_hours
@@ -18,7 +19,10 @@ HOURS_OF_DAY = 24
 
 @dataclass(frozen=True, slots=True)
 class OfferHour:
-    """One hour of one offer: units that exist, units promised, and the zone's power."""
+    """One hour of one offer: units that exist, units promised, and the place's power.
+
+    `own_ppm` is the part of all that the point has on sale which its own plants are expected to run; 0 without any.
+    """
 
     start: datetime
     total: int
@@ -26,6 +30,7 @@ class OfferHour:
     renewable_ppm: int
     carbon_mg_per_kwh: int
     quality: str
+    own_ppm: int = 0
 
     @property
     def free(self) -> int:
@@ -77,10 +82,28 @@ def hours_ahead(offers: Sequence[Offer], now: datetime, hours: int = HOURS_OF_DA
                 renewable_ppm=green.renewable_ppm[n],
                 carbon_mg_per_kwh=green.lifecycle_mg[n],
                 quality=green.quality(n),
+                own_ppm=green.matched_ppm[n],
             )
             for n, (total, promised) in enumerate(_units(capacity, offer.pk, first, hours))
         ]
     return ahead
+
+
+def machines_of(offers: Sequence[Offer], ahead: Mapping[int, list[OfferHour]]) -> dict[int, list[OfferHour]]:
+    """The same hours with machines that two offers share counted once: beside the firm offer, with what both promised.
+
+    The interruptible one is left out; it sells what the other has not promised.
+    """
+    pairs = [(offer.twin_id, offer.pk) for offer in offers if offer.twin_id is not None]
+    shared = {firm: beside for firm, beside in pairs if firm in ahead and beside in ahead}
+    loose = set(shared.values())
+    alone = {key: hours for key, hours in ahead.items() if key not in loose}
+    for firm, beside in shared.items():
+        alone[firm] = [
+            replace(hour, promised=hour.promised + other.promised)
+            for hour, other in zip(ahead[firm], ahead[beside], strict=True)
+        ]
+    return alone
 
 
 Days = dict[tuple[int, date], tuple[list[int], list[int]]]

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from frontend.components import formats, sparkline, states
+from marketplace.energy.receipts import words
 
 register = template.Library()
 TIER_IN_TITLE = " · interruptible"
@@ -33,6 +34,7 @@ register.filter("data_size", formats.data_size)
 register.filter("grouped", formats.grouped)
 register.filter("signed", formats.signed)
 register.filter("quality_name", formats.quality_name)
+register.filter("resolution_name", words.resolution_name)
 
 
 @register.filter

@@ -182,7 +182,7 @@ def test_another_providers_offer_is_not_there(browser):
     assert offer.state == "live"
 
 
-def test_the_overview_counts_unsold_green_hours_of_the_next_day(browser, provider):
+def test_without_plants_the_overview_counts_by_the_renewable_share_of_the_grid(browser, provider):
     offer = shelf(units=8, provider=provider)
     start = hour_floor(utc_now()) + 2 * HOUR
     hold_units(buyer=make_organization(), offer=offer, units=6, start=start, end=start + HOUR, now=utc_now())
@@ -190,7 +190,7 @@ def test_the_overview_counts_unsold_green_hours_of_the_next_day(browser, provide
     said = text_of(browser.get("/console/"))
 
     # Half of each hour's power is renewable: 4 of 8 units, and none where 6 are sold.
-    assert "Unsold green hours, next 24 h 92 unit-h" in said
+    assert "Unsold green hours, next 48 h 188 unit-h" in said
     assert "Agents connected 1/1 all answer" in said
 
 

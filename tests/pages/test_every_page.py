@@ -32,7 +32,8 @@ PAGES = {
               "/invoices/", "/invoices/details/", "/receipts/", "/receipts/reports/",
               "/wallet/", "/wallet/?amount=7.25&next=/jobs/new/", "/wallet/?month=2020-01"],
     "provider": ["/console/", "/console/offers/", "/console/offers/new/", "/console/offers/{own}/", "/console/jobs/",
-                 "/console/agents/", "/console/payouts/"],
+                 "/console/agents/", "/console/payouts/", "/console/meters/",
+                 "/console/certificates/", "/console/?hours=168"],
 }  # fmt: skip
 
 

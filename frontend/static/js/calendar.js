@@ -40,7 +40,8 @@ function watchReadout(table) {
   const readout = document.querySelector("[data-calendar-readout]");
   if (!readout) return;
   const show = (event) => {
-    const text = event.target.closest?.("td a")?.getAttribute("aria-label");
+    const cell = event.target.closest?.("td");
+    const text = cell?.querySelector("a")?.getAttribute("aria-label") ?? cell?.textContent.trim();
     if (text) readout.textContent = text;
   };
   table.addEventListener("mouseover", show);
