@@ -81,7 +81,8 @@ def _deliveries() -> list[dict[str, Any]]:
     return [
         {
             "since": row["since"], "holder": row["holder__name"], "lots": row["lots"], "wh": energy(row["wh"]),
-            "devices": row["devices"], "name": ", ".join(row["schemes"]), "sha256": row["evidence_sha256"],
+            "name": _("%(schemes)s certificates") % {"schemes": ", ".join(row["schemes"])},
+            "devices": row["devices"], "sha256": row["evidence_sha256"],
             "words": ", ".join(technology_name(each) for each in row["technologies"]),
             "href": reverse("desk-lot", args=[row["one"]]) if row["lots"] == 1 else reverse(
                 "desk-delivery", args=[row["holder__public_id"], row["evidence_sha256"] or NO_FILE]

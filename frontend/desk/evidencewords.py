@@ -9,7 +9,7 @@ from django.utils.translation import ngettext, pgettext
 from frontend.components.formats import day_moment, energy, grouped, percent_down
 from marketplace.common.units import PPM
 from marketplace.energy.lotchecks import BAD, GOOD, NOTE, Check, worst
-from marketplace.energy.receipts.words import evidence_name, resolution_name
+from marketplace.energy.receipts.words import evidence_name, resolution_name, share
 
 Facts = Mapping[str, Any]
 
@@ -64,9 +64,9 @@ def words_of(check: Check) -> str:
 
 
 def _capacity(facts: Facts) -> str:
-    share = facts["held_wh"] * PPM // facts["most_wh"]
+    part = facts["held_wh"] * PPM // facts["most_wh"]
     return _("%(held)s are certified of it in that time, %(share)s of what it can make (%(most)s).") % {
-        "held": energy(facts["held_wh"]), "share": percent_down(share), "most": energy(facts["most_wh"]),
+        "held": energy(facts["held_wh"]), "share": share(part), "most": energy(facts["most_wh"]),
     }  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def lot_page(request: HttpRequest, lot: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("desk-lot", args=[row.public_id]))
     checks = checks_of([row], now=now)[row.pk]
     context = {
-        **frame(request, row.public_id),
+        **frame(request, _("Lot %(id)s") % {"id": row.public_id}),
         **_as_issued(row),
         "lot": row,
         "counts": [{"name": wh_state(each), "wh": getattr(row, f"{each}_wh")} for each in SUPPLY],

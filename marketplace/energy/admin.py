@@ -311,15 +311,21 @@ class GreenReceiptAdmin(RecordAdmin):
     ordering = ("-issued_at", "-pk")
     fields = (
         "public_id", "to_page", "version", "status", "subject", "buyer", "providers", "start", "end", "issued_at",
-        "sample", "to_versions", "to_entries", "to_lots", "sha256", "prev_sha256", "kid", "jws", "payload",
+        "sample", "to_versions", "to_entries", "to_lots", "sha256", "prev_sha256", "kid", "to_file",
     )  # fmt: skip
-    readonly_fields = ("to_page", "to_versions", "to_entries", "to_lots")
+    readonly_fields = ("to_page", "to_versions", "to_entries", "to_lots", "to_file")
 
     @admin.display(description=gettext_lazy("page"))
     def to_page(self, receipt: GreenReceipt) -> SafeString:
         """As its buyer sees it, with every hour and its sources."""
         address = f"{reverse('receipt', args=[receipt.public_id])}?version={receipt.version}"
         return link(address, f"/receipts/{receipt.public_id}/")
+
+    @admin.display(description=gettext_lazy("file"))
+    def to_file(self, receipt: GreenReceipt) -> SafeString:
+        """What was signed, every version of it: the evidence itself."""
+        address = f"{reverse('api-receipt', args=[receipt.public_id])}?version={receipt.version}"
+        return link(address, f"{receipt.public_id}.json")
 
     @admin.display(description=gettext_lazy("all versions"))
     def to_versions(self, receipt: GreenReceipt) -> SafeString:

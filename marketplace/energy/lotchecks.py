@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from marketplace.common.clock import hour_floor
 from marketplace.common.units import ceil_div
 from marketplace.energy.claiming import SourceHour
-from marketplace.energy.models import CertificateLot, EnergySource, GenerationHour, Resolution
+from marketplace.energy.models import CertificateLot, EnergySource, GenerationHour, Resolution, Scheme
 from marketplace.energy.reviewing import kept_by_their_owners
 
 GOOD, NOTE, BAD = "good", "note", "bad"
@@ -180,7 +180,7 @@ def _of_use(lot: CertificateLot, around: _Around) -> Iterator[Check]:
         yield Check("market", GOOD if here == there else BAD, {"here": here, "there": there})
     coarse = issued.temporal_resolution != Resolution.HOUR
     yield Check("resolution", NOTE if coarse else GOOD, {"resolution": issued.temporal_resolution})
-    if not issued.tradable:
+    if not issued.tradable and issued.scheme != Scheme.METER:
         yield Check("not_tradable", NOTE, {})
     if issued.expires_at is not None:
         yield Check("expiry", BAD if issued.expires_at <= around.now else GOOD, {"at": issued.expires_at})

@@ -78,7 +78,7 @@ def test_before_anything_happens_the_page_tells_what_is_touched_and_changes_noth
 
     for words in (
         "Lots 1", "Receipts with a new version 1", "Organizations concerned 2", "cancelled 500 withdrawn",
-        receipt.public_id, "0.50 kWh", "69% → 0%", "holds it, provider", "buyer", receipt.buyer.name,
+        receipt.public_id, "0.50 kWh", "69% → 0%", "holds it · provider", "buyer", receipt.buyer.name,
     ):  # fmt: skip
         assert words in text, words
     assert everything() == before
