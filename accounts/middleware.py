@@ -50,7 +50,8 @@ class OperatorSecondFactorMiddleware:
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         """Send an operator without a second factor to where one is set up."""
         match = request.resolver_match
-        if match is None or match.app_name != "admin" or match.url_name in {"login", "logout", "jsi18n"}:
+        inside = request.path.startswith(reverse("admin:index"))  # the desk's own pages are there too
+        if match is None or not inside or match.url_name in {"login", "logout", "jsi18n"}:
             return None
         if not (request.user.is_authenticated and request.user.is_staff) or is_mfa_enabled(request.user):
             return None

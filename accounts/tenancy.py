@@ -4,6 +4,8 @@ Views ask `current_organization(request)` and then `Model.objects.of(organizatio
 Django or of REST framework, signed in by session or by key.
 """
 
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.request import Request
 
@@ -18,6 +20,7 @@ __all__ = [
     "chosen_organization",
     "current_organization",
     "key_of",
+    "looks_after",
     "organizations_of",
     "person_of",
     "require_role",
@@ -92,6 +95,17 @@ def roles_of(request: AnyRequest) -> frozenset[str]:
     elif key.created_by is not None:
         members = members.of_user(key.created_by)
     return members.roles()
+
+
+def looks_after(request: AnyRequest, permission: str) -> bool:
+    """Whether the caller is an operator or auditor with that permission of the desk, in person and let in there.
+
+    A key never is, nor is somebody without the second factor that the desk asks for.
+    """
+    person = request.user
+    if key_of(request) is not None or not isinstance(person, User) or not person.is_staff:
+        return False
+    return person.has_perm(permission) and (is_mfa_enabled(person) or not settings.REQUIRE_OPERATOR_MFA)
 
 
 def require_role(request: AnyRequest, *roles: Role | str) -> Organization:

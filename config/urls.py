@@ -14,6 +14,7 @@ urlpatterns = [
     path("health", health, name="health"),
     path(".well-known/jwks.json", WellKnownKeysView.as_view(), name="jwks"),
     path("admin/money/", include("frontend.desk.urls")),
+    path("admin/evidence/", include("frontend.desk.evidence_urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -1,6 +1,7 @@
 """The shelf ranked for one need: the same cost, limits and columns that match rounds use."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
@@ -202,6 +203,9 @@ def facets(result: SearchResult) -> dict[str, dict[str, int]]:
             value = getattr(each.offer, fact)
             counts[value] = counts.get(value, 0) + 1
         found[name] = dict(sorted(counts.items()))
+    found["energy_source"] = _counted(each.offer.energy_sources for each in _without(result, "energy_source"))
+    finest = ([each.offer.temporal_resolution] for each in _without(result, "temporal_resolution"))
+    found["temporal_resolution"] = _counted([word for word in words if word] for words in finest)
     shares = _without(result, "renewable_share__gte")
     found["renewable_share__gte"] = {
         f"0.{tenth}": sum(each.share_ppm >= tenth * 100_000 for each in shares) for tenth in (4, 6, 8, 9)
@@ -213,6 +217,11 @@ def facets(result: SearchResult) -> dict[str, dict[str, int]]:
             for ms in (5, 20, 50, 100)
         }
     return found
+
+
+def _counted(words: Iterable[Iterable[str]]) -> dict[str, int]:
+    """How many have each word."""
+    return dict(sorted(Counter(word for each in words for word in each).items()))
 
 
 def _without(result: SearchResult, name: str) -> Sequence[Ranked]:

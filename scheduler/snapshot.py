@@ -21,6 +21,7 @@ from marketplace.booking.taking import Twins, twins_of
 from marketplace.catalog.models import HOURS_OF_WEEK, Latency, Offer
 from marketplace.common.clock import hour_floor
 from marketplace.energy.pointhours import PointHours
+from marketplace.energy.pointsources import NOTHING, Behind, sources_behind
 from scheduler.core.asks import columns_of
 from scheduler.core.types import (
     DUE_HORIZON_S,
@@ -98,7 +99,7 @@ def read_all(*, now: datetime, of: Q, hours: int = HORIZON_HOURS) -> Reading:
     window = green_hours(sites=[offer.site for offer in offers], start=first, hours=hours, now=now)
     offers = [offer for offer in offers if window.has(offer.site.point_id)]
     latency = _latency()
-    served = served_sites(now)
+    served, behind = served_sites(now), sources_behind(points={offer.site.point_id for offer in offers}, at=now)
     units = Hours(offers=[offer.pk for offer in offers], first=first, hours=hours)
     arrays = zip(
         _shelf_prices(offers, first, hours),
@@ -108,7 +109,12 @@ def read_all(*, now: datetime, of: Q, hours: int = HORIZON_HOURS) -> Reading:
     )
     facts = tuple(
         _facts(
-            offer, window.points[offer.site.point_id], latency[offer.site_id], offer.site.public_id in served, *hourly
+            offer,
+            window.points[offer.site.point_id],
+            latency[offer.site_id],
+            offer.site.public_id in served,
+            behind.get(offer.site.point_id, NOTHING),
+            *hourly,
         )
         for offer, hourly in zip(offers, arrays, strict=True)
     )
@@ -162,6 +168,7 @@ def _facts(
     green: PointHours,
     latency: dict[str, int],
     served: bool,
+    behind: Behind,
     price: tuple[int, ...],
     free: tuple[int, ...],
     total: tuple[int, ...],
@@ -176,7 +183,8 @@ def _facts(
         notice_s=offer.notice_s, boot_s=offer.boot_s, reliability_ppm=offer.reliability_ppm, egress=offer.egress,
         evidence=offer.evidence, sample=offer.sample, price=price, share_ppm=green.renewable_ppm,
         matched_ppm=green.careful_ppm, ci_mg=green.lifecycle_mg, free=free, units_total=total, latency_ms=latency,
-        carbon_free_ppm=green.carbon_free_ppm, served=served,
+        carbon_free_ppm=green.carbon_free_ppm, served=served, energy_sources=behind.words,
+        temporal_resolution=behind.resolution,
     )  # fmt: skip
 
 

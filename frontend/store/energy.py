@@ -17,10 +17,11 @@ from frontend.store.question import in_chinese
 from frontend.store.zonefacts import ZoneFacts, zone_facts
 from marketplace.common.clock import HOUR, utc_now
 from marketplace.common.units import decimal_text
-from marketplace.energy.models import ForecastSignal, GridZone
+from marketplace.energy.models import ForecastSignal, GridZone, Scheme
+from marketplace.energy.receipts.words import share
 from marketplace.energy.sampleyear import WEEK, ZONE, SolarYear, solar_year
 from marketplace.energy.zones import BY_CODE
-from marketplace.energy.zonestats import Score, scores_of
+from marketplace.energy.zonestats import Score, SettledShares, scores_of
 
 # Four hours in 24 moved to the cleanest forecast, per cent saved on the hours of 2024 (benchmarks/results/README.md).
 SAVED = {
@@ -129,8 +130,10 @@ def _zone_row(facts: ZoneFacts, now: datetime) -> dict[str, Any]:
             "mase": mase_text(score), "inside": percent_down(score.inside_ppm),
         } if score else "",
         "judged": judged_text(score) if score else _("not judged yet"),
-        "settled": percent_down(facts.settled.ppm) if facts.settled else "",
-        "sample_size": _settled_size(facts),
+        "points": facts.points,
+        "told": facts.told,
+        "settled": [_settled(_("30 days"), facts.month), _settled(_("12 months"), facts.year)] if facts.year else [],
+        "retired": [{"scheme": retired_name(scheme), "wh": energy(wh)} for scheme, wh in facts.retired.items()],
     }  # fmt: skip
 
 
@@ -148,8 +151,20 @@ def _freshness(facts: ZoneFacts, now: datetime) -> str:
     return _("up to date") if facts.now else _("no hours")
 
 
-def _settled_size(facts: ZoneFacts) -> str:
-    if facts.settled is None:
-        return _("no use settled")
-    uses = ngettext("%(count)d use", "%(count)d uses", facts.settled.uses) % {"count": facts.settled.uses}
-    return f"{energy(facts.settled.wh)}, {uses}"
+def _settled(period: str, found: SettledShares | None) -> dict[str, str]:
+    """The three shares of what was settled in a period, side by side and never added, and of how much."""
+    if found is None:
+        return {"period": period, "size": _("no use settled")}
+    uses = ngettext("%(count)d use", "%(count)d uses", found.uses) % {"count": found.uses}
+    return {
+        "period": period, "matched": share(found.matched),
+        "blended": share(found.blended) if found.blended is not None else "—",
+        "grid": share(found.grid) if found.grid is not None else "—",
+        "hours": grouped(found.hours), "size": f"{energy(found.wh)}, {uses}",
+        "unknown": energy(found.wh - found.known_wh) if found.known_wh < found.wh else "",
+    }  # fmt: skip
+
+
+def retired_name(scheme: str) -> str:
+    """What was retired: a record of a meter on site is no certificate."""
+    return _("On-site meter record") if scheme == Scheme.METER else _("%(schemes)s certificates") % {"schemes": scheme}

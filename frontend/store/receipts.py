@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from accounts.models import Organization
 from accounts.tenancy import current_organization, organizations_of
 from frontend.components.formats import day_moment
 from frontend.store.access import for_members
@@ -23,6 +24,7 @@ from marketplace.energy.models.receipts import Step
 from marketplace.energy.querysets import GreenReceiptQuerySet
 from marketplace.energy.receipts.excerpt import is_excerpt, payload_for
 from marketplace.energy.receipts.label import label_of
+from marketplace.energy.receipts.reading import readers_of
 from marketplace.energy.receipts.report import report_of
 from marketplace.energy.receipts.words import mass, publisher_name, scopes_words, share, status_name, subject_name
 
@@ -88,9 +90,10 @@ def _row(receipt: GreenReceipt, payload: Mapping[str, Any]) -> dict[str, Any]:
 @for_members
 def receipt_page(request: HttpRequest, receipt: str) -> HttpResponse:
     """One receipt: its label, every hour with its sources, certificates, totals, and its versions."""
-    versions = list(mine(request).versions_of(receipt))
+    readers = readers_of(request, receipt)
+    versions = list(GreenReceipt.objects.seen_by(readers).versions_of(receipt))
     row = _version(versions, request.GET.get("version", ""))
-    payload = payload_for(row, organizations_of(request))
+    payload = payload_for(row, readers)
     first, certificate = (_place(request, name) for name in ("from", "range"))
     hours, ranges = payload["hours"], payload["certificates"]
     context = {
@@ -99,7 +102,7 @@ def receipt_page(request: HttpRequest, receipt: str) -> HttpResponse:
         "factors": [factor | {"name": publisher_name(factor["source"])} for factor in payload["factors"]],
         "start": datetime.fromisoformat(payload["period"]["start"]),
         "end": datetime.fromisoformat(payload["period"]["end"]),
-        "subject_link": _subject_link(payload["subject"]["id"], is_excerpt(payload)),
+        "subject_link": _subject_link(row, organizations_of(request)),
         "label": label_of(payload),
         "shares": share_rows(payload),
         "totals": total_rows(payload),
@@ -131,11 +134,11 @@ def _place(request: HttpRequest, name: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
-def _subject_link(subject: str, excerpt: bool) -> str:
+def _subject_link(receipt: GreenReceipt, organizations: Sequence[Organization]) -> str:
     """The page of the job or reservation, for whoever bought it."""
-    if excerpt:
+    if receipt.buyer_id not in {each.pk for each in organizations}:
         return ""
-    return reverse("job" if subject.startswith("job_") else "reservation", args=[subject])
+    return reverse("job" if receipt.subject.startswith("job_") else "reservation", args=[receipt.subject])
 
 
 def _told(version: GreenReceipt) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.utils.translation import pgettext
 from frontend.components.formats import moment, money, whole_hours
 from frontend.store.limitwords import changes_of, relaxing
 from frontend.store.question import Question, is_filter, place_name
-from frontend.store.shelfwords import chip, evidence, kinds, named, terms, tiers
+from frontend.store.shelfwords import chip, energy_sources, evidence, kinds, named, resolutions, terms, tiers
 from marketplace.catalog.filters import EVIDENCE
 from marketplace.catalog.models import HardwareClass, Place
 from marketplace.common.clock import HOUR, hour_ceil, rfc3339
@@ -24,13 +24,14 @@ HOURS = (1, 2, 4, 6, 8, 12, 24, 48, 72, 168)
 DEADLINES = (12, 24, 36, 48, 72, 120)
 PRICES = (100, 150, 200, 300, 500, 1000)
 LATENCIES = (100, 50, 20, 5)
+FINEST = "hour"
 SHARES = ("0.4", "0.6", "0.8", "0.9")
 TIMES = {"finish_by": "finish__lte", "start_after": "start__gte"}  # by their names in the address
 PRESETS = {"cheap": (80, 10, 10), "near": (10, 80, 10), "green": (10, 10, 80), "even": (34, 33, 33)}
 CONTROLS = frozenset({
     "units", "accelerator", "hours", "finish__lte", "near", "q", "w_price", "w_latency", "w_green", "sort", "view",
     "when", "renewable_share__gte", "latency_ms__lte", "kind", "tier", "term", "region", "residency", "evidence",
-    "price__lte", "page",
+    "energy_source", "temporal_resolution", "price__lte", "page",
 })  # fmt: skip
 
 Choice = dict[str, Any]
@@ -94,6 +95,8 @@ def filters(question: Question, result: SearchResult, counts: dict[str, dict[str
         "latencies": _latencies(query.get("latency_ms__lte", ""), counts.get("latency_ms__lte")),
         "prices": _prices(query.get("price__lte", ""), result.currency),
         "evidence": _evidence(query.get("evidence", ""), counts["evidence"]),
+        "sources": _ticks("energy_source", energy_sources(), question, counts),
+        "resolutions": _resolutions(query.get("temporal_resolution", ""), counts["temporal_resolution"]),
         "kinds": _ticks("kind", kinds(), question, counts),
         "tiers": _ticks("tier", tiers(), question, counts),
         "terms": _ticks("term", terms(), question, counts),
@@ -142,6 +145,18 @@ def _evidence(chosen: str, counts: dict[str, int]) -> list[Choice]:
         )
         for index, level in enumerate(EVIDENCE)
     ]
+
+
+def _resolutions(chosen: str, counts: dict[str, int]) -> list[Choice]:
+    """At least so fine: each count takes in what is finer; what admits no more than a finer choice is left out."""
+    found, fitting = [_choice("", pgettext("resolution", "Any"), chosen)], 0
+    for level, word in resolutions().items():
+        here = counts.get(level, 0)
+        fitting += here
+        if here or level == chosen:
+            words = word if level == FINEST else _("%(level)s or better") % {"level": word}
+            found.append(_choice(level, words, chosen, fitting))
+    return found if len(found) > 1 else []
 
 
 def _ticks(

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from frontend.components import price_carbon, ribbon, winner_map
-from frontend.components.formats import carbon_mass, change, intensity, moment, percent_exact, rate
+from frontend.components.formats import carbon_mass, change, intensity, moment, percent_down, percent_exact, rate
 from frontend.components.svg import Chart
 from frontend.store.question import Question, locality_of
 from frontend.store.shelfwords import Reasons, evidence, named
@@ -66,6 +66,8 @@ def _row(row: Row, result: SearchResult, question: Question, reasons: Reasons, n
     shown["match"] |= {"start": row.start, "end": row.end, "sentence": reasons.of(row)}
     return shown | {
         "tint": tint(row.rank),
+        "matched": "" if row.shares.matched is None else percent_down(row.shares.matched),
+        "unproven": row.shares.matched is None,
         "place": locality_of(row.offer.site),
         "pills": pills_of(row.offer),
         "strip": _strip(row, question.zone, now),

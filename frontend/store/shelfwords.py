@@ -7,9 +7,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from frontend.store.limitwords import relaxing
+from marketplace.energy.models import Technology
+from marketplace.energy.receipts.words import technology_name
 from scheduler.search import Row
 
 NEAR_ENOUGH = 3  # per cent and points that nobody needs to hear of
+COARSER = frozenset({"day", "month", "year"})  # than what is finest
 AXES = ("price", "latency", "green")
 
 
@@ -38,6 +41,23 @@ def evidence() -> dict[str, str]:
     }
 
 
+def energy_sources() -> dict[str, str]:
+    """How energy reaches a site, and what makes it."""
+    return {
+        "onsite": _("On site"), "ppa_physical": _("Physical contract"), "ppa_virtual": _("Virtual contract"),
+        "tariff": _("Tariff"), "certificate_only": _("Certificates alone"),
+        **{each: technology_name(each) for each in Technology.values},
+    }  # fmt: skip
+
+
+def resolutions() -> dict[str, str]:
+    """How finely the time of production is known, from finest."""
+    return {
+        "hour": _("Known by the hour"), "day": _("Known by the day"), "month": _("Known by the month"),
+        "year": _("Known by the year"),
+    }  # fmt: skip
+
+
 def countries() -> dict[str, str]:
     """Countries of the sample market; others show their code."""
     return {"CN": _("China"), "DE": _("Germany"), "SE": _("Sweden"), "SG": _("Singapore"), "US": _("United States")}
@@ -62,13 +82,14 @@ def named(name: str, value: str) -> str:
     """One value of a filter that chooses by name; empty for any other filter."""
     words = {
         "kind": kinds, "tier": tiers, "term": terms, "evidence": evidence, "residency": countries, "region": regions,
+        "energy_source": energy_sources, "temporal_resolution": resolutions,
     }.get(name)  # fmt: skip
     return words().get(value, value) if words else ""
 
 
 def chip(name: str, value: str, currency: str) -> str:
     """A filter in force, as short as it can be said."""
-    if name == "evidence":
+    if name == "evidence" or (name == "temporal_resolution" and value in COARSER):
         return _("%(level)s or better") % {"level": named(name, value)}
     if name == "q":
         return f"“{value}”"

@@ -1,5 +1,6 @@
 """What the page of zones tells of each: its shelf, its hours, how fresh they are, forecasts and settled uses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,17 @@ from marketplace.common.units import ceil_div
 from marketplace.energy.forecast import DAY
 from marketplace.energy.models import ForecastSignal, GridZone, SignalFeed
 from marketplace.energy.services import ZoneHours, hours_of
-from marketplace.energy.zonestats import Score, SettledShare, scores_of, settled_in
+from marketplace.energy.zonestats import (
+    YEAR,
+    Score,
+    SettledShares,
+    Told,
+    points_in,
+    retired_in,
+    scores_of,
+    settled_in,
+    told_of,
+)
 
 Signals = tuple[int, int, int]  # life-cycle intensity in mg/kWh, renewable and carbon-free share in ppm
 
@@ -25,7 +36,11 @@ class ZoneFacts:
     day: Signals | None
     stale_since: datetime | None
     score: Score | None
-    settled: SettledShare | None
+    points: int
+    told: Told | None
+    month: SettledShares | None
+    year: SettledShares | None
+    retired: Mapping[str, int]
 
 
 def zone_facts(now: datetime) -> list[ZoneFacts]:
@@ -34,7 +49,9 @@ def zone_facts(now: datetime) -> list[ZoneFacts]:
     shelf = Offer.objects.live().order_by().values_list("site__zone").annotate(count=Count("pk"))
     offers = dict(shelf)
     hours = hours_of(zones=zones, start=now, hours=DAY, now=now)
-    scores, settled = scores_of(zones=zones, now=now), settled_in(zones=zones, now=now)
+    scores, points, told = scores_of(zones=zones, now=now), points_in(zones=zones), told_of(zones=zones, now=now)
+    month, year = settled_in(zones=zones, now=now), settled_in(zones=zones, now=now, back=YEAR)
+    retired = retired_in(zones=zones, now=now)
     stale = SignalFeed.objects.stale_since(now)
     found = [
         ZoneFacts(
@@ -44,7 +61,11 @@ def zone_facts(now: datetime) -> list[ZoneFacts]:
             day=mean_of(hours.zone(zone), DAY) if hours.has(zone) else None,
             stale_since=stale.get(zone.pk),
             score=scores.get(zone.pk, {}).get(ForecastSignal.LIFECYCLE),
-            settled=settled.get(zone.pk),
+            points=points.get(zone.pk, 0),
+            told=told.get(zone.pk),
+            month=month.get(zone.pk),
+            year=year.get(zone.pk),
+            retired=retired.get(zone.pk, {}),
         )
         for zone in zones
     ]

@@ -4,18 +4,19 @@ Energy keeps the promise and says when it was missed; the credit is given here, 
 later version only for what it adds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from marketplace.booking.contracts import watts_with_overhead
 from marketplace.booking.credits import give_credit
 from marketplace.booking.hours import SECONDS_OF_HOUR, seconds_touched
 from marketplace.booking.models import ChargeLine, Contract, Reservation, ServiceCredit
+from marketplace.booking.querysets import ServiceCreditQuerySet
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import rfc3339
 from marketplace.common.units import ceil_div
@@ -103,18 +104,44 @@ def _answer(key: int, now: datetime) -> bool:
     return True
 
 
+def credits_of(promises: Iterable[str]) -> ServiceCreditQuerySet:
+    """The credits that were given for these promises, by their public ids."""
+    named = Q(pk=None)
+    for promise in promises:
+        named |= Q(subject__startswith=f"{promise}:")
+    rows: ServiceCreditQuerySet = ServiceCredit.objects.filter(named, kind=KIND)
+    return rows
+
+
+def credit_owed(*, promise: GreenPromise, matched_wh: int, used_wh: int) -> tuple[int, str] | None:
+    """What a shortfall would owe beyond what was given, with its currency; None where nothing was bought by a contract.
+
+    An answer for whoever decides on evidence: nothing is locked or given.
+    """
+    reservation = Reservation.objects.filter(public_id=promise.subject).with_terms().with_changes().first()
+    if reservation is None:
+        return None
+    contracts = reservation.contracts
+    lines = ChargeLine.objects.filter(contract__in=[contract.pk for contract in contracts])
+    charge = lines.aggregate(sum=Sum("charge_minor"))["sum"] or 0
+    return _owed(promise, charge, matched_wh, used_wh), contracts[0].currency
+
+
+def _owed(promise: GreenPromise, charge: int, matched_wh: int, used_wh: int) -> int:
+    owed = green_credit(
+        charge_minor=charge, promised_percent=promise.promised_percent, matched_wh=matched_wh, used_wh=used_wh,
+        credit_rate_ppm=promise.credit_rate_ppm, cap_ppm=promise.cap_ppm,
+    )  # fmt: skip
+    return max(0, owed - (credits_of([promise.public_id]).aggregate(sum=Sum("amount_minor"))["sum"] or 0))
+
+
 def _credit(miss: PromiseMiss, contracts: Sequence[Contract], now: datetime) -> None:
     """What this version of the receipt owes beyond what earlier ones gave."""
     promise = miss.promise
     keys = [contract.pk for contract in contracts]
     lines = list(ChargeLine.objects.filter(contract__in=keys).select_for_update(of=("self",)).order_by("pk"))
     charge = sum(line.charge_minor for line in lines)
-    owed = green_credit(
-        charge_minor=charge, promised_percent=promise.promised_percent, matched_wh=miss.matched_wh,
-        used_wh=miss.used_wh, credit_rate_ppm=promise.credit_rate_ppm, cap_ppm=promise.cap_ppm,
-    )  # fmt: skip
-    given = ServiceCredit.objects.filter(kind=KIND, subject__startswith=f"{promise.public_id}:")
-    amount = max(0, owed - (given.aggregate(sum=Sum("amount_minor"))["sum"] or 0))
+    amount = _owed(promise, charge, miss.matched_wh, miss.used_wh)
     facts = give_credit(
         kind=KIND, subject=f"{promise.public_id}:{miss.receipt_version}", contract=contracts[0], lines=lines,
         base=charge, amount=amount, on_charges=amount, livemode=settings.LIVEMODE, now=now,

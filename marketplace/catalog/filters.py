@@ -18,6 +18,7 @@ from django.http import QueryDict
 
 from marketplace.catalog.models import Family, HardwareClass, Offer, Place, SiteKind, Term, Tier
 from marketplace.common.errors import DomainError, FieldProblem, InvalidParameter, UnknownParameter
+from marketplace.energy.pointsources import FINEST_FIRST, WORDS
 
 EVIDENCE = ("declared", "documents", "metered", "audited")
 SHARES = frozenset({"renewable_share__gte", "matched_share__gte", "carbon_free_share__gte", "reliability__gte"})
@@ -98,6 +99,8 @@ class OfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has
     currency = AnyOf("currency")
     term = filters.MultipleChoiceFilter(field_name="term", choices=Term.choices)
     tier = filters.MultipleChoiceFilter(field_name="tier", choices=Tier.choices)
+    energy_source = filters.MultipleChoiceFilter(method="by_the_hour", choices=_choices(WORDS))
+    temporal_resolution = filters.ChoiceFilter(method="by_the_hour", choices=_choices(FINEST_FIRST))
     evidence = filters.ChoiceFilter(method="at_least_evidence", choices=_choices(EVIDENCE))
     notice_s__gte = WholeFilter(field_name="notice_s", lookup_expr="gte", min_value=0)
     boot_s__lte = WholeFilter(field_name="boot_s", lookup_expr="lte", min_value=0)

@@ -1,9 +1,15 @@
 """The operators' view of the grid's record, of evidence and of certified energy. Services alone write all of it."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
 from accounts.admin import LookOnly
@@ -14,6 +20,7 @@ from marketplace.energy.models import (
     ForecastScore,
     GenerationHour,
     GreenPromise,
+    GreenReceipt,
     GridForecast,
     GridHour,
     GridZone,
@@ -24,6 +31,9 @@ from marketplace.energy.models import (
     MeterPoint,
     PointHour,
     PromiseHour,
+    PromiseMiss,
+    ReceiptKey,
+    ReceiptStep,
     ShareHour,
     SignalFeed,
     SourceShare,
@@ -31,6 +41,17 @@ from marketplace.energy.models import (
     SupplyEntry,
     UseHour,
 )
+
+LOTS = 100  # that are named on the page of a receipt
+
+
+def link(href: str, words: str) -> SafeString:
+    return format_html('<a class="text-primary-600 dark:text-primary-500 underline" href="{}">{}</a>', href, words)
+
+
+def listing(model: str, search: str) -> str:
+    """The address of the list of `model` that has what `search` finds."""
+    return f"{reverse(f'admin:energy_{model}_changelist')}?{urlencode({'q': search})}"
 
 
 class RecordAdmin(LookOnly):
@@ -137,6 +158,12 @@ class EnergySourceAdmin(RecordAdmin):
     list_filter = ("evidence", "kind", "technology", "certificates_sold")
     list_select_related = ("organization", "zone", "verified_by")
     search_fields = ("public_id", "device_id", "name", "organization__name")
+    readonly_fields = ("to_desk",)
+
+    @admin.display(description=gettext_lazy("decide on it"))
+    def to_desk(self, source: EnergySource) -> SafeString:
+        """The page on which a reviewer decides."""
+        return link(reverse("desk-source", args=[source.public_id]), _("Review"))
 
 
 @admin.register(SourceShare)
@@ -182,8 +209,18 @@ class CertificateLotAdmin(RecordAdmin):
     )  # fmt: skip
     list_filter = ("state", "issuance__scheme")
     list_select_related = ("holder", "point", "issuance", "reviewed_by")
-    search_fields = ("public_id", "holder__name", "issuance__issuance_id", "serial_text")
+    search_fields = ("public_id", "holder__name", "issuance__issuance_id", "issuance__device_id", "serial_text")
     ordering = ("-pk",)
+    readonly_fields = ("to_desk", "to_entries")
+
+    @admin.display(description=gettext_lazy("checks, ledger and receipts"))
+    def to_desk(self, lot: CertificateLot) -> SafeString:
+        """The page with its checks, every move of it and the receipts that used it."""
+        return link(reverse("desk-lot", args=[lot.public_id]), _("Review"))
+
+    @admin.display(description=gettext_lazy("supply entries"))
+    def to_entries(self, lot: CertificateLot) -> SafeString:
+        return link(listing("supplyentry", lot.public_id), _("every move of it"))
 
 
 @admin.register(CertificateSpan)
@@ -235,3 +272,74 @@ class PromiseHourAdmin(RecordAdmin):
     list_select_related = ("promise", "share_hour")
     search_fields = ("promise__subject",)
     ordering = ("-pk",)
+
+
+@admin.register(PromiseMiss)
+class PromiseMissAdmin(RecordAdmin):
+    list_display = ("promise", "receipt_version", "matched_wh", "used_wh", "told_at", "answered_at")
+    list_filter = (("answered_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("promise",)
+    search_fields = ("promise__public_id", "promise__subject")
+    ordering = ("-pk",)
+
+
+@admin.register(ReceiptKey)
+class ReceiptKeyAdmin(RecordAdmin):
+    list_display = ("kid", "public_key", "created_at")
+    search_fields = ("kid",)
+    ordering = ("-pk",)
+
+
+@admin.register(ReceiptStep)
+class ReceiptStepAdmin(RecordAdmin):
+    """What comes next for each receipt; without a time its work has not ended yet."""
+
+    list_display = ("subject", "step", "due_at")
+    list_filter = ("step",)
+    search_fields = ("subject",)
+    ordering = ("due_at", "pk")
+
+
+@admin.register(GreenReceipt)
+class GreenReceiptAdmin(RecordAdmin):
+    """Versions of receipts, each with the way to its page and to the ledger entries that it rests on."""
+
+    list_display = ("public_id", "version", "status", "subject", "buyer", "start", "end", "issued_at", "sample")
+    list_filter = ("status", "sample", "issued_at")
+    list_select_related = ("buyer",)
+    search_fields = ("public_id", "subject", "buyer__name", "buyer__public_id", "sha256")
+    ordering = ("-issued_at", "-pk")
+    fields = (
+        "public_id", "to_page", "version", "status", "subject", "buyer", "providers", "start", "end", "issued_at",
+        "sample", "to_versions", "to_entries", "to_lots", "sha256", "prev_sha256", "kid", "to_file",
+    )  # fmt: skip
+    readonly_fields = ("to_page", "to_versions", "to_entries", "to_lots", "to_file")
+
+    @admin.display(description=gettext_lazy("page"))
+    def to_page(self, receipt: GreenReceipt) -> SafeString:
+        """As its buyer sees it, with every hour and its sources."""
+        address = f"{reverse('receipt', args=[receipt.public_id])}?version={receipt.version}"
+        return link(address, f"/receipts/{receipt.public_id}/")
+
+    @admin.display(description=gettext_lazy("file"))
+    def to_file(self, receipt: GreenReceipt) -> SafeString:
+        """What was signed, every version of it: the evidence itself."""
+        address = f"{reverse('api-receipt', args=[receipt.public_id])}?version={receipt.version}"
+        return link(address, f"{receipt.public_id}.json")
+
+    @admin.display(description=gettext_lazy("all versions"))
+    def to_versions(self, receipt: GreenReceipt) -> SafeString:
+        return link(listing("greenreceipt", receipt.public_id), _("all versions"))
+
+    @admin.display(description=gettext_lazy("supply entries"))
+    def to_entries(self, receipt: GreenReceipt) -> SafeString:
+        """The moves of energy for its subject."""
+        count = SupplyEntry.objects.of_subject(receipt.subject).count()
+        return link(listing("supplyentry", receipt.subject), _("%(count)d moves for it") % {"count": count})
+
+    @admin.display(description=gettext_lazy("certificate lots"))
+    def to_lots(self, receipt: GreenReceipt) -> SafeString:
+        """The lots that any of its energy came from."""
+        lots = CertificateLot.objects.filter(entries__subject=receipt.subject).distinct().order_by("pk")[:LOTS]
+        ways = ((link(reverse("desk-lot", args=[lot.public_id]), lot.public_id),) for lot in lots)
+        return format_html_join(" ", "{}", ways) or SafeString("—")

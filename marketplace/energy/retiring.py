@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import NumericRange
 from django.db.models import Sum
 
 from marketplace.common.clock import hour_floor
 from marketplace.energy.claiming import SourceHour, give_back
-from marketplace.energy.models import CertificateLot, CertificateSpan, GreenPromise, StorageDraw
+from marketplace.energy.models import CertificateLot, CertificateSpan, GreenPromise, MatchLine, StorageDraw
 from marketplace.energy.querysets import CertificateLotQuerySet
 from marketplace.energy.states import LOT, OWNED, SUPPLY
 from marketplace.energy.supply import Move, Piece, end_lines, lock_lots, move_wh
@@ -53,6 +54,26 @@ def touched_by(*, lots: CertificateLotQuerySet) -> Touched:
         promises=list(promises.order_by("pk")),
         fed=list(fed.values_list("public_id", flat=True)),
     )
+
+
+def matched_on(*, lots: CertificateLotQuerySet, states: Collection[str]) -> dict[str, dict[datetime, int]]:
+    """By subject and hour, how many Wh matched by the hour rest on what `lots` have in `states`; nothing is changed.
+
+    A subject whose spans match nothing is there without hours.
+    """
+    keys = list(lots.values_list("pk", flat=True))
+    spans = CertificateSpan.objects.filter(lot__in=keys, state__in=states)
+    found: dict[str, dict[datetime, int]] = {
+        subject: {} for subject in sorted(set(spans.values_list("subject", flat=True)))
+    }
+    lines = MatchLine.objects.filter(lot__in=keys, live=True, volume=False, use_hour__subject__in=list(found))
+    held: dict[int, list[NumericRange]] = {}
+    for lot, wh_range in spans.values_list("lot_id", "wh_range"):
+        held.setdefault(lot, []).append(wh_range)
+    for subject, start, lot, wh in lines.values_list("use_hour__subject", "use_hour__start", "lot_id", "wh_range"):
+        parts = (min(each.upper, wh.upper) - max(each.lower, wh.lower) for each in held.get(lot, []))
+        found[subject][start] = found[subject].get(start, 0) + sum(part for part in parts if part > 0)
+    return found
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ still certified, and receipts that showed it get a new version. Locks: the sourc
 generation.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -66,11 +66,7 @@ def accept_lot(*, lot: CertificateLot, by: User, now: datetime) -> CertificateLo
     row = _locked(lot)
     check_reviewer(by, row.holder)
     LOT.check(row.state, "active")
-    issued = row.issuance
-    if issued.expires_at is not None and issued.expires_at <= now:
-        raise IllegalState("the certificate has expired", state=row.state, wanted="active")
-    if _is_kept_by_its_owner(row):
-        raise IllegalState(f"the owner of {issued.device_id} has not sold its certificates", state=row.state)
+    _check_acceptable([row], now)
     fields = {"reviewed_by": by, "reviewed_at": now}
     move(row, "active", table=LOT, now=now, provider=row.holder, fields=fields)
     _set_aside([row], now)
@@ -85,6 +81,31 @@ def refuse_lot(*, lot: CertificateLot, by: User, reason: str, now: datetime) -> 
     refuse_lots([row], now=now, reason=reason, reviewed_by=by.pk, reviewed_at=now)
     row.refresh_from_db()
     return row
+
+
+@transaction.atomic
+def accept_together(*, lots: CertificateLotQuerySet, by: User, now: datetime) -> int:
+    """Accept the pending ones of `lots`, the first 5,000 of them, or none; how many.
+
+    Raises what `accept_lot` raises for the first that cannot be accepted.
+    """
+    rows = _pending(lots)
+    for holder in {row.holder for row in rows}:
+        check_reviewer(by, holder)
+    _check_acceptable(rows, now)
+    move_lots(rows, "active", now=now, reviewed_by=by.pk, reviewed_at=now)
+    _set_aside(rows, now)
+    return len(rows)
+
+
+@transaction.atomic
+def refuse_together(*, lots: CertificateLotQuerySet, by: User, reason: str, now: datetime) -> int:
+    """Refuse the pending ones of `lots`, the first 5,000 of them; how many. Raises what `refuse_lot` raises."""
+    rows, reason = _pending(lots), check_reason(reason)
+    for holder in {row.holder for row in rows}:
+        check_reviewer(by, holder)
+    refuse_lots(rows, now=now, reason=reason, reviewed_by=by.pk, reviewed_at=now)
+    return len(rows)
 
 
 @transaction.atomic
@@ -147,6 +168,22 @@ def verify_source(
 
 
 @transaction.atomic
+def refuse_source(*, source: EnergySource, by: User, reason: str, now: datetime) -> EnergySource:
+    """Raise nothing of what is known of a source; its owner reads why, and any change of his asks anew.
+
+    Records that wait go on waiting. Raises NotTheReviewer, ValidationFailed, IllegalState for a source whose evidence
+    backs claims: that is revoked.
+    """
+    row, reason = _locked_source(source), check_reason(reason)
+    check_reviewer(by, row.organization)
+    if row.evidence not in sources.UNPROVEN:
+        raise IllegalState(f"the evidence of {row.device_id} is {row.evidence}: revoke it", state=row.evidence)
+    sources.write(row, {"review_reason": reason}, version=row.version)
+    sources.tell(row, "refused", now, reason=reason)
+    return row
+
+
+@transaction.atomic
 def revoke_source(
     *, source: EnergySource, by: User, reason: str, now: datetime, correction: bool = False
 ) -> EnergySource:
@@ -175,6 +212,11 @@ def _locked(lot: CertificateLot) -> CertificateLot:
     return rows.get(pk=lot.pk)
 
 
+def _pending(lots: CertificateLotQuerySet) -> list[CertificateLot]:
+    rows = lots.pending().select_for_update(of=("self",)).select_related("issuance__source", "holder").order_by("pk")
+    return list(rows[:MOST])
+
+
 def _locked_source(source: EnergySource) -> EnergySource:
     rows = EnergySource.objects.select_for_update(of=("self",), no_key=True).select_related("organization")
     return rows.get(pk=source.pk)
@@ -194,12 +236,30 @@ def _take_out(lots: Sequence[CertificateLot], *, reason: str, now: datetime, cor
     return take_out(lots=[lot.pk for lot in lots], states=states, to="withdrawn", now=now, reason=reason)
 
 
-def _is_kept_by_its_owner(lot: CertificateLot) -> bool:
-    """Whether another organization meters that plant here for claims of its own."""
-    if lot.issuance.source_id is not None:
-        return False
-    others = EnergySource.objects.filter(device_id=lot.issuance.device_id, certificates_sold=False)
-    return others.exclude(organization=lot.holder_id).exists()
+def _check_acceptable(lots: Sequence[CertificateLot], now: datetime) -> None:
+    """Raises IllegalState for the first that has expired, or is of a plant that another organization keeps its own."""
+    kept = kept_by_their_owners(lots)
+    for lot in lots:
+        issued = lot.issuance
+        if issued.expires_at is not None and issued.expires_at <= now:
+            raise IllegalState(f"the certificate of {lot.public_id} has expired", state=lot.state, wanted="active")
+        if lot.pk in kept:
+            raise IllegalState(f"the owner of {issued.device_id} has not sold its certificates", state=lot.state)
+
+
+def kept_by_their_owners(lots: Collection[CertificateLot]) -> set[int]:
+    """Which of `lots` (by key) are of plants that another organization meters here for claims of its own."""
+    owners = {
+        device: owner
+        for device, owner in EnergySource.objects.filter(
+            device_id__in={lot.issuance.device_id for lot in lots}, certificates_sold=False
+        ).values_list("device_id", "organization_id")
+    }
+    return {
+        lot.pk
+        for lot in lots
+        if lot.issuance.source_id is None and owners.get(lot.issuance.device_id, lot.holder_id) != lot.holder_id
+    }
 
 
 def _set_aside(lots: Sequence[CertificateLot], now: datetime) -> None:

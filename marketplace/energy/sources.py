@@ -25,6 +25,7 @@ from marketplace.events.services import record
 WORDS = frozenset({"name"})
 MEASURES = frozenset({"capacity_w", "efficiency_ppm", "commissioned_on"})  # what a reviewer has looked at
 CHANGEABLE = WORDS | MEASURES | {"certificates_sold"}
+UNPROVEN = frozenset({Evidence.DECLARED, Evidence.DOCUMENTS})  # evidence that backs no claim
 
 
 SHARE_TAKEN = "source_share_given_once"
@@ -77,8 +78,9 @@ def make_source(
 def change_source(*, source: EnergySource, changes: Mapping[str, Any], version: int, now: datetime) -> EnergySource:
     """New words or measures (CHANGEABLE), as decided on `version`.
 
-    What a reviewer has looked at stays while it is verified, and certificates that are sold stay sold. Raises
-    IllegalState, StaleVersion when another change was first, ValidationFailed.
+    What a reviewer has looked at stays while it is verified, and certificates that are sold stay sold. A source that
+    was refused or revoked waits for a reviewer again. Raises IllegalState, StaleVersion when another change was first,
+    ValidationFailed.
     """
     strange = [name for name in changes if name not in CHANGEABLE]
     if strange or not changes:
@@ -90,7 +92,8 @@ def change_source(*, source: EnergySource, changes: Mapping[str, Any], version: 
         raise IllegalState("certificates that are sold serve nobody here any more", state="certificates_sold")
     if "efficiency_ppm" in changes:
         _check_store(source.kind, source.technology, changes["efficiency_ppm"])
-    write(source, changes, version=version)
+    again = {"review_reason": ""} if source.evidence in UNPROVEN else {}  # reviewers look at it anew
+    write(source, {**changes, **again}, version=version)
     tell(source, "changed", now, fields=sorted(changes))
     return source
 

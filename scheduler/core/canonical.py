@@ -26,7 +26,7 @@ from scheduler.core.types import (
 
 OF_ASK = tuple(field.name for field in fields(Ask))
 values_of = attrgetter(*OF_ASK)
-HOURLY = ("price", "share_ppm", "matched_ppm", "ci_mg", "free", "units_total", "carbon_free_ppm")
+LISTS = ("energy_sources", "price", "share_ppm", "matched_ppm", "ci_mg", "free", "units_total", "carbon_free_ppm")
 
 
 def sha256(content: bytes) -> str:
@@ -58,7 +58,8 @@ def load_snapshot(content: bytes) -> Snapshot:
 def snapshot_from(tree: dict[str, Any]) -> Snapshot:
     """The snapshot of parsed bytes, which are used up."""
     offers = tuple(
-        OfferFacts(**{**each, **{name: tuple(each[name]) for name in HOURLY}}) for each in tree.pop("offers")
+        OfferFacts(**{**each, **{name: tuple(each[name]) for name in LISTS if name in each}})
+        for each in tree.pop("offers")
     )
     asks = _columns(tree.pop("asks"))
     warm = _prices(tree.pop("warm", {}))

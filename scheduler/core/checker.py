@@ -108,6 +108,11 @@ def _holds(name: str, wanted: object, ask: Ask, offer: OfferFacts, hours: dict[i
         return getattr(offer, FACTS[name]) in (wanted if isinstance(wanted, tuple) else (wanted,))
     if name in {"egress", "served"}:
         return bool(getattr(offer, name)) or not wanted
+    if name == "energy_source":
+        return any(each in offer.energy_sources for each in (wanted if isinstance(wanted, tuple) else (wanted,)))
+    if name == "temporal_resolution":
+        fine = ("hour", "day", "month", "year")
+        return offer.temporal_resolution in fine[: fine.index(str(wanted)) + 1]
     if name == "evidence":
         order = ("declared", "documents", "metered", "audited")
         return order.index(offer.evidence) >= order.index(str(wanted))

@@ -21,6 +21,8 @@ WORDS = {
     "carbon_free": "is not carbon-free enough", "carbon": "emits too much per kWh", "carbon_cap": "would emit too much",
     "notice_s": "gives less notice", "boot_s": "starts too slowly",
     "reliability": "is not reliable enough, or unproven",
+    "energy_source": "is served by other sources of energy",
+    "temporal_resolution": "has energy of which the time is known less finely",
     "evidence": "has weaker evidence of its energy", "free": "has fewer free units", "network": "allows no network",
     "served": "has no agent at work", "window": "cannot run it inside the window", "capacity": "has too few free units",
 }  # fmt: skip

@@ -17,7 +17,12 @@ Measure = Callable[[Market, Windows, Ask], Ints]
 
 CAPACITY, WINDOW, EXCLUDED = "units", "window", "excluded_sites"
 EVIDENCE = ("declared", "documents", "metered", "audited")
-FACT = {"residency": "country", "offer": "id"}  # where the offer calls a limit's fact by another name
+RESOLUTIONS = ("hour", "day", "month", "year")
+FACT = {
+    "residency": "country",
+    "offer": "id",
+    "energy_source": "energy_sources",
+}  # where the offer calls a limit's fact by another name
 MM_PER_MINOR = 1000
 UG_PER_G = 10**6
 LARGEST = 1 << 62  # a fantastic limit compares like the largest number
@@ -107,6 +112,8 @@ FILTERS: dict[str, Filter] = {
     "notice_s__gte": Filter("notice_s", measure=partial(_fact, "notice_s")),
     "boot_s__lte": Filter("boot_s", measure=partial(_fact, "boot_s")),
     "reliability__gte": Filter("reliability", measure=partial(_fact, "reliability_ppm")),
+    "energy_source": Filter("energy_source"),
+    "temporal_resolution": Filter("temporal_resolution"),
     "evidence": Filter("evidence"),
     "free__gte": Filter("free", measure=_free),
     "egress": Filter("network"),
@@ -191,13 +198,18 @@ def _bound(name: str, limit: LimitValue | str) -> int:
 
 
 def claims_met(offers: Sequence[OfferFacts], name: str, limit: LimitValue | str) -> Bools:
-    """Whether each offer passes a limit on what it says of itself: a choice, a level of evidence or a claim."""
+    """Whether each offer passes a limit on what it says of itself: a choice, a level or a claim."""
     facts = [getattr(offer, FACT.get(name, name)) for offer in offers]
     if name == "evidence":
         levels = limit if isinstance(limit, tuple) else (str(limit),)
         least = min(EVIDENCE.index(level) for level in levels)
         return np.array([EVIDENCE.index(fact) >= least for fact in facts], dtype=np.bool_)
+    if name == "temporal_resolution":
+        enough = RESOLUTIONS[: RESOLUTIONS.index(str(limit)) + 1]
+        return np.array([fact in enough for fact in facts], dtype=np.bool_)
+    choices = limit if isinstance(limit, tuple) else (limit,)
+    if name == "energy_source":
+        return np.array([any(each in choices for each in fact) for fact in facts], dtype=np.bool_)
     if FILTERS[name].many:
-        choices = limit if isinstance(limit, tuple) else (limit,)
         return np.array([fact in choices for fact in facts], dtype=np.bool_)
     return np.array([bool(fact) or not limit for fact in facts], dtype=np.bool_)

@@ -108,6 +108,8 @@ class OfferFacts:
     latency_ms: Mapping[str, int] = field(default_factory=dict)
     carbon_free_ppm: tuple[int, ...] = ()
     served: bool = True
+    energy_sources: tuple[str, ...] = ()
+    temporal_resolution: str = ""
 
     def __post_init__(self) -> None:
         arrays = (self.price, self.share_ppm, self.matched_ppm, self.ci_mg, self.free, self.units_total)

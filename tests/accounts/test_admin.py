@@ -121,3 +121,15 @@ def test_an_operator_gives_an_organization_a_weight_of_at_least_1_and_an_auditor
     assert weight_after(operator, "0") == 3
     assert weight_after(operator, "1001") == 3
     assert weight_after(enter(Role.AUDITOR), "5") == 3
+
+
+@pytest.mark.parametrize("page", ["/admin/", "/admin/money/", "/admin/evidence/"])
+def test_every_page_of_the_desk_asks_operators_for_a_second_factor(enter, settings, page):
+    browser = enter(Role.OPERATOR)
+    assert browser.get(page).status_code == 200
+    settings.REQUIRE_OPERATOR_MFA = True
+
+    answer = browser.get(page)
+
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/accounts/2fa/")

@@ -159,6 +159,11 @@ def passes(run: Run, name: str, limit: object) -> bool:
     if name in CLAIMS:
         return bool(fact) or not limit
     choices = limit if isinstance(limit, tuple) else (limit,)
+    if name == "energy_source":
+        return not set(choices).isdisjoint(fact)
+    if name == "temporal_resolution":
+        fine = ("hour", "day", "month", "year")
+        return fact in fine and fine.index(fact) <= fine.index(str(limit))
     if name == "evidence":
         return EVIDENCE.index(fact) >= min(map(EVIDENCE.index, choices))
     return fact in choices

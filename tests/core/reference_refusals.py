@@ -32,7 +32,8 @@ CODES = {  # in the order in which limits are told, and under which name
     "latency_ms__lte": "latency", "price__lte": "price", "price_pflop__lte": "price", "total__lte": "total",
     "renewable_share__gte": "renewable", "matched_share__gte": "matched", "carbon_free_share__gte": "carbon_free",
     "carbon_g_per_kwh__lte": "carbon", "carbon_cap_g": "carbon_cap", "notice_s__gte": "notice_s",
-    "boot_s__lte": "boot_s", "reliability__gte": "reliability", "evidence": "evidence", "free__gte": "free",
+    "boot_s__lte": "boot_s", "reliability__gte": "reliability", "energy_source": "energy_source",
+    "temporal_resolution": "temporal_resolution", "evidence": "evidence", "free__gte": "free",
     "egress": "network", "served": "served", "excluded_sites": "region", "window": "window", "units": "capacity",
 }  # fmt: skip
 ROUNDED = {  # a value as the limit that surely admits it
@@ -178,7 +179,7 @@ def changes_of(ask: Ask, each: Tried, name: str) -> Iterable[Change]:
     if name in MEASURES:
         value = MEASURES[name][0](each.run)
         return [(name, None if value is None else ROUNDED.get(name, int)(value))]
-    if name in {*CLAIMS, "evidence", "excluded_sites"}:
+    if name in {*CLAIMS, "energy_source", "temporal_resolution", "evidence", "excluded_sites"}:
         return [(name, None)]
     wanted = ask.limits[name]
     wanted = wanted if isinstance(wanted, tuple) else (wanted,)

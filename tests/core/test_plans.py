@@ -153,6 +153,8 @@ def test_the_denser_ask_goes_first_and_the_other_learns_it_was_outbid():
         ({"notice_s__gte": 121}, "notice_s"),
         ({"boot_s__lte": 59}, "boot_s"),
         ({"reliability__gte": 999_001}, "reliability"),
+        ({"energy_source": ("wind", "hydro")}, "energy_source"),
+        ({"temporal_resolution": "day"}, "temporal_resolution"),
         ({"evidence": "audited"}, "evidence"),
         ({"free__gte": 9}, "free"),
         ({"egress": True}, "network"),
@@ -161,7 +163,7 @@ def test_the_denser_ask_goes_first_and_the_other_learns_it_was_outbid():
     ],
 )
 def test_each_limit_refuses_under_its_own_code(limits, code):
-    x = offer("X", served="served" not in limits)
+    x = offer("X", served="served" not in limits, energy_sources=("onsite", "solar"), temporal_resolution="month")
     wish = ask(limits=limits, start_s=NOON)
 
     answer = ranking.rank(snapshot([x], wish), wish)
@@ -185,15 +187,18 @@ def test_each_limit_refuses_under_its_own_code(limits, code):
         {"notice_s__gte": 120},
         {"boot_s__lte": 60},
         {"reliability__gte": 999_000},
+        {"energy_source": ("wind", "solar")},
+        {"temporal_resolution": "day"},
         {"evidence": "documents"},
         {"free__gte": 8},
         {"egress": False},
     ],
 )
 def test_each_limit_passes_at_its_very_edge(limits):
+    x = offer("X", energy_sources=("onsite", "solar"), temporal_resolution="day")
     wish = ask(limits=limits, start_s=NOON)
 
-    assert ranking.rank(snapshot([offer("X")], wish), wish).ranked
+    assert ranking.rank(snapshot([x], wish), wish).ranked
 
 
 def test_an_unknown_value_fails():

@@ -8,9 +8,11 @@ from rest_framework.test import APIClient
 from marketplace.booking.greenhours import refresh_listings
 from marketplace.common.clock import hour_floor, utc_now
 from marketplace.energy.models import ForecastScore, GridZone
-from tests.energy.evidence import make_point
+from marketplace.energy.supply import take
+from tests.energy.evidence import make_issuance, make_lot, make_point
 from tests.energy.plants import make_served, publish_grid
 from tests.energy.test_listings import settle
+from tests.frontend.stage import text_of
 from tests.market import make_offer, make_site, make_zone
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +61,28 @@ def test_the_zones_tell_their_shelf_and_what_was_settled(client, offer):
     text = page(client, "/energy/zones/")
 
     assert all(each in text for each in ("400 g/kWh", "50% · 50%", "60% · 60%", "<b>62%</b>", "1.00 kWh, 1 use"))
+
+
+def test_the_zones_tell_three_shares_of_settled_work_side_by_side_and_what_was_retired(client, offer):
+    now = hour_floor(utc_now())
+    point = make_point(zone=offer.site.zone)
+    settle(point, "job_a", now - timedelta(days=5), 1000, 625)
+    settle(point, "job_b", now - timedelta(days=50), 1000, 0)
+    for scheme, wh in (("METER", 700), ("GC", 300)):
+        lot = make_lot(wh, issuance=make_issuance(now - timedelta(days=5), scheme=scheme), point=point)
+        for old, new in (("available", "reserved"), ("reserved", "cancelled")):
+            take(lots=[lot.pk], wh=wh, old=old, new=new, subject="job_a", now=now)
+
+    text = text_of(client.get("/energy/zones/"))
+
+    assert "30 days 1 62% 81% 50% 1.00 kWh, 1 use" in text
+    assert "12 months 2 31% 65% 50% 2.00 kWh, 2 uses" in text
+    assert "GC certificates: 0.30 kWh On-site meter record: 0.70 kWh" in text
+    assert "test 1" in text  # the source and vintage of the intensity
+
+
+def test_a_zone_without_settled_work_says_so(client, offer):
+    assert "no use settled in 12 months" in page(client, "/energy/zones/")
 
 
 def test_the_label_tells_bands_with_their_words_and_links_to_how(client, offer):

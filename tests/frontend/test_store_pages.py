@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from marketplace.common.clock import hour_floor, rfc3339, utc_now
+from tests.energy.evidence import make_share
+from tests.energy.plants import make_plant, make_served
 from tests.frontend.market_stall import NEED, stock
 from tests.frontend.stage import HOUR, text_of
 
@@ -212,3 +214,29 @@ def test_the_pages_stay_small_and_free_of_inline_style_and_script(visitor, langu
         ids = re.findall(r'\sid="([^"]+)"', html)
         assert len(ids) == len(set(ids))
         assert len(re.findall(r"<h1[ >]", html)) == 1
+
+
+def test_sources_of_energy_and_its_time_are_filters_with_their_counts(visitor):
+    near, far = stock("Sun Park"), stock("Grid Park")
+    make_share(make_plant(near.site.point, technology="solar"), near.site.point)
+
+    page = visitor.get(f"/?{NEED}")
+    chosen = visitor.get(f"/?{NEED}&energy_source=solar&temporal_resolution=hour")
+
+    assert "Sources of its energy" in text_of(page)
+    assert re.search(r'name="energy_source"[^>]*value="solar"', page.content.decode())
+    assert re.search(r'name="temporal_resolution"[^>]*value="hour"', page.content.decode())
+    assert titles(chosen) == ["Sun Park H100"]
+    assert far.title not in titles(chosen)
+    assert "Known by the hour" in text_of(chosen)
+
+
+def test_a_row_tells_what_is_matched_by_the_hour_or_that_it_is_unproven(visitor):
+    proven, young = stock("Grid Park"), stock("Sun Park")
+    make_served(young.site.point, hour_floor(utc_now()), days=20)
+
+    text = text_of(visitor.get(f"/?{NEED}"))
+
+    assert text.count("0% matched by the hour") == 1
+    assert text.count("Matched by the hour: unproven") == 1
+    assert proven.site.point != young.site.point

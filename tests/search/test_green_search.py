@@ -3,12 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange, NumericRange
 from rest_framework.test import APIClient
 
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import hour_floor, utc_now
-from scheduler.search import search
-from tests.energy.evidence import make_generation, make_share
+from marketplace.energy.models import SourceShare
+from scheduler.search import facets, search
+from tests.energy.evidence import make_generation, make_issuance, make_share, make_source
 from tests.energy.plants import make_plant, make_served
 from tests.market import NOON, make_cpu, make_offer
 from tests.search.shelf import make_shelf, need
@@ -110,6 +112,93 @@ def test_a_ranking_asks_as_much_for_many_offers_as_for_few(shelf, django_assert_
         make_offer(shelf["grey"].site, now=NOON)
         make_offer(shelf["near"].site, now=NOON)
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         search(need=need("hours=4"), now=NOON)
     assert Offer.objects.count() == 25
+
+
+# ---- sources of the energy, and how finely its time is known
+
+
+def serve(offer, kind="onsite", technology="wind", *, low=0, high=1_000_000, **fields):
+    """A source with a share of the offer's point; nobody has verified it unless `fields` say so."""
+    source = make_source(offer.site.provider, zone=offer.site.zone, kind=kind, technology=technology, **fields)
+    make_share(source, offer.site.point, low, high)
+    return source
+
+
+def certify(source, resolution, length):
+    make_issuance(NOON - timedelta(days=400), source=source, length=length, temporal_resolution=resolution)
+
+
+def facet(shelf, name, text="hours=4"):
+    return facets(search(need=need(text), now=NOON))[name]
+
+
+def test_the_source_filter_takes_any_of_the_kinds_and_technologies_named(shelf):
+    make_share(make_plant(shelf["near"].site.point, technology="solar"), shelf["near"].site.point)
+    serve(shelf["grey"], "ppa_physical", "wind", high=500_000)
+    serve(shelf["grey"], "tariff", "hydro")
+
+    assert found(shelf, "energy_source=solar&accelerator=H100") == {"near"}
+    assert found(shelf, "energy_source=onsite&accelerator=H100") == {"near"}
+    assert found(shelf, "energy_source=solar&energy_source=hydro&accelerator=H100") == {"near", "grey"}
+    assert found(shelf, "energy_source=ppa_physical&accelerator=H100") == {"grey"}
+    assert found(shelf, "energy_source=geothermal&accelerator=H100") == set()
+
+
+def test_a_source_whose_certificates_are_sold_or_whose_share_has_ended_is_not_behind_an_offer(shelf):
+    serve(shelf["near"], technology="solar", certificates_sold=True)
+    source = make_source(shelf["grey"].site.provider, technology="solar")
+    SourceShare.objects.create(
+        source=source, point=shelf["grey"].site.point, slice=NumericRange(0, 100),
+        valid=DateTimeTZRange(NOON - timedelta(days=9), NOON),
+    )  # fmt: skip
+
+    assert found(shelf, "energy_source=solar&accelerator=H100") == set()
+
+
+def test_the_time_of_production_is_at_least_as_fine_as_asked_for(shelf):
+    make_share(make_plant(shelf["near"].site.point), shelf["near"].site.point)
+    certify(serve(shelf["grey"], "tariff", "hydro"), "month", timedelta(days=30))
+    certify(serve(shelf["green"], "certificate_only"), "year", timedelta(days=365))
+    serve(shelf["loose"])  # metered by nobody
+
+    assert found(shelf, "temporal_resolution=hour&accelerator=H100") == {"near"}
+    assert found(shelf, "temporal_resolution=day&accelerator=H100") == {"near"}
+    assert found(shelf, "temporal_resolution=month&accelerator=H100") == {"near", "grey"}
+    assert found(shelf, "temporal_resolution=year&accelerator=H100") == {"near", "grey", "green"}
+
+
+def test_facets_count_each_choice_without_its_own_filter(shelf):
+    make_share(make_plant(shelf["near"].site.point, technology="solar"), shelf["near"].site.point)
+    certify(serve(shelf["grey"], "tariff", "hydro"), "month", timedelta(days=30))
+    every = {"hydro": 1, "onsite": 1, "solar": 1, "tariff": 1}
+
+    assert facet(shelf, "energy_source") == every
+    assert facet(shelf, "energy_source", "hours=4&energy_source=solar") == every
+    assert facet(shelf, "energy_source", "hours=4&temporal_resolution=hour") == {"onsite": 1, "solar": 1}
+    assert facet(shelf, "temporal_resolution", "hours=4&temporal_resolution=hour") == {"hour": 1, "month": 1}
+
+
+def test_the_api_takes_the_same_names_and_refuses_what_it_does_not_know():
+    now = hour_floor(utc_now())
+    shelf = make_shelf(now)
+    make_share(make_plant(shelf["near"].site.point, technology="solar"), shelf["near"].site.point)
+    client = APIClient()
+
+    def ids(**query):
+        return {row["id"] for row in client.get("/api/v1/offers", query).json()["data"]}
+
+    assert ids(energy_source="solar", temporal_resolution="hour") == {shelf["near"].public_id}
+    assert ids(energy_source=["wind", "hydro"]) == set()
+    for query in ({"energy_source": "coal"}, {"temporal_resolution": "minute"}):
+        answer = client.get("/api/v1/offers", query)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+
+
+def test_nothing_of_that_source_says_which_filter_to_drop(shelf):
+    result = search(need=need("energy_source=marine&accelerator=H100"), now=NOON)
+
+    assert (len(result.rows), result.rejected) == (0, {"energy_source": 5, "hardware": 1})
+    assert any(dict(way["changes"]) == {"energy_source": None} for way in result.relax)

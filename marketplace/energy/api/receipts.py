@@ -25,6 +25,7 @@ from marketplace.energy.querysets import GreenReceiptQuerySet
 from marketplace.energy.receipts.document import file_for, key_set, standing_of, summary_of
 from marketplace.energy.receipts.excerpt import payload_for
 from marketplace.energy.receipts.pdf import receipt_pdf
+from marketplace.energy.receipts.reading import readers_of
 from marketplace.energy.receipts.report import report_of, report_rows
 from marketplace.energy.receipts.reportpdf import report_pdf
 from marketplace.energy.receipts.verification import MOST_BYTES, outcome_as_json, verify_file
@@ -82,7 +83,7 @@ def _moment(name: str, text: str) -> datetime:
 
 def versions_asked(request: Request, receipt: str) -> list[GreenReceipt]:
     """The versions of a receipt that the caller may see, up to the one asked for; NotFound, InvalidParameter."""
-    found = GreenReceipt.objects.seen_by(organizations_of(request)).versions_of(receipt)
+    found = GreenReceipt.objects.seen_by(readers_of(request, receipt)).versions_of(receipt)
     if (text := request.query_params.get("version")) is not None:
         if not text.isascii() or not text.isdigit() or len(text) > 6:
             raise invalid("version", "a version is a whole number from 1", "1")
@@ -103,7 +104,7 @@ class ReceiptView(APIView):
     @extend_schema(tags=["receipts"], parameters=[VERSION], responses={200: dict})
     def get(self, request: Request, receipt: str) -> Response:
         """The evidence: every version as it was signed, and the keys. A provider gets an excerpt without signatures."""
-        return Response(file_for(versions_asked(request, receipt), organizations_of(request)))
+        return Response(file_for(versions_asked(request, receipt), readers_of(request, receipt)))
 
 
 class ReceiptPdfView(APIView):
@@ -116,7 +117,7 @@ class ReceiptPdfView(APIView):
     def get(self, request: Request, receipt: str) -> HttpResponse:
         """In the caller's language; it shows what the JSON file proves."""
         version = versions_asked(request, receipt)[-1]
-        payload = payload_for(version, organizations_of(request))
+        payload = payload_for(version, readers_of(request, receipt))
         return pdf_file(receipt_pdf(payload, sha256=version.sha256, kid=version.kid), f"{version.public_id}.pdf")
 
 

@@ -27,6 +27,15 @@ class EnergySourceQuerySet(PublicQuerySet["EnergySource"]):
         """Sources that one of `organizations` owns."""
         return self.filter(organization__in=list(organizations))
 
+    def to_review(self) -> Self:
+        """Sources that wait for a reviewer's word: declared ones, and documented ones whose on-site records wait.
+
+        A word that was given (`review_reason`) holds until their owner changes something.
+        """
+        on_site = Q(issuances__scheme="METER", issuances__lots__state="pending")
+        documented = Q(evidence="documents") & Q(pk__in=self.model.objects.filter(on_site).values("pk"))
+        return self.filter(documented | Q(evidence="declared"), review_reason="")
+
 
 class SourceShareQuerySet(models.QuerySet["SourceShare"]):
     def serving(self, points: "Iterable[MeterPoint | int]", at: datetime) -> Self:

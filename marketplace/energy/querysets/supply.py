@@ -29,6 +29,10 @@ class CertificateLotQuerySet(PublicQuerySet["CertificateLot"]):
         """Lots that wait for a reviewer."""
         return self.filter(state="pending")
 
+    def to_review(self) -> Self:
+        """Certificates that wait for a reviewer; on-site records become usable with their source."""
+        return self.pending().exclude(issuance__scheme="METER")
+
     def on_site_of(self, source: "EnergySource") -> Self:
         """On-site records of a source: what its own meter says."""
         return self.filter(issuance__source=source, issuance__scheme="METER")
