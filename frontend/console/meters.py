@@ -54,6 +54,7 @@ def _show(request: HttpRequest, now: datetime, **found: Any) -> HttpResponse:
         "tabs": _tabs(points, names, chosen),
         "chosen": chosen,
         "zone": zone,
+        "year": now.year,
         "week": week_of(keys, now, zone),
         "matched": matched_calendar(keys, now, zone),
         "point_form": PointForm(initial=here),

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from accounts.models import Membership, Organization
+from frontend.components.formats import percent_down
 from frontend.components.svg import drawing, element, number
 from frontend.console.meterforms import kind_name
 from marketplace.catalog.models import Site
@@ -19,6 +20,7 @@ from marketplace.energy.balance import unmetered
 from marketplace.energy.models import EnergySource, GenerationHour, MeterPoint, PointHour, SourceShare
 from marketplace.energy.receipts.words import evidence_name, technology_name
 from marketplace.energy.reviewing import REVIEWERS
+from marketplace.energy.sitelabels import SiteLabel, labels_of
 
 MEASURED_DAYS = 30
 PPM_PER_PERCENT = 10_000
@@ -37,6 +39,8 @@ class PointRow:
     metered: int
     modelled: int
     last: datetime | None
+    ref: str
+    hub: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,19 @@ def sites_of(points: Sequence[MeterPoint]) -> dict[int, str]:
     return {key: ", ".join(names) for key, names in sites.items()}
 
 
+def ref_text(label: SiteLabel) -> str:
+    """The renewable energy factor of the year in whole per cent, down; empty where nothing was metered."""
+    return "" if label.ref_ppm is None else percent_down(label.ref_ppm)
+
+
+def hub_text(label: SiteLabel) -> str:
+    """Whether the rule for hub nodes is met; empty elsewhere."""
+    words = {"met": _("Hub rule met"), "not_met": _("Hub rule not met"), "unknown": _("Hub rule: not known")}
+    return words[label.hub] if label.hub else ""
+
+
 def point_rows(points: Sequence[MeterPoint], now: datetime) -> list[PointRow]:
-    """A row for each point; five queries whatever their number."""
+    """A row for each point; seven queries whatever their number."""
     keys, end = [point.pk for point in points], hour_floor(now)
     start = end - timedelta(days=MEASURED_DAYS)
     hours = PointHour.objects.filter(point__in=keys).order_by().values_list("point")
@@ -98,7 +113,7 @@ def point_rows(points: Sequence[MeterPoint], now: datetime) -> list[PointRow]:
     last = dict(hours.annotate(Max("start")))
     rest = unmetered(points=keys, start=start, end=end).values_list("point")
     modelled = dict(rest.annotate(Count("start", distinct=True)))
-    names, sites = names_of(points), sites_of(points)
+    names, sites, labels = names_of(points), sites_of(points), labels_of(points=points, year=now.year)
     rows = []
     for point in points:
         it, total, count = told.get(point.pk, (0, 0, 0))
@@ -107,6 +122,7 @@ def point_rows(points: Sequence[MeterPoint], now: datetime) -> list[PointRow]:
             PointRow(
                 point, names[point.pk], sites.get(point.pk, ""), pue_text(point.pue_design_ppm, PPM),
                 pue_text(total, it), count, modelled.get(point.pk, 0), latest + HOUR if latest else None,
+                ref_text(labels[point.pk]), hub_text(labels[point.pk]),
             )
         )  # fmt: skip
     return rows

@@ -2,10 +2,11 @@
 30134-3) and the rule for data centres at China's hub nodes (plan of July 2024).
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db.models import Sum
+from django.db.models import Count, Sum
 
 from marketplace.common.units import PPM, ceil_div
 from marketplace.energy.models import CertificateLot, MeterPoint, PointHour
@@ -41,16 +42,25 @@ def hub_rule(green_ppm: int | None, pue_ppm: int | None) -> str:
 
 
 def label_of(*, point: MeterPoint, year: int) -> SiteLabel:
-    """The labels of `point` for a calendar year (UTC): of its metered hours, and of what was cancelled of lots for it
-    whose energy was made in that year. The hub rule is for points at hub nodes alone."""
+    """The labels of one point, as `labels_of` gives them."""
+    return labels_of(points=[point], year=year)[point.pk]
+
+
+def labels_of(*, points: Collection[MeterPoint], year: int) -> dict[int, SiteLabel]:
+    """By point (key) the labels for a calendar year (UTC): of its metered hours, and of what was cancelled of lots for
+    it whose energy was made in that year. The hub rule is for points at hub nodes alone. Two queries."""
     first, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
-    hours = PointHour.objects.filter(point=point, method="metered").within(first, end)
-    sums = hours.aggregate(it=Sum("it_wh", default=0), total=Sum("total_wh", default=0))
-    made = CertificateLot.objects.filter(point=point, issuance__start__gte=first, issuance__start__lt=end)
-    retired = made.aggregate(wh=Sum("cancelled_wh", default=0))["wh"]
-    ref = ref_of(retired, sums["total"])
-    pue = ceil_div(sums["total"] * PPM, sums["it"]) if sums["it"] else None
-    return SiteLabel(
-        year=year, total_wh=sums["total"], retired_wh=retired, metered_hours=hours.count(), ref_ppm=ref, pue_ppm=pue,
-        hub=hub_rule(ref, pue) if point.hub_node else None,
-    )  # fmt: skip
+    hours = PointHour.objects.filter(point__in=points, method="metered").within(first, end).order_by()
+    told = {key: sums for key, *sums in hours.values_list("point").annotate(Sum("it_wh"), Sum("total_wh"), Count("pk"))}
+    made = CertificateLot.objects.filter(point__in=points, issuance__start__gte=first, issuance__start__lt=end)
+    retired = dict(made.order_by().values_list("point").annotate(Sum("cancelled_wh")))
+    return {
+        point.pk: _label(point, year, told.get(point.pk, (0, 0, 0)), retired.get(point.pk, 0)) for point in points
+    }  # fmt: skip
+
+
+def _label(point: MeterPoint, year: int, told: Sequence[int], retired: int) -> SiteLabel:
+    it, total, hours = told
+    ref, pue = ref_of(retired, total), ceil_div(total * PPM, it) if it else None
+    hub = hub_rule(ref, pue) if point.hub_node else None
+    return SiteLabel(year, total, retired, hours, ref, pue, hub)
