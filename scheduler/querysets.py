@@ -10,10 +10,13 @@ from django.db.models import ExpressionWrapper, F, Func, Q, Value
 from accounts.models import Organization
 from marketplace.catalog.models import Site, Tier
 from marketplace.common.querysets import PublicQuerySet
+from scheduler.core.types import START_MARGIN_S
 from scheduler.shards import Shard
 
 if TYPE_CHECKING:
     from scheduler.models import Agent, Allocation, Attempt, Gang, Job, Lease, QueueEntry  # noqa: F401
+
+START_MARGIN = timedelta(seconds=START_MARGIN_S)
 
 
 class ClockTimestamp(Func):
@@ -51,9 +54,9 @@ class JobQuerySet(PublicQuerySet["Job"]):
         return there.select_for_update(skip_locked=True, of=("self",))
 
     def window_over(self, now: datetime) -> Self:
-        """Waiting jobs that could not finish in their window any more."""
+        """Waiting jobs that could not finish in their window any more: no start is left that a round may take."""
         run = ExpressionWrapper(F("time_limit_s") * Value(timedelta(seconds=1)), output_field=models.DurationField())
-        return self.waiting().filter(finish_by__lt=now + run)
+        return self.waiting().filter(finish_by__lt=now + run + START_MARGIN)
 
     def ahead_inside(self, job: "Job") -> Self:
         """Who waits before `job` inside its reservation."""
