@@ -24,8 +24,8 @@ from benchmarks.green.goals import Goal
 from benchmarks.green.reading import FIRST_OF_2024
 from marketplace.energy.forecast import Series, Table
 from marketplace.energy.scoring import Shifting, choosing, scattering, shifting
-from scheduler.core.pieces import MOST_PIECES, Hours, Work, cheapest
-from scheduler.core.types import HOUR_S
+from scheduler.core.pieces import Hours, Work, cheapest
+from scheduler.core.types import HOUR_S, MOST_PIECES
 
 MG_PER_G = 1000
 ROWS = 256  # so many choices at once stay near the processor

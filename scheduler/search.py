@@ -59,6 +59,8 @@ class Need:
     limits: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
     start: datetime | None = None
+    max_pieces: int = 1
+    restart_s: int = 0
 
     @property
     def run_s(self) -> int:
@@ -187,7 +189,7 @@ def ask_of_need(need: Need) -> Ask:
         limits=frozen_limits(limits_to_core(need.limits)),
         start_after_s=seconds(need.start_after) if need.start_after else None,
         finish_by_s=seconds(need.finish_by) if need.finish_by else None,
-        start_s=seconds(need.start) if need.start else None,
+        start_s=seconds(need.start) if need.start else None, max_pieces=need.max_pieces, restart_s=need.restart_s,
     )  # fmt: skip
 
 

@@ -18,9 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.core.market import Bools, Ints
-from scheduler.core.types import HOUR_S
+from scheduler.core.types import HOUR_S, MOST_PIECES
 
-MOST_PIECES = 4
 LEAST_PIECE_HOURS = 2
 NEVER = np.int64(1) << 60  # the cost of what cannot be; two of them still fit
 
