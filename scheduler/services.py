@@ -36,7 +36,6 @@ PLANNED = (
     "object", "name", "units", "time_limit_s", "currency", "limits", "budget_stop", "weights", "when", "near",
     "reservation", "unplaced", "cost",
 )  # fmt: skip
-MAX_PIECES = "/config/joulemart/max_pieces"
 OWN_LIMITS = frozenset({"units", "start_after", "finish_by"})
 
 
@@ -64,7 +63,6 @@ def submit_job(
     is written then.
     """
     ask = ask_from_file(file, currency=actor.organization.currency)
-    _refuse_pieces(file)
     _check_inputs(file, inputs)
     _check_window(file, now)
     place = (_place_inside if file.ask.reservation else _place_in_market)(actor.organization, file, ask, now)
@@ -128,12 +126,6 @@ def _check_inputs(file: JobFile, inputs: Sequence[tuple[str, Upload]]) -> None:
         detail = "a workdir names files on your machine, which the API cannot read"
         hint = "submit with the joulemart command, which uploads them, or send `inputs`"
         raise ValidationFailed([FieldProblem("/workdir", "job_field_unsupported", detail, hint)])
-
-
-def _refuse_pieces(file: JobFile) -> None:
-    if file.ask.max_pieces > 1:
-        detail = "work in pieces can be planned and quoted, but not run yet"
-        raise ValidationFailed([FieldProblem(MAX_PIECES, "job_field_unsupported", detail, "leave it out")])
 
 
 def _check_window(file: JobFile, now: datetime) -> None:

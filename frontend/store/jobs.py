@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.tenancy import current_organization, organizations_of, person_of
 from frontend.components.formats import duration, money, offset
-from frontend.store import jobstory
+from frontend.store import jobstory, piecewords
 from frontend.store.access import attempt, for_members
 from frontend.store.billwords import bill_lines, spent
 from frontend.store.jobexamples import SAMPLE, example
@@ -147,9 +147,11 @@ def job_page(request: HttpRequest, job: str) -> HttpResponse:
         "log": log,
         "stream": f"{settings.STREAM_URL}/api/v1/jobs/{row.public_id}/logs?follow=1",
         "facts": jobstory.energy_facts(view),
+        "cap": jobstory.carbon_cap(view),
         "why": jobstory.reasons(why_of(row), view),
         "limits": jobstory.limits_in_words(view),
         "allocated": jobstory.promised_window(view),
+        "pieces": piecewords.of_job(view),
         "spent": spent(view["cost"]["to_date_minor"], view["currency"], tries),
         "cpu_seconds": view["usage"]["cpu_ms"] // 1000,
         "created": row.created_at,
