@@ -1,6 +1,7 @@
 """Work in pieces beside its contiguous run, with hours, price and carbon, as plans and quotes show it."""
 
 from collections.abc import Iterable
+from itertools import accumulate, pairwise
 from typing import Any
 
 from marketplace.booking.contracts import price_of
@@ -19,15 +20,18 @@ def pieces_as_json(
 ) -> dict[str, Any]:
     """The pieces on `offer`, and `whole`, the contiguous run on `beside`, with what they save of its price and carbon.
 
-    Carbon is the expected life-cycle carbon in g, rounded up; restarts are in every figure.
+    Carbon is the expected life-cycle carbon in g, rounded up, and that of the pieces adds up to the whole's; restarts
+    are in every figure.
     """
     pieces = [
         {"number": number, **_span(cut.offer, offer, span, snapshot, units)} for number, span in enumerate(cut.spans, 1)
     ]
     total, carbon = (sum(each[name] for each in pieces) for name in ("total_minor", "carbon_ug"))
     run = _span(whole.offer, beside, (whole.start_s, whole.end_s), snapshot, units)
+    sums = [0, *accumulate(each["carbon_ug"] for each in pieces)]
+    parts = [ceil_div(after, UG_PER_G) - ceil_div(before, UG_PER_G) for before, after in pairwise(sums)]
     return {
-        "pieces": [_told(each) for each in pieces],
+        "pieces": [_told(each) | {"carbon_g": part} for each, part in zip(pieces, parts, strict=True)],
         "restart_s": restart_s,
         "total_minor": total,
         "carbon_g": ceil_div(carbon, UG_PER_G),

@@ -68,8 +68,12 @@ def over_as(attempt: Attempt, reason: str, message: str) -> tuple[str, str]:
 
 
 def is_saved(attempt: Attempt) -> bool:
-    """Whether the checkpoint of the attempt was handed over."""
-    return checkpoint_of(attempt) != []
+    """Whether the attempt handed a checkpoint over that is not the one it began with."""
+    return _content(checkpoint_of(attempt)) not in [frozenset(), _content(last_checkpoint(attempt))]
+
+
+def _content(files: Iterable[Artifact]) -> frozenset[tuple[str, str]]:
+    return frozenset((each.path, each.sha256) for each in files)
 
 
 def checkpoint_of(attempt: Attempt) -> list[Artifact]:
@@ -148,7 +152,7 @@ def give_back(*, pieces: Iterable[Piece], now: datetime) -> bool:
 def told_of(job: Job, attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
     """Its pieces in order, as rows {number, state, allocation or piece's contract}; none of a job that runs as one.
 
-    `state` is over, now or later.
+    `state` is over, now (it runs), next (it waits for its hours) or later.
     """
     ran = [each for each in attempts if each.reason == PIECE_OVER]
     waiting = list(Piece.objects.waiting().filter(job=job).with_terms().order_by("number")) if in_pieces(job) else []
@@ -156,7 +160,7 @@ def told_of(job: Job, attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
         return []
     rows: list[Mapping[str, Any]] = [_row(each.allocation.contract, "over") for each in ran]
     if attempts and attempts[-1].state != "ended":
-        rows.append(_row(attempts[-1].allocation.contract, "now"))
+        rows.append(_row(attempts[-1].allocation.contract, "next" if attempts[-1].state == "pending" else "now"))
     rows += [_row(each.contract, "later") for each in waiting]
     return [{"number": number, **row} for number, row in enumerate(rows, start=1)]
 

@@ -147,11 +147,10 @@ def job_page(request: HttpRequest, job: str) -> HttpResponse:
         "log": log,
         "stream": f"{settings.STREAM_URL}/api/v1/jobs/{row.public_id}/logs?follow=1",
         "facts": jobstory.energy_facts(view),
-        "cap": jobstory.carbon_cap(view),
         "why": jobstory.reasons(why_of(row), view),
         "limits": jobstory.limits_in_words(view),
         "allocated": jobstory.promised_window(view),
-        "pieces": piecewords.of_job(view),
+        **_carbon_and_pieces(view),
         "spent": spent(view["cost"]["to_date_minor"], view["currency"], tries),
         "cpu_seconds": view["usage"]["cpu_ms"] // 1000,
         "created": row.created_at,
@@ -168,6 +167,10 @@ def job_page(request: HttpRequest, job: str) -> HttpResponse:
         "request_key": new_id("key"),
     }
     return render(request, "jobs/job.html", context)
+
+
+def _carbon_and_pieces(view: Mapping[str, Any]) -> dict[str, Any]:
+    return {"cap": jobstory.carbon_cap(view), "pieces": piecewords.of_job(view)}
 
 
 @require_safe

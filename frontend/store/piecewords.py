@@ -25,7 +25,7 @@ def compared(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def of_job(view: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The pieces of a job, each with what has become of it."""
-    words = {"over": _("ran"), "now": _("now"), "later": _("promised")}
+    words = {"over": _("ran"), "now": _("now"), "next": _("next"), "later": _("promised")}
     return [
         {
             "name": _("Piece %(number)d") % {"number": each["number"]},

@@ -65,6 +65,7 @@ def test_a_plan_shows_the_pieces_with_hours_price_and_carbon_against_the_contigu
     assert [each["number"] for each in shown["pieces"]] == [1, 2]
     assert (told["start"], told["end"]) == (shown["pieces"][0]["start"], shown["pieces"][-1]["end"])
     assert told["total_minor"] == shown["total_minor"] == sum(each["total_minor"] for each in shown["pieces"])
+    assert shown["carbon_g"] == sum(each["carbon_g"] for each in shown["pieces"])
     whole = shown["whole"]
     assert whole["seconds"] == 14_400
     assert shown["saved"]["total_minor"] == whole["total_minor"] - shown["total_minor"] > 0

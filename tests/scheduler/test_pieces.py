@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from rest_framework.test import APIClient
 
 from config.invariants.capacity import PROMISES
 from marketplace.booking.models import CapacityDay, ChargeLine, Contract
@@ -18,15 +19,28 @@ from scheduler.leases import cancel_asked, end_expired_leases
 from scheduler.leaseview import lease_as_json
 from scheduler.models import Allocation, Artifact, Attempt, Job, Piece, QueueEntry
 from scheduler.money import release_surplus
+from scheduler.pieces import OVER, last_checkpoint
 from scheduler.preempting import lose_from
 from scheduler.querysets import JobQuerySet
 from scheduler.services import cancel_job, expire_jobs
 from scheduler.withdrawing import change_units
-from tests.scheduler.scene import SPEC, TestAgent, make_cpu_offer, make_job
+from tests.market import make_organization
+from tests.scheduler.scene import SPEC, TestAgent, allocated, make_cpu_offer, make_job
+from tests.scheduler.test_rehearsal import client_of
 
 pytestmark = pytest.mark.django_db
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 CHEAP, USUAL = 2_000, 6_000
+FILE = """run: python3 train.py
+config:
+  joulemart:
+    hours: 4
+    finish_by: "{finish}"
+    when: cheapest
+    carbon_cap_g: 500
+    max_pieces: 4
+    checkpoint: {{path: ckpt, grace_s: 60, restart_s: 600}}
+"""
 CHECKPOINT = {"path": "ckpt", "signal": "USR1", "interval_s": None, "grace_s": 60}
 
 
@@ -118,6 +132,31 @@ def test_all_pieces_are_promised_together_each_at_its_own_contract(offer, agent)
     assert replay(allocation.round)
 
 
+def test_what_was_planned_before_submission_is_what_is_promised(offer, agent):
+    """Through the API, from the file to the promise."""
+    TestAgent(offer, now=utc_now())
+    buyer = make_organization()
+    client = client_of(buyer, "jobs:write")
+    file = FILE.format(finish=at(12).isoformat())
+
+    def post(query, **headers):
+        return client.post(f"/api/v1/jobs{query}", file, content_type="application/yaml", headers=headers)
+
+    plan = post("?dry_run=true").json()["allocation"]["in_pieces"]
+    made = post("", **{"idempotency-key": "k"})
+    run_round(segment="cpu", now=utc_now())
+
+    assert made.status_code == 201, made.content
+    job = Job.objects.with_story().get(public_id=made.json()["id"])
+    shown = job_as_json(job, utc_now())
+    kept = ("start", "end", "total_minor")
+    assert [[each[name] for name in kept] for each in shown["pieces"]] == [
+        [each[name] for name in kept] for each in plan["pieces"]
+    ]
+    assert shown["cost"]["ceiling_minor"] == plan["total_minor"]
+    assert shown["carbon"] == {"to_date_g": 0, "cap_g": 500}
+
+
 def test_hours_that_went_meanwhile_leave_no_piece_at_all(offer, agent, monkeypatch):
     """Between the plan and its hours somebody takes hour 9: nothing of the job is promised, it waits."""
     from scheduler import commit
@@ -181,6 +220,26 @@ def test_the_agent_is_told_to_save_and_stop_before_the_piece_ends(offer, agent):
     assert lease_as_json(lease, start)["limits"]["time_limit_s"] <= 7200 - 5
 
 
+def test_the_agent_hears_of_it_with_its_heartbeat_and_its_end_is_that_of_the_piece(offer, agent):
+    now = utc_now()
+    attempt = allocated(offer, now=now)
+    Allocation.objects.filter(pk=attempt.allocation_id).update(end=now + 45 * SECOND, goes_on=True)
+    [lease] = agent.claim(now=now)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {agent.secret}")
+    address = f"/api/v1/agent/leases/{lease.public_id}"
+
+    told = client.post(f"{address}/heartbeat", {"epoch": 1, "phase": "running"}, format="json").json()
+    ended = client.post(f"{address}/finish", agent.report(lease, "preempted"), format="json")
+    again = client.post(f"{address}/finish", agent.report(lease, "preempted"), format="json")
+
+    assert told["cancel"] == {"reason": "preempted", "grace_s": 30}
+    assert (ended.status_code, again.status_code) == (200, 200)
+    attempt.refresh_from_db()
+    assert (attempt.reason, attempt.message) == ("piece_over", OVER)
+    assert fresh(attempt.job).state == "queued"
+
+
 def test_while_it_waits_the_job_says_so_and_spends_nothing(offer, agent):
     job = placed()
     run_piece(agent, job, since=at(2), until=at(4) - 10 * SECOND)
@@ -191,7 +250,7 @@ def test_while_it_waits_the_job_says_so_and_spends_nothing(offer, agent):
     assert (early["state"], early["sentence"]) == ("allocated", late["sentence"])
     assert "Waits for its next piece" in early["sentence"]
     assert early["cost"]["to_date_minor"] == late["cost"]["to_date_minor"] > 0
-    assert [(each["number"], each["state"]) for each in early["pieces"]] == [(1, "over"), (2, "now")]
+    assert [(each["number"], each["state"]) for each in early["pieces"]] == [(1, "over"), (2, "next")]
     total = sum(Contract.objects.values_list("total_minor", flat=True))
     assert early["cost"]["ceiling_minor"] == total
 
@@ -219,6 +278,20 @@ def test_a_piece_without_a_checkpoint_has_the_work_planned_anew(offer, agent):
     again = fresh(job).attempts.get(ended_at=None).allocation
     assert again.start >= at(4)
     assert not again.goes_on  # four hours by the eleventh: no slack is left for pieces that pay
+
+
+def test_a_checkpoint_that_is_still_the_one_it_began_with_saved_nothing(offer, agent):
+    job = placed(finish_by=at(16))
+    run_piece(agent, job, since=at(2), until=at(4) - 10 * SECOND)
+    Allocation.objects.filter(job=job, live=True).update(goes_on=True)
+
+    run_piece(agent, job, since=at(8), until=at(10))
+
+    job = fresh(job)
+    assert (job.state, job.saved_s) == ("queued", 7190)
+    run_round(segment="cpu", now=at(10))
+    lease = fresh(job).attempts.get(ended_at=None)
+    assert [each.attempt.number for each in last_checkpoint(lease)] == [2]
 
 
 def test_the_rest_is_planned_with_what_was_saved_and_no_start_past_the_latest(offer, agent):
