@@ -73,7 +73,7 @@ def need_of_quote(ask: dict[str, Any], now: datetime) -> Need:
     if "start" in ask and ask["start"] < now:
         detail = "this start has passed"
         raise ValidationFailed([FieldProblem("/start", "bad_value", detail, "leave it out to start now")])
-    if ask["max_pieces"] > 1 and ask["when"] == "now":
+    if ask.get("max_pieces", 1) > 1 and ask["when"] == "now":
         raise ValidationFailed([FieldProblem("/max_pieces", "bad_value", NO_PIECES_NOW, "say when: greenest")])
     wishes = ask.get("weights")
     try:
@@ -84,7 +84,7 @@ def need_of_quote(ask: dict[str, Any], now: datetime) -> Need:
         units=ask["units"], hours=ask["hours"], near=filters.place, weights=weights, when=ask["when"], limits=limits,
         text=text, start=ask.get("start"), start_after=ask.get("start_after") or clean["start__gte"],
         finish_by=ask.get("finish_by") or clean["finish__lte"],
-        max_pieces=ask["max_pieces"], restart_s=ask["restart_s"],
+        max_pieces=ask.get("max_pieces", 1), restart_s=ask.get("restart_s", 0),
     )  # fmt: skip
 
 
