@@ -7,7 +7,9 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from config.invariants.capacity import PROMISES
+from marketplace.booking.hours import hours_by_day
 from marketplace.booking.models import CapacityDay, ChargeLine, Contract
+from marketplace.booking.services import take_hours
 from marketplace.common.clock import hour_floor, utc_now
 from marketplace.ledger.models import Hold
 from scheduler.attempts import end_attempt
@@ -311,21 +313,26 @@ def test_the_rest_is_planned_with_what_was_saved_and_no_start_past_the_latest(of
 
 
 def test_a_provider_who_lowers_capacity_takes_later_pieces_back_and_what_runs_stays(offer, agent):
-    job = placed()
-    other = submit(pieces=1, restart_s=0)
-    run_round(segment="cpu", now=NOW)
-    assert promised(offer)[3] == 2
-    [lease, _] = sorted(agent.claim(now=at(2)), key=lambda each: each.attempt.job_id)
-    assert lease.attempt.job_id == job.pk
-    before = promised(offer)
+    """Hour 8 is promised to somebody who cannot be told to end."""
+    job = placed(finish_by=at(16))
+    take_hours(offer=offer, wanted=hours_by_day(at(8), at(9), 1), units=1)
+    [lease] = agent.claim(now=at(2))
 
     change_units(offer=offer, units=1, version=offer.version, now=at(2) + MINUTE)
 
-    after = promised(offer)
-    assert all(units <= 1 for hour, units in after.items() if hour > 3)
-    assert sum(after.values()) < sum(before.values())
-    assert fresh(other).state in {"starting", "queued"}
-    assert fresh(job).state == "starting"
+    assert promised(offer) == {2: 1, 3: 1, 8: 1}
+    assert (fresh(job).state, Piece.objects.waiting().count()) == ("starting", 0)
+    assert cancel_asked(lease, at(4) - MINUTE) == {"reason": "preempted", "grace_s": 60}
+    saved(lease.attempt, at(4))
+    report = agent.report(lease, "preempted", usage=[agent.usage(lease, 7_190_000)])
+    finish(public_id=lease.public_id, key=agent.key, report=report, now=at(4) - 10 * SECOND)
+    assert (fresh(job).state, fresh(job).saved_s) == ("queued", 7190)
+
+    run_round(segment="cpu", now=at(4))
+
+    rest = fresh(job).attempts.get(ended_at=None).allocation
+    assert (rest.end - rest.start, rest.goes_on) == (timedelta(seconds=4 * 3600 - 7190 + 600), False)
+    assert 8 not in {int((rest.start - NOW) / HOUR) + n for n in range(3)}
 
 
 @pytest.mark.parametrize("end", ["lease", "cancel", "fail"])
