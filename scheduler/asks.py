@@ -20,6 +20,8 @@ def ask_fields(stored: Mapping[str, Any]) -> dict[str, Any]:
         "limits": frozen_limits(stored["limits"]),
         "reference_pf_milli": stored.get("reference_pf_milli"),
         "time_limit_by_class": stored.get("time_limit_by_class", {}),
+        "max_pieces": stored.get("max_pieces") or 1,
+        "restart_s": stored.get("restart_s", 0),
     }
 
 

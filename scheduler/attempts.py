@@ -1,5 +1,6 @@
 """How an attempt ends, and what that means for its job. The reason alone decides."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,11 +13,12 @@ from marketplace.booking.services import give_hours_back
 from marketplace.events.services import move
 from scheduler.fairness import give_work_back
 from scheduler.hints import wake, wake_gang, wake_inside
-from scheduler.models import Allocation, Attempt, Job, Lease
+from scheduler.models import Allocation, Attempt, Job, Lease, Piece
 from scheduler.money import settle_end
 from scheduler.moving import call
+from scheduler.pieces import begin, give_back, in_pieces, is_saved, next_of, note_saved, rest_of
 from scheduler.shards import Shard, Trip, group_of, start_of
-from scheduler.states import ATTEMPT, BUDGET_LIMIT, JOB, REPLANNED, RETRIED, SITE_FAILED
+from scheduler.states import ATTEMPT, BUDGET_LIMIT, JOB, PIECE_OVER, REPLANNED, RETRIED, SITE_FAILED
 from scheduler.stopping import uses_up
 
 
@@ -53,13 +55,36 @@ def end_attempt(
     if reason == "succeeded":
         mark_running(attempt=attempt, now=now)
     Lease.objects.filter(attempt=attempt, ended_at=None).update(ended_at=now)
+    note_saved(attempt=attempt, reason=reason, now=now)
     move_attempt(attempt, "ended", now=now, reason=reason, message=message[:400], exit_code=exit_code, ended_at=now)
     _move_on(job, attempt, reason, now)
     withdraw(attempt.allocation, now)
     if attempt.allocation.reservation_id is None:
         give_work_back(attempt=attempt, now=now)
+    if in_pieces(job):
+        _go_on(job, attempt, reason, now)
     settle_end(attempt=attempt, reason=reason, now=now)
     return job
+
+
+def _go_on(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:
+    """The next piece begins where this one stopped, if its checkpoint came; else what is still promised goes back."""
+    piece = next_of(job)
+    if piece is not None and reason == PIECE_OVER and job.state == "queued" and is_saved(attempt):
+        piece.job = job
+        begin(piece=piece, before=attempt.allocation, attempts=attempt.number, now=now)
+        provider = piece.contract.offer.site.provider
+        move_job(job, "allocated", now=now, provider=provider, unplaced=None, next_attempt_at=None)
+    elif piece is not None:
+        lose_pieces(pieces=Piece.objects.waiting().filter(job=job).with_terms().order_by("number"), now=now)
+
+
+def lose_pieces(*, pieces: Iterable[Piece], now: datetime) -> None:
+    """Give promised pieces back; whoever waits for their hours is looked at now."""
+    found = list(pieces)
+    if give_back(pieces=found, now=now):
+        offer = found[0].contract.offer
+        bring_forward(Shard(offer.hardware.family, group_of(offer.site.country)), now)
 
 
 def mark_running(*, attempt: Attempt, now: datetime, since: datetime | None = None) -> None:
@@ -108,7 +133,7 @@ def _move_on(job: Job, attempt: Attempt, reason: str, now: datetime) -> None:
         move_job(job, "cancelled", now=now, reason="cancelled")
     elif reason in RETRIED and uses_up(attempt=attempt, reason=reason, now=now):
         move_job(job, "failed", now=now, reason=BUDGET_LIMIT)
-    elif _made_room(attempt, reason) and job.state != "allocated":
+    elif job.state != "allocated" and (_made_room(attempt, reason) or reason == PIECE_OVER):
         _queue_again(job, attempt, reason, now, retries=job.retries + 1)
     elif job.state == "allocated" or (reason in RETRIED and job.attempts_made <= job.retries):
         _queue_again(job, attempt, reason, now)
@@ -130,8 +155,8 @@ def _queue_again(job: Job, attempt: Attempt, reason: str, now: datetime, **field
     stays = site in job.excluded_sites or reason not in SITE_FAILED or job.reservation_id is not None
     excluded = job.excluded_sites if stays else [*job.excluded_sites, site]
     wait = timedelta(seconds=settings.LEASE_SECONDS if reason == "lease_lost" else 0)
-    onward = job.region_group and reason != REPLANNED
-    way = start_of(Trip.from_json(job.trip).groups) if onward else {}
+    onward = job.region_group and reason not in {REPLANNED, PIECE_OVER}
+    way = (start_of(Trip.from_json(job.trip).groups) if onward else {}) | rest_of(job, reason)
     move_job(
         job, "queued", now=now, reason=reason, excluded_sites=excluded, next_attempt_at=now + wait, **way, **fields
     )

@@ -29,6 +29,7 @@ from scheduler.hints import wake_explaining
 from scheduler.makingroom import MakingRoom
 from scheduler.models import Job, MatchRound
 from scheduler.moving import LOOK_AGAIN, Refused, move_on, said_before
+from scheduler.pieces import promise_later
 from scheduler.queue import Queue
 from scheduler.shards import Shard
 from scheduler.snapshot import Shelf
@@ -103,7 +104,7 @@ def commit_plan(
             if grants:
                 keys = keys_of(ahead.keys or ask_keys_of_rows(len(grants)))
                 with rows_beside(grants, queue, round_, keys, told, prepare_round, now) as rows:
-                    _carry_out(grants, queue, rows, outcome, round_.segment, now)
+                    _carry_out(grants, queue, rows, outcome, round_, now)
             else:
                 prepare_round()(outcome)
         if not (outcome.explained or queue.full):  # while more wait nothing is explained
@@ -111,7 +112,9 @@ def commit_plan(
     return outcome
 
 
-def _carry_out(grants: Grants, queue: Queue, rows: Beside, outcome: Outcome, segment: str, now: datetime) -> None:
+def _carry_out(
+    grants: Grants, queue: Queue, rows: Beside, outcome: Outcome, round_: MatchRound, now: datetime
+) -> None:  # fmt: skip
     """Contracts, the round, allocations and attempts: each refers to those before. Nobody waits until all are sent.
 
     What counts for fair shares comes last: its rows are those of all shards of a family, which wait for each other from
@@ -123,8 +126,22 @@ def _carry_out(grants: Grants, queue: Queue, rows: Beside, outcome: Outcome, seg
     prepared.result()(outcome)
     write_rows(allocations.result())
     write_rows(attempts.result())
-    _count(grants, queue, segment, now)
+    if grants.pieces:
+        _promise_later(grants, queue, round_, now)
+    _count(grants, queue, round_.segment, now)
     moved.check()
+
+
+def _promise_later(grants: Grants, queue: Queue, round_: MatchRound, now: datetime) -> None:
+    """The later pieces of jobs in pieces, of which there are few."""
+    rows = zip(grants.placed, queue.pk[grants.place].tolist(), grants.offer.tolist(), strict=True)
+    cut = [row for row in rows if row[0].ask in grants.pieces]
+    jobs = Job.objects.select_related("buyer").in_bulk([key for _, key, _ in cut])
+    for placement, key, offer in cut:
+        promise_later(
+            job=jobs[key], offer=grants.offers[offer], units=placement.units, round_=round_, now=now,
+            spans=grants.pieces[placement.ask][1:],
+        )  # fmt: skip
 
 
 def _reasons(plan: Plan, explain: Callable[[], Explain], at_once: bool) -> dict[str, str]:
@@ -165,18 +182,39 @@ def _granted(plan: Plan, places: Ints, gang: Ints, tried: Ints, shelf: Shelf, no
     facts = [(shelf.place[each.offer], each.units, each.start_s, each.end_s, each.u) for each in placed]
     offer, units, start_s, end_s, worth = np.array(facts, dtype=np.int64).reshape(-1, 5).T
     stands = _whole(gang, tried[places] != CHANGED)
-    claims = Claims(shelf.keys[offer], start_s // HOUR_S, -(-end_s // HOUR_S), units, worth, gang)
-    making = MakingRoom(plan.preempting, claims) if plan.preempting else None
+    claims = Claims(shelf.keys[offer], start_s // HOUR_S, -(-end_s // HOUR_S), units, worth, _bundles(plan, gang))
+    later = _later(plan, claims)
+    making = MakingRoom(plan.preempting, claims.and_also(later)) if plan.preempting else None
     clear = stands & (np.arange(len(placed)) < len(plan.placed))
-    stands[clear] = take_many(claims.only(clear), shelf.twins)
+    theirs = later.only(np.isin(later.bundle, claims.bundle[clear]))
+    stands[clear] = take_many(claims.only(clear).and_also(theirs), shelf.twins)[: int(clear.sum())]
     if making is not None:
         stands[len(plan.placed) :] &= making.carry_out(stands[len(plan.placed) :], shelf, now)
     used, row = np.unique(offer[stands], return_inverse=True)
     return Grants(
         list(compress(placed, stands.tolist())),
         places[stands], tried[places[stands]], [shelf.offers[each] for each in used.tolist()], row,
-        units[stands], start_s[stands], end_s[stands],
+        units[stands], start_s[stands], end_s[stands], plan.pieces,
     )  # fmt: skip
+
+
+def _bundles(plan: Plan, gang: Ints) -> Ints:
+    """Which placements stand or fall together: those of a gang, and every one in pieces with its own later ones."""
+    if not plan.pieces:
+        return gang
+    own = -2 - np.arange(gang.size)  # gangs have positive keys
+    return np.where([each.ask in plan.pieces for each in plan.allocated], own, gang)
+
+
+def _later(plan: Plan, claims: Claims) -> Claims:
+    """What placements in pieces claim besides: their later pieces, which stand and fall with the first."""
+    if not plan.pieces:
+        return claims.only(np.zeros(0, dtype=np.int64))
+    owner = [row for row, each in enumerate(plan.allocated) for _ in plan.pieces.get(each.ask, ())[1:]]
+    spans = [span for each in plan.allocated for span in plan.pieces.get(each.ask, ())[1:]]
+    begin, end = np.array(spans, dtype=np.int64).reshape(-1, 2).T
+    same = claims.only(np.array(owner, dtype=np.int64))
+    return Claims(same.offer, begin // HOUR_S, -(-end // HOUR_S), same.units, same.worth, same.bundle)
 
 
 def _whole(gang: Ints, stands: Bools) -> Bools:
@@ -185,8 +223,10 @@ def _whole(gang: Ints, stands: Bools) -> Bools:
 
 
 def _sent(plan: Plan) -> AbstractContextManager[None]:
-    """Few rows are put together while the database writes those before. Who makes room waits for answers."""
-    return sent_ahead() if len(plan.allocated) < FEW and not plan.preempting else nullcontext()
+    """Few rows are put together while the database writes those before. Who makes room or comes again later waits for
+    answers."""
+    waits = plan.preempting or plan.pieces
+    return sent_ahead() if len(plan.allocated) < FEW and not waits else nullcontext()
 
 
 def _move(grants: Grants, queue: Queue, now: datetime) -> Sent:

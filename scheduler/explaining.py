@@ -27,6 +27,7 @@ class Explainer:
     def __init__(self, *, snapshot: Snapshot, plan: Plan, round_: MatchRound) -> None:
         self.asks = {ask.id: ask for ask in snapshot.asks}
         self.held = snapshot.held
+        self.pieces = plan.pieces
         self.snapshot = snapshot
         self.state = Round(snapshot)
         self.order = deque(placement.ask for placement in plan.placed)
@@ -40,10 +41,12 @@ class Explainer:
         if placement.ask in self.held:  # what it holds is its own to move into
             held = self.held[placement.ask]
             self.state.take_hours(replace(held, units=-held.units))
-        answer, chosen = self._ranked(self.asks[placement.ask], placement)
+        pieces = self.pieces.get(placement.ask, ())
+        find = self._in_pieces if pieces else self._ranked
+        answer, chosen = find(self.asks[placement.ask], placement)
         told = explain.why(answer, chosen)
         self.state.take_hours(placement)
-        return told | source_of(self.round)
+        return told | source_of(self.round) | (explain.in_pieces(told, pieces, placement.z) if pieces else {})
 
     def _ranked(self, ask: Ask, placement: Placement) -> tuple[Ranking, Ranked]:
         """The offers for `ask` and the placement among them: at its start, where it likes another better by itself.
@@ -55,6 +58,14 @@ class Explainer:
         if chosen.start_s == placement.start_s:
             return answer, chosen
         return self._ranked(replace(ask, start_s=placement.start_s, gang=None), placement)
+
+    def _in_pieces(self, ask: Ask, placement: Placement) -> tuple[Ranking, Ranked]:
+        """The offers for a contiguous run, and the one that has the pieces; a run there fits as the market was."""
+        for answer in (ranking.rank_in(self.state, ask, with_relax=False), ranking.rank(self.snapshot, ask)):
+            for each in answer.ranked:
+                if each.offer.id == placement.offer:
+                    return answer, each
+        raise ValueError(f"{placement.ask} is in pieces where it does not fit")
 
     def _made_room(self, made: Preemption) -> dict[str, Any]:
         """Why other work ends for it: the twin is looked at as if that had ended."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from marketplace.catalog.models import Offer
 from marketplace.common.copying import FEW, Rows, ask_keys, rows_of
 from marketplace.common.ids import new_ids
 from marketplace.common.sending import Answer
+from scheduler.core.cutting import Span
 from scheduler.core.types import Placement
 from scheduler.explaining import PENDING
 from scheduler.models import Allocation, Attempt, MatchRound
@@ -38,7 +39,10 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Grants:
     """Placements that still stand, as columns: where the job stands in the queue, how many attempts it had, the index
-    of its offer in `offers`, times in unix seconds."""
+    of its offer in `offers`, times in unix seconds.
+
+    `pieces` has all pieces of those in pieces, by job; their times are those of the first.
+    """
 
     placed: Sequence[Placement]
     place: Ints
@@ -48,6 +52,7 @@ class Grants:
     units: Ints
     start_s: Ints
     end_s: Ints
+    pieces: Mapping[str, Sequence[Span]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.placed)
@@ -122,6 +127,7 @@ def _allocations_of(
         "end": grants.end_s.astype("datetime64[s]"),
         "why": [told.get(each.ask, pending) for each in grants.placed],
         "live": True,
+        "goes_on": [each.ask in grants.pieces for each in grants.placed] if grants.pieces else False,
         "created_at": now,
     }
     return rows_of(Allocation, len(grants), {**own, **columns})

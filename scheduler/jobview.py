@@ -4,13 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from marketplace.common.clock import rfc3339
-from marketplace.energy.use import UG_PER_G
+from marketplace.energy.use import carbon_g
 from scheduler.costs import Meter, meter_job, price_of_use
 from scheduler.explaining import refusal_as_told, sentence_of
 from scheduler.files import link
 from scheduler.limits import limits_to_api
 from scheduler.models import Allocation, Attempt, Job, QueueEntry
 from scheduler.money import CEILING
+from scheduler.pieces import told_of
+from scheduler.states import PIECE_OVER
 from scheduler.stopping import most_of, stops_after, with_the_stop
 from scheduler.story import attempt_sentence, job_sentence
 
@@ -19,6 +21,8 @@ def job_as_json(job: Job, now: datetime) -> dict[str, Any]:
     """The whole job; `job` comes from `Job.objects.with_story()`, so this adds one query for its metered use."""
     attempts = list(job.attempts.all())
     meter = meter_job(attempts, now)
+    pieces = [each | {"start": rfc3339(each["start"]), "end": rfc3339(each["end"])} for each in told_of(job, attempts)]
+    later = sum(each["total_minor"] for each in pieces if each["state"] == "later")
     return job_summary(job, attempts) | {
         "retries": job.retries,
         "gang": {"id": job.gang.name, "size": job.gang.size} if job.gang else None,
@@ -33,9 +37,11 @@ def job_as_json(job: Job, now: datetime) -> dict[str, Any]:
         "unplaced": unplaced_as_json(job),
         "budget_stop": job.budget_stop,
         "allocation": _allocation(job, attempts),
+        "pieces": pieces,
         "attempts": [_attempt(attempt) for attempt in attempts],
         "usage": _usage(meter),
-        "cost": _cost(job, attempts, meter),
+        "carbon": {"to_date_g": carbon_g(meter.carbon_ug), "cap_g": job.ask["limits"].get("carbon_cap_g")},
+        "cost": _cost(job, attempts, meter, later),
         "inputs": [
             {"path": each.path, "size": each.upload.size, "sha256": each.upload.sha256} for each in job.inputs.all()
         ],
@@ -153,17 +159,19 @@ def _usage(meter: Meter) -> dict[str, Any]:
         "energy_wh": meter.energy_wh,
         "energy_method": meter.energy_method or None,
         "carbon_ug": meter.carbon_ug,
-        "carbon_g": -(-meter.carbon_ug // UG_PER_G),
+        "carbon_g": carbon_g(meter.carbon_ug),
         "renewable_share_ppm": meter.renewable_ppm,
         "quality": meter.quality or None,
     }
 
 
-def _cost(job: Job, attempts: list[Attempt], meter: Meter) -> dict[str, Any]:
+def _cost(job: Job, attempts: list[Attempt], meter: Meter, later: int) -> dict[str, Any]:
+    """`later` is what the pieces that are still to come cost."""
+    over = sum(each.allocation.contract.total_minor for each in attempts if each.reason == PIECE_OVER)
     allocation = attempts[-1].allocation if attempts else None
     return {
         "to_date_minor": meter.cost_minor,
-        "ceiling_minor": most_of(job, _ceiling(allocation)) if allocation else None,
+        "ceiling_minor": most_of(job, over + _ceiling(allocation) + later) if allocation else None,
         "rate_mm_per_hour": _rate_mm(allocation) if allocation else None,
     }
 

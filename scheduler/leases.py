@@ -15,6 +15,7 @@ from marketplace.common.errors import NotFound
 from scheduler.attempts import bring_forward, end_attempt, mark_running, move_attempt, move_job
 from scheduler.errors import LeaseFenced
 from scheduler.models import Agent, Attempt, Lease
+from scheduler.pieces import stop_of
 from scheduler.preempting import room_for
 from scheduler.querysets import ClockTimestamp
 from scheduler.shards import Shard, group_of
@@ -171,7 +172,8 @@ def cancel_asked(lease: Lease, now: datetime) -> dict[str, Any] | None:
         return {"reason": "cancelled", "grace_s": checkpoint.get("grace_s", 10)}
     if attempt.preempt_by is not None:
         return {"reason": "preempted", "grace_s": max(0, (attempt.preempt_by - now) // timedelta(seconds=1))}
-    return None
+    grace_s = stop_of(attempt, now)
+    return None if grace_s is None else {"reason": "preempted", "grace_s": grace_s}
 
 
 def end_expired_leases(*, now: datetime) -> int:

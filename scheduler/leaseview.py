@@ -6,7 +6,8 @@ from typing import Any
 from django.conf import settings
 
 from scheduler.files import FILE_BYTES, link
-from scheduler.models import Lease
+from scheduler.models import Artifact, Attempt, Lease, Upload
+from scheduler.pieces import last_checkpoint
 from scheduler.stopping import longest, time_limit
 
 MEMORY_MB_PER_GB = 1024
@@ -28,18 +29,20 @@ def lease_as_json(lease: Lease, now: datetime) -> dict[str, Any]:
         "lease_s": (lease.expires_at - now).total_seconds(),
         "heartbeat_s": settings.HEARTBEAT_SECONDS,
         "spec": {key: value for key, value in job.spec.items() if key != "resources"},
-        "inputs": [
-            {
-                "path": each.path,
-                "url": link("get", each.upload.public_id),
-                "size": each.upload.size,
-                "sha256": each.upload.sha256,
-            }
-            for each in job.inputs.select_related("upload")
-        ],
+        "inputs": _inputs(attempt),
         "limits": _limits(lease),
         "power": {"idle_w": hardware.idle_w, "max_w": hardware.max_w, "pue_ppm": site.pue_ppm},
     }
+
+
+def _inputs(attempt: Attempt) -> list[dict[str, Any]]:
+    """The job's files, and those of the checkpoint that its work goes on from, which stand in the place of others."""
+    given = {each.path: each.upload for each in attempt.job.inputs.select_related("upload")}
+    files: dict[str, Upload | Artifact] = {**given, **{each.path: each for each in last_checkpoint(attempt)}}
+    return [
+        {"path": path, "url": link("get", each.public_id), "size": each.size, "sha256": each.sha256}
+        for path, each in files.items()
+    ]
 
 
 def _limits(lease: Lease) -> dict[str, int]:

@@ -37,7 +37,12 @@ BEYOND = """
     JOIN scheduler_job AS job ON job.id = allocation.job_id
     JOIN booking_contract AS contract ON contract.id = allocation.contract_id
     JOIN ledger_hold AS hold ON hold.subject = job.public_id AND hold.state = 'open'
-    WHERE allocation.live AND hold.amount - hold.released > contract.total_minor AND hold.captured = 0
+    CROSS JOIN LATERAL (
+        SELECT contract.total_minor + coalesce(sum(later.total_minor), 0) AS total_minor
+        FROM scheduler_piece AS piece JOIN booking_contract AS later ON later.id = piece.contract_id
+        WHERE piece.job_id = job.id AND piece.begun_at IS NULL AND piece.released_at IS NULL
+    ) AS promised
+    WHERE allocation.live AND hold.amount - hold.released > promised.total_minor AND hold.captured = 0
 """
 SURPLUS = f"""
     SELECT job.id {BEYOND} AND allocation.round_id IN (
@@ -45,7 +50,7 @@ SURPLUS = f"""
     ) ORDER BY job.id
 """  # noqa: S608  # words of this module
 SURPLUS_OF = f"""
-    SELECT hold.id, hold.amount - hold.released - contract.total_minor {BEYOND} AND job.id = ANY(%s::bigint[])
+    SELECT hold.id, hold.amount - hold.released - promised.total_minor {BEYOND} AND job.id = ANY(%s::bigint[])
 """  # words of this module
 
 
@@ -118,6 +123,8 @@ def settle_end(*, attempt: Attempt, reason: str, now: datetime) -> None:
     facts = _ended(attempt, [(parts_of([attempt.allocation.contract])[0], hold)], reason, now)
     if job.state in JOB.final:
         post([*facts, *_settled(job, hold, now)], now)
+    elif job.state == "allocated":  # its next piece has begun, which is held for
+        post(facts, now)
     else:
         _keep_enough(job, hold, facts, now)
 

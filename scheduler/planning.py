@@ -7,15 +7,20 @@ from typing import Any
 
 from accounts.models import Organization
 from marketplace.booking.contracts import price_of
+from marketplace.booking.reservationview import summed
+from marketplace.catalog.models import Offer
 from marketplace.common.clock import rfc3339
 from scheduler.asks import ask_fields, moment, seconds
 from scheduler.core import explain
 from scheduler.core.alone import Alone, decide_alone
+from scheduler.core.cutting import Cut, Span, best_cut
 from scheduler.core.ranking import Ranked
-from scheduler.core.types import Ask
+from scheduler.core.survey import Round
+from scheduler.core.types import Ask, Snapshot
 from scheduler.explaining import refusal_as_json, refusal_as_told
 from scheduler.jobfile import JobFile
 from scheduler.limits import limits_to_api
+from scheduler.pieceplan import pieces_as_json
 from scheduler.references import as_core, reference_of
 from scheduler.requests import StoredAsk, ask_from_file
 from scheduler.shards import order_of
@@ -27,10 +32,18 @@ TRIAL = "trial"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One ask decided alone on today's shelf."""
+    """One ask decided alone on today's shelf, in pieces where that is better."""
 
     shelf: Shelf
     alone: Alone
+    ask: Ask
+    snapshot: Snapshot
+
+    @property
+    def cut(self) -> Cut | None:
+        """The pieces that it would run in."""
+        chosen, ask = self.alone.chosen, self.ask
+        return best_cut(Round(self.snapshot), ask, chosen.z) if chosen is not None and ask.max_pieces > 1 else None
 
 
 def try_out(*, ask: StoredAsk, now: datetime, start_after: datetime | None, finish_by: datetime | None) -> Trial:
@@ -42,7 +55,7 @@ def try_out(*, ask: StoredAsk, now: datetime, start_after: datetime | None, fini
     )  # fmt: skip
     reference = as_core(reference_of(ask.segment, now))
     snapshot = take_snapshot(shelf=shelf, asks=[trial], reference=reference, now=now, mode="greedy")
-    return Trial(shelf, decide_alone(snapshot, trial))
+    return Trial(shelf, decide_alone(snapshot, trial), trial, snapshot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +116,14 @@ def plan_of(*, file: JobFile, organization: Organization, now: datetime) -> dict
 
 
 def _allocation(trial: Trial, chosen: Ranked, file: JobFile, units: int) -> dict[str, Any]:
-    offer = trial.shelf.offer(chosen.offer.id)
-    start, end = moment(chosen.start_s), moment(chosen.end_s)
-    lines, total = price_of(offer, units, start, end)
+    cut = trial.cut
+    offer = trial.shelf.offer(cut.offer.id if cut else chosen.offer.id)
+    spans = cut.spans if cut else ((chosen.start_s, chosen.end_s),)
+    start, end = moment(spans[0][0]), moment(spans[-1][1])
+    lines, total = _price(offer, units, spans)
     stops_after_s = seconds_for(budget_of(file), total=total, promised_s=chosen.end_s - chosen.start_s)
     why = explain.why(trial.alone.ranking, chosen)
+    why |= explain.in_pieces(why, cut.spans, cut.z) if cut else {}
     why["sentence"] = with_the_stop(why["sentence"], stops_after_s)
     return {
         "offer": {"id": offer.public_id, "title": offer.title},
@@ -121,8 +137,23 @@ def _allocation(trial: Trial, chosen: Ranked, file: JobFile, units: int) -> dict
         "end": rfc3339(end),
         "units": units,
         "total_minor": total,
-        "price_lines": [line.as_dict() for line in lines],
+        "price_lines": lines,
+        "in_pieces": _pieces(trial, cut, chosen, units) if cut else None,
         "stops_after_s": stops_after_s,
         "sentence": why["sentence"],
         "why": why,
     }
+
+
+def _price(offer: Offer, units: int, spans: Sequence[Span]) -> tuple[list[dict[str, Any]], int]:
+    """The lines and the total of all [start, end) of `spans`, each a purchase of its own."""
+    bills = [price_of(offer, units, moment(start_s), moment(end_s)) for start_s, end_s in spans]
+    return summed([line.as_dict() for line in lines] for lines, _ in bills), sum(total for _, total in bills)
+
+
+def _pieces(trial: Trial, cut: Cut, whole: Ranked, units: int) -> dict[str, Any]:
+    """The pieces against the contiguous run that would be had without them."""
+    return pieces_as_json(
+        cut=cut, offer=trial.shelf.offer(cut.offer.id), whole=whole, beside=trial.shelf.offer(whole.offer.id),
+        snapshot=trial.snapshot, units=units, restart_s=trial.ask.restart_s,
+    )  # fmt: skip

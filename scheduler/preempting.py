@@ -18,8 +18,8 @@ from marketplace.booking.models import CapacityDay
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import rfc3339
 from marketplace.events.services import record
-from scheduler.attempts import end_attempt, withdraw
-from scheduler.models import Attempt, Job, Lease
+from scheduler.attempts import end_attempt, lose_pieces, withdraw
+from scheduler.models import Attempt, Job, Lease, Piece
 from scheduler.querysets import AttemptQuerySet
 
 FIRM_WORK, PROVIDER, GANG = "firm_work", "provider", "gang"
@@ -48,6 +48,22 @@ def lock_live(live: AttemptQuerySet) -> list[Attempt]:
     keys = list(ours.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True))
     jobs = Job.objects.filter(attempts__in=keys).order_by("pk").select_for_update(skip_locked=True, of=("self",))
     return list(live.filter(pk__in=keys, job__in=list(jobs.values_list("pk", flat=True))).with_terms())
+
+
+def lock_pieces(public_ids: Iterable[str]) -> list[Piece]:
+    """Those of the pieces that are still only promised, with their jobs' rows locked. To be called in a transaction."""
+    waiting = Piece.objects.waiting().filter(public_id__in=list(public_ids))
+    jobs = Job.objects.filter(pieces__in=waiting).order_by("pk").select_for_update(skip_locked=True, of=("self",))
+    return list(waiting.filter(job__in=list(jobs.values_list("pk", flat=True))).with_terms().order_by("pk"))
+
+
+def lose_from(*, piece: Piece, now: datetime) -> None:
+    """Give a piece that `lock_pieces` has locked back, with those behind it, which count on what it would have done.
+
+    What runs or waits before it stays; when that is over, the rest of the work is planned anew.
+    """
+    behind = Piece.objects.waiting().filter(job=piece.job_id, number__gte=piece.number)
+    lose_pieces(pieces=behind.with_terms().order_by("number"), now=now)
 
 
 def give_notice(*, attempt: Attempt, cause: str, now: datetime) -> None:

@@ -10,10 +10,13 @@ from django.db.models import ExpressionWrapper, F, Func, Q, Value
 from accounts.models import Organization
 from marketplace.catalog.models import Site, Tier
 from marketplace.common.querysets import PublicQuerySet
+from scheduler.core.types import START_MARGIN_S
 from scheduler.shards import Shard
 
 if TYPE_CHECKING:
-    from scheduler.models import Agent, Allocation, Attempt, Gang, Job, Lease, QueueEntry  # noqa: F401
+    from scheduler.models import Agent, Allocation, Attempt, Gang, Job, Lease, Piece, QueueEntry  # noqa: F401
+
+START_MARGIN = timedelta(seconds=START_MARGIN_S)
 
 
 class ClockTimestamp(Func):
@@ -51,9 +54,10 @@ class JobQuerySet(PublicQuerySet["Job"]):
         return there.select_for_update(skip_locked=True, of=("self",))
 
     def window_over(self, now: datetime) -> Self:
-        """Waiting jobs that could not finish in their window any more."""
-        run = ExpressionWrapper(F("time_limit_s") * Value(timedelta(seconds=1)), output_field=models.DurationField())
-        return self.waiting().filter(finish_by__lt=now + run)
+        """Waiting jobs that could not finish in their window any more: no start is left that a round may take."""
+        left_s = F("time_limit_s") - F("saved_s")
+        run = ExpressionWrapper(left_s * Value(timedelta(seconds=1)), output_field=models.DurationField())
+        return self.waiting().filter(finish_by__lt=now + run + START_MARGIN)
 
     def ahead_inside(self, job: "Job") -> Self:
         """Who waits before `job` inside its reservation."""
@@ -69,6 +73,18 @@ class JobQuerySet(PublicQuerySet["Job"]):
             "attempts__allocation__reservation__contract",
             "attempts__allocation__reservation__changes__contract",
             "inputs__upload",
+        )
+
+
+class PieceQuerySet(PublicQuerySet["Piece"]):
+    def waiting(self) -> Self:
+        """Those that are promised and have not begun."""
+        return self.filter(begun_at=None, released_at=None)
+
+    def with_terms(self) -> Self:
+        """With what their begin or end needs."""
+        return self.select_related(
+            "job__buyer", "contract__offer__site__provider", "contract__offer__hardware", "round"
         )
 
 
@@ -97,12 +113,12 @@ class AttemptQuerySet(PublicQuerySet["Attempt"]):
         return self.filter(ended_at=None)
 
     def promised_from(self, shard: Shard, moment: datetime) -> Self:
-        """Attempts promised a start after `moment` in a shard, but for those of gangs, which stay together, and those
-        inside reservations, which stay there."""
+        """Attempts promised a start after `moment` in a shard, but for those of gangs and those in pieces, which were
+        planned together, and those inside reservations, which stay there."""
         there = self.filter(
             state="pending", allocation__live=True, allocation__start__gt=moment, job__state="allocated",
             job__segment=shard.family, job__region_group=shard.group, job__gang=None, job__cancel_requested_at=None,
-            allocation__reservation=None,
+            allocation__reservation=None, allocation__goes_on=False, allocation__contract__piece=None,
         )  # fmt: skip
         return there.select_related(
             "job__buyer", "allocation__contract", "allocation__offer__site__provider", "allocation__offer__hardware"

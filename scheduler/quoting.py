@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,7 +19,10 @@ from marketplace.common.clock import rfc3339
 from marketplace.common.errors import FieldProblem, ValidationFailed
 from marketplace.common.ids import new_id
 from scheduler.core import canonical, explain
+from scheduler.core.cutting import cuts_on, pays
+from scheduler.core.survey import Round
 from scheduler.errors import NoOfferFits
+from scheduler.pieceplan import pieces_as_json
 from scheduler.search import Need, Row, SearchResult, search
 from scheduler.searchview import shares_as_json
 
@@ -39,9 +42,10 @@ def make_quote(
     result = search(need=need, now=now)
     if not result.rows:
         raise NoOfferFits(rejected=dict(result.rejected), relax=[dict(each) for each in result.relax])
+    rows = result.rows[:MOST_OPTIONS]
     options = [
-        option_as_json(result, row) | {"promisable_percent": _promisable(need, row, now)}
-        for row in result.rows[:MOST_OPTIONS]
+        option_as_json(result, row) | {"promisable_percent": _promisable(need, row, now)} | pieces
+        for row, pieces in zip(rows, _in_pieces(result, rows), strict=True)
     ]
     public_id = new_id("qte")
     request = request_as_json(need) | {"currency": buyer.currency}
@@ -53,6 +57,27 @@ def make_quote(
     if hold:
         hold_option(quote=quote, option=1, now=now)
     return quote
+
+
+def _in_pieces(result: SearchResult, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """What a job would have of each option in pieces, null where that is no better; nothing unless it was asked for.
+
+    An option itself is one span: that is what a reservation of it takes.
+    """
+    need = result.need
+    if need.max_pieces == 1:
+        return [{} for _ in rows]
+    cuts = cuts_on(Round(result.snapshot), result.ask, [row.ranked for row in rows])
+    pairs = zip(rows, cuts, strict=True)
+    better = [(row, cut if cut and pays(cut, row.ranked.z) else None) for row, cut in pairs]
+    told = [
+        cut and pieces_as_json(
+            cut=cut, offer=row.offer, whole=row.ranked, beside=row.offer, snapshot=result.snapshot, units=need.units,
+            restart_s=need.restart_s,
+        )
+        for row, cut in better
+    ]  # fmt: skip
+    return [{"in_pieces": each} for each in told]
 
 
 def _promisable(need: Need, row: Row, now: datetime) -> int:
@@ -88,7 +113,7 @@ def request_as_json(need: Need) -> dict[str, Any]:
         "start": rfc3339(need.start),
         "start_after": rfc3339(need.start_after),
         "finish_by": rfc3339(need.finish_by),
-    }
+    } | ({"max_pieces": need.max_pieces, "restart_s": need.restart_s} if need.max_pieces > 1 else {})
 
 
 def need_again(request: Mapping[str, Any], now: datetime) -> Need:
@@ -100,6 +125,7 @@ def need_again(request: Mapping[str, Any], now: datetime) -> Need:
         units=request["units"], hours=request["hours"], near=limits.pop("near", None), when=request["when"],
         weights=(weights["price"], weights["latency"], weights["green"]), limits=limits, text=request.get("text", ""),
         start=start if start and start > now else None, start_after=after, finish_by=finish,
+        max_pieces=request.get("max_pieces", 1), restart_s=request.get("restart_s", 0),
     )  # fmt: skip
 
 

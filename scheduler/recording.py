@@ -175,6 +175,8 @@ def dump_plan(plan: Plan) -> bytes:
     proof = {name: ENCODE(getattr(plan, name)) for name in PROOF}
     if plan.preempting:
         proof["preempting"] = _list(map(asdict, plan.preempting))
+    if plan.pieces:
+        proof["pieces"] = ENCODE(plan.pieces)
     return _object(proof | {"placed": f"[{placed}]", "unplaced": _list(map(asdict, plan.unplaced))})
 
 

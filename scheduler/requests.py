@@ -26,9 +26,13 @@ class StoredAsk:
     rates: dict[str, int] | None = None
     reference_pf_milli: int | None = None
     time_limit_by_class: dict[str, int] = field(default_factory=dict)
+    max_pieces: int | None = None  # how many are left; none of work that never ran in several
+    restart_s: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Of pieces only where there may be several, or were."""
+        left_out = () if self.max_pieces is not None else ("max_pieces", "restart_s")
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -63,6 +67,8 @@ def ask_from_file(file: JobFile, currency: str) -> StoredAsk:
         limits=limits_to_core(limits),
         reference_pf_milli=_rating(ask.reference_class),
         time_limit_by_class=dict(ask.time_limit_by_class or {}),
+        max_pieces=ask.max_pieces if ask.max_pieces > 1 else None,
+        restart_s=ask.restart_s,
     )
 
 

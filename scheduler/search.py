@@ -22,7 +22,7 @@ from scheduler.core import explain, ranking
 from scheduler.core.ranking import Ranked, Ranking
 from scheduler.core.scoring import whole_weights
 from scheduler.core.takeovers import Field, winner_map
-from scheduler.core.types import START_MARGIN_S, Ask, Snapshot
+from scheduler.core.types import Ask, Snapshot
 from scheduler.explaining import ways_out
 from scheduler.limits import limits_to_core
 from scheduler.references import as_core, reference_of
@@ -60,6 +60,8 @@ class Need:
     limits: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
     start: datetime | None = None
+    max_pieces: int = 1
+    restart_s: int = 0
 
     @property
     def run_s(self) -> int:
@@ -187,8 +189,8 @@ def ask_of_need(need: Need) -> Ask:
         id="need", units=need.units, run_s=need.run_s, near=need.near, weights=need.weights, when=need.when,  # type: ignore[arg-type]
         limits=frozen_limits(limits_to_core(need.limits)),
         start_after_s=seconds(need.start_after) if need.start_after else None,
-        finish_by_s=seconds(need.finish_by) + START_MARGIN_S if need.finish_by else None,
-        start_s=seconds(need.start) if need.start else None,
+        finish_by_s=seconds(need.finish_by) if need.finish_by else None,
+        start_s=seconds(need.start) if need.start else None, max_pieces=need.max_pieces, restart_s=need.restart_s,
     )  # fmt: skip
 
 

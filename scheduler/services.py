@@ -150,7 +150,7 @@ def plan_job(*, actor: Actor, file: JobFile, now: datetime) -> dict[str, Any]:
         job = submit_job(actor=actor, file=replace(file, workdir=None), now=now)
         view = job_as_json(Job.objects.with_story().get(pk=job.pk), now)
         transaction.set_rollback(True)
-    allocation = view["allocation"] and view["allocation"] | {"id": None, "why": None}
+    allocation = view["allocation"] and view["allocation"] | {"id": None, "why": None, "in_pieces": None}
     planned = {"id": None, "state": "planned", "allocation": allocation, "report": file.report_as_json()}
     return {name: view[name] for name in PLANNED} | planned
 

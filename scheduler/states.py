@@ -33,6 +33,7 @@ RESERVATION_OVER: Final = "reservation_over"  # why a job ends that waited insid
 TIME_LIMIT: Final = "time_limit"
 BUDGET_LIMIT: Final = "budget_limit"  # what its job's budget pays for has run
 REPLANNED: Final = "replanned"  # before it started, for a better promise
+PIECE_OVER: Final = "piece_over"  # the hours of a piece have passed: the work goes on in the next one
 END_REASONS: Final = (
     "succeeded",
     "exit_nonzero",
@@ -42,6 +43,7 @@ END_REASONS: Final = (
     "cancelled",
     "preempted",
     REPLANNED,
+    PIECE_OVER,
     "lease_lost",
     "node_failed",
     "image_failed",

@@ -14,6 +14,7 @@ from marketplace.common.clock import hour_ceil
 from scheduler.jobfile import JobFile
 from scheduler.models import Allocation, Attempt, Job, Lease
 from scheduler.money import charged_under, hold_of, may_cost
+from scheduler.pieces import over_as
 from scheduler.states import BUDGET_LIMIT, TIME_LIMIT, is_paid
 
 SECOND = timedelta(seconds=1)
@@ -73,6 +74,7 @@ def ended_as(lease: Lease, reason: str, message: str, *, ran_s: int | None) -> t
 
     It ran `ran_s` by its own word. A budget that was raised too late for the agent to hear was still what ended it.
     """
+    reason, message = over_as(lease.attempt, reason, message)
     limit_s = time_limit(lease) if ran_s is None else ran_s
     if reason != TIME_LIMIT or lease.attempt.budget_s is None or limit_s >= longest(lease):
         return reason, message

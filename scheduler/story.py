@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from scheduler.models import Attempt, Job
 from scheduler.preempting import FIRM_WORK, GANG, PROVIDER
-from scheduler.states import BUDGET_LIMIT, NOT_FIRM, RESERVATION_OVER
+from scheduler.states import BUDGET_LIMIT, NOT_FIRM, PIECE_OVER, RESERVATION_OVER
 
 LOST = "lease_lost"
 AT_ONCE = timedelta(minutes=1)
@@ -25,6 +25,7 @@ def reason_sentence(reason: str) -> str:
         "cancelled": _("It was cancelled."),
         "preempted": _("It made room for firm work."),
         "replanned": _("It was moved to a better hour before it started."),
+        "piece_over": _("Its hours were over; the work goes on from its checkpoint."),
         "lease_lost": _("The agent fell silent, so its right to run ended; what was not charged before costs nothing."),
         "node_failed": _("The site did not start it in time."),
         "image_failed": _("The container image could not be started."),
@@ -66,6 +67,10 @@ def _underway(attempt: Attempt) -> str:
             GANG: _("Ends at %(site)s: another job of its gang lost its machine, and they start together anew."),
         }[attempt.preempt_cause]
     start, zone = attempt.allocation.start, attempt.allocation.offer.site.zone.timezone
+    if attempt.state == "pending" and attempt.job.saved_s and start > attempt.created_at + AT_ONCE:
+        # Translators: the clock is the site's
+        told = _("Waits for its next piece at %(site)s and costs nothing; it goes on from its checkpoint on {when}.")
+        return told.format(when=date_format(start.astimezone(ZoneInfo(zone)), "D H:i"))
     if attempt.state == "pending" and start > attempt.created_at + AT_ONCE:
         # Translators: the clock is the site's
         told = _("Is to start at %(site)s on {when}, the time there.")
@@ -122,6 +127,13 @@ def _queued_inside(job: Job, last: Attempt | None) -> str:
     return _("The units of its reservation are in use; it starts as soon as enough are free.")
 
 
+def _rest_planned(job: Job) -> str:
+    """Why a job whose piece is over waits for a round rather than for its next piece."""
+    if job.saved_s:
+        return _("Its piece is over and no other is promised any more: the rest of its work is planned anew.")
+    return _("Its piece is over but left no checkpoint: its work is planned anew.")
+
+
 def _queued(job: Job, last: Attempt | None) -> str:
     if job.reservation_id is not None:
         return _queued_inside(job, last)
@@ -130,6 +142,8 @@ def _queued(job: Job, last: Attempt | None) -> str:
             "number": last.number,
             "reason": end_sentence(last),
         }
+    if last is not None and last.reason == PIECE_OVER:
+        return _rest_planned(job)
     if last is not None and last.reason:
         return _("Attempt %(number)d ended: %(reason)s It is queued again, away from that site.") % {
             "number": last.number,

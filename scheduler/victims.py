@@ -9,7 +9,7 @@ from django.db.models import Count, Q
 from marketplace.booking.pricing import all_in_rate_mm
 from scheduler.asks import seconds
 from scheduler.core.types import Victim
-from scheduler.models import Attempt
+from scheduler.models import Attempt, Piece
 from scheduler.snapshot import Shelf
 
 LATELY = timedelta(hours=24)
@@ -39,6 +39,20 @@ def _victim(attempt: Attempt, preempted: int, now: datetime) -> Victim:
         price=all_in_rate_mm(contract.rate_mm[0], contract.electricity_mm, contract.added_fee_bp, contract.tax_bp),
         started_s=seconds(attempt.started_at) if attempt.started_at else None,
         preempted=preempted, due=attempt.job.due_at <= now,
+    )  # fmt: skip
+
+
+def promised_pieces(offers: Collection[int]) -> tuple[Victim, ...]:
+    """The later pieces promised on the interruptible `offers` (keys), which lose nothing: only their provider may take
+    them back, by the public ids that their allocations would have."""
+    rows = Piece.objects.waiting().filter(contract__offer__in=offers).with_terms().order_by("pk")
+    return tuple(
+        Victim(
+            id=each.public_id, offer=each.contract.offer.public_id, twin="", units=each.contract.units,
+            start_s=seconds(each.contract.start), end_s=seconds(each.contract.end),
+            notice_s=each.contract.offer.notice_s, price=0,
+        )
+        for each in rows
     )  # fmt: skip
 
 

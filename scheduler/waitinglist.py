@@ -5,7 +5,7 @@ would fit after those ahead, and these hours are kept from those behind: nobody 
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -24,7 +24,7 @@ from scheduler.core import explain
 from scheduler.core.ranking import Ranked, hours_between, rank_in
 from scheduler.core.scoring import NEVER
 from scheduler.core.survey import Round
-from scheduler.core.types import Ask, Placement
+from scheduler.core.types import START_MARGIN_S, Ask, Placement
 from scheduler.errors import NoOfferFits
 from scheduler.explaining import ways_out
 from scheduler.quoting import make_quote
@@ -33,6 +33,7 @@ from scheduler.search import Need, ask_of_need, family_of
 from scheduler.snapshot import DUE_HORIZON_HOURS, read_shelf, take_snapshot
 
 CHEAPEST = (100, 0, 0)
+MARGIN = timedelta(seconds=START_MARGIN_S)  # every window ends so long before its last start
 NO_MONEY = (BudgetExceeded, InsufficientFunds, SpendLimitReached, WalletFrozen)
 TOO_LATE = (CapacityTaken, NoOfferFits, ValidationFailed)  # the shelf has changed since the snapshot
 
@@ -138,7 +139,7 @@ def need_of(wait: Wait, now: datetime) -> Need:
     return Need(
         units=wait.units, hours=wait.hours, near=near, weights=CHEAPEST, when="now", limits=where,
         start_after=max(hour_ceil(now), wait.start_after or now),
-        finish_by=wait.start_by + wait.hours * HOUR if wait.start_by else None,
+        finish_by=wait.start_by + wait.hours * HOUR + MARGIN if wait.start_by else None,
     )  # fmt: skip
 
 

@@ -17,8 +17,8 @@ from marketplace.common.errors import FieldProblem, IllegalState, StaleVersion, 
 from marketplace.events.services import record
 from scheduler.asks import seconds
 from scheduler.core.preemption import choose
-from scheduler.preempting import PROVIDER, give_notice, lock_open
-from scheduler.victims import victims_of
+from scheduler.preempting import PROVIDER, give_notice, lock_open, lock_pieces, lose_from
+from scheduler.victims import promised_pieces, victims_of
 
 
 @transaction.atomic
@@ -72,17 +72,20 @@ def _short(offer: Offer, loose: Offer, units: int, first: datetime) -> dict[int,
 
 def _make_room(loose: Offer, short: Mapping[int, int], now: datetime) -> None:
     """Tell those whose end loses least to end. Raises IllegalState where that does not help, StaleVersion."""
-    chosen = choose(victims_of([loose.pk], now), short, seconds(now))
+    chosen = choose((*victims_of([loose.pk], now), *promised_pieces([loose.pk])), short, seconds(now))
     if chosen is None:
         hour = datetime.fromtimestamp(min(short), UTC)
         raise IllegalState(
             "more units are promised to work that cannot be interrupted", hour=rfc3339(hour), units=short[min(short)]
         )
-    found = lock_open(each.id for each in chosen)
-    if len(found) < len(chosen):
+    names = [each.id for each in chosen]
+    found, pieces = lock_open(names), lock_pieces(names)
+    if len(found) + len(pieces) < len(chosen):
         raise StaleVersion("work on these machines is changing just now; try again", id=loose.public_id)
     for attempt in found.values():
         give_notice(attempt=attempt, cause=PROVIDER, now=now)
+    for piece in pieces:
+        lose_from(piece=piece, now=now)
 
 
 def _set_totals(offer: Offer, units: int, first: datetime) -> None:

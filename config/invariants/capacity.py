@@ -47,6 +47,10 @@ PROMISES = f"""
         SELECT offer_id, units, start, "end" FROM ({BLOCKS}) block WHERE state IN ('held', 'confirmed', 'active')
         UNION ALL
         SELECT offer_id, units, start, "end" FROM scheduler_allocation WHERE live AND reservation_id IS NULL
+        UNION ALL
+        SELECT c.offer_id, c.units, c.start, c."end"
+        FROM scheduler_piece p JOIN booking_contract c ON c.id = p.contract_id
+        WHERE p.begun_at IS NULL AND p.released_at IS NULL
     ),
     expected AS (
         SELECT p.offer_id, h AS hour, sum(p.units) AS units

@@ -59,6 +59,7 @@ REASONS = {
     "cancelled": _("cancelled"),
     "preempted": _("interrupted by the provider"),
     "replanned": _("moved to a better hour"),
+    "piece_over": _("piece over"),
     "lease_lost": _("the agent was lost"),
     "node_failed": _("the machine failed"),
     "image_failed": _("the image could not be loaded"),

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.tenancy import current_organization, organizations_of, person_of
 from frontend.components.formats import duration, money, offset
-from frontend.store import jobstory
+from frontend.store import jobstory, piecewords
 from frontend.store.access import attempt, for_members
 from frontend.store.billwords import bill_lines, spent
 from frontend.store.jobexamples import SAMPLE, example
@@ -150,6 +150,7 @@ def job_page(request: HttpRequest, job: str) -> HttpResponse:
         "why": jobstory.reasons(why_of(row), view),
         "limits": jobstory.limits_in_words(view),
         "allocated": jobstory.promised_window(view),
+        **_carbon_and_pieces(view),
         "spent": spent(view["cost"]["to_date_minor"], view["currency"], tries),
         "cpu_seconds": view["usage"]["cpu_ms"] // 1000,
         "created": row.created_at,
@@ -166,6 +167,10 @@ def job_page(request: HttpRequest, job: str) -> HttpResponse:
         "request_key": new_id("key"),
     }
     return render(request, "jobs/job.html", context)
+
+
+def _carbon_and_pieces(view: Mapping[str, Any]) -> dict[str, Any]:
+    return {"cap": jobstory.carbon_cap(view), "pieces": piecewords.of_job(view)}
 
 
 @require_safe

@@ -154,6 +154,12 @@ def energy_facts(view: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
+def carbon_cap(view: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Carbon to date against the job's cap, if it has one; `share` of 1, at most 1."""
+    used, cap = view["carbon"]["to_date_g"], view["carbon"]["cap_g"]
+    return None if cap is None else {"used_g": used, "cap_g": cap, "share": min(1, used / cap) if cap else 1}
+
+
 def reasons(why: Mapping[str, Any], view: Mapping[str, Any]) -> dict[str, Any]:
     """The explanation for the page: contenders with their figures, refusals by reason, ways out that can be taken."""
     chosen, runner_up = why.get("chosen"), why.get("runner_up")

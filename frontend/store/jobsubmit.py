@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.idempotency import Answer, once
 from accounts.models import Organization
 from accounts.tenancy import actor_of, current_organization, organizations_of, person_of
-from frontend.store import jobstory
+from frontend.store import jobstory, piecewords
 from frontend.store.access import for_members
 from frontend.store.jobdrafts import keep_draft, kept_draft
 from frontend.store.jobexamples import example, examples
@@ -337,4 +337,5 @@ def _plan(plan: Mapping[str, Any], file: JobFile, currency: str) -> dict[str, An
         "cost": plan["cost"],
         "reservation": plan["reservation"],
         "report": [line for line in file.report_as_json() if line["action"] in {"dropped", "renamed"}],
+        "in_pieces": piecewords.compared(allocation["in_pieces"]) if allocation and allocation["in_pieces"] else None,
     }

@@ -65,8 +65,8 @@ class Claims:
         """All columns, in order."""
         return self.offer, self.first, self.beyond, self.units, self.worth, self.bundle
 
-    def only(self, wanted: npt.NDArray[np.bool_]) -> "Claims":
-        """The claims that are `wanted`."""
+    def only(self, wanted: npt.NDArray[np.bool_] | Ints) -> "Claims":
+        """The claims that are `wanted`, or those at the places given."""
         return Claims(*(column[wanted] for column in self.columns))
 
 

@@ -1,6 +1,6 @@
 """How good the forecast is: pure back-tests of the blend on hourly series that are known to the end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from marketplace.energy.paths import Supply, hours_needed, supply_paths
 from marketplace.energy.shares import bands_of
 
 AHEAD = 96
+Choose = Callable[[Table], Table]  # of hourly values [origins, hours] the hours used of each, [origins, hours]
 SPANS = {"1-6": slice(0, 6), "1-24": slice(0, 24), "25-48": slice(24, 48), "49-96": slice(48, 96)}
 
 
@@ -58,7 +59,7 @@ def _inside(series: Series, origin: int, hours: int) -> float:
 
 
 class Shifting(NamedTuple):
-    """Carbon of 4-hour jobs, one arriving every hour: run at once, at the best forecast, at the best in fact."""
+    """Carbon of jobs, one arriving every hour: run at once, at the best forecast, at the best in fact."""
 
     at_once: float
     chosen: float
@@ -89,6 +90,26 @@ def shifting(series: Series, first: int, *, run: int = 4, window: int = DAY) -> 
     expected, real = (np.stack(list(_windows(table, run)), axis=1) for table in (ahead, truth))
     chosen = np.take_along_axis(real, expected.argmin(axis=1)[:, None], axis=1)
     return Shifting(float(real[:, 0].sum()), float(chosen.sum()), float(real.min(axis=1).sum()))
+
+
+def scattering(series: Series, first: int, *, run: int, window: int) -> Shifting:
+    """What the `run` cleanest hours within `window` save, wherever they lie, by forecast and by hindsight."""
+    return choosing(series, first, lambda table: _lowest(table, run), run=run, window=window)
+
+
+def choosing(series: Series, first: int, choose: Choose, *, run: int, window: int) -> Shifting:
+    """What a way to `choose` hours of a window saves against the first `run` hours, by forecast and by hindsight."""
+    origins = np.arange(first, len(series) - window + 1)
+    truth = series[origins[:, None] + np.arange(window)]
+    chosen, best = (float((truth * choose(table)).sum()) for table in (blends(series, origins, window), truth))
+    return Shifting(float(truth[:, :run].sum()), chosen, best)
+
+
+def _lowest(table: Table, run: int) -> Table:
+    """1 for the `run` lowest hours of each row, the earliest of equal ones, 0 for the rest."""
+    weights = np.zeros_like(table)
+    np.put_along_axis(weights, np.argsort(table, axis=1, kind="stable")[:, :run], 1, axis=1)
+    return weights
 
 
 def place_beats_time(zones: Table) -> Places:

@@ -22,7 +22,9 @@ from marketplace.common.errors import FieldProblem, ValidationFailed
 from marketplace.common.parsing import parse
 from marketplace.common.rehearsal import DRY_RUN, rehearsable
 from scheduler.core.scoring import whole_weights
+from scheduler.core.types import MOST_PIECES
 from scheduler.errors import NoOfferFits
+from scheduler.jobfile.pieces import MOST_RESTART_S, NO_PIECES_NOW
 from scheduler.quoting import make_quote, need_again
 from scheduler.search import Need
 
@@ -51,6 +53,8 @@ class QuoteInput(serializers.Serializer[dict[str, Any]]):
     start_after = serializers.DateTimeField(required=False)
     finish_by = serializers.DateTimeField(required=False)
     hold = serializers.BooleanField(default=False)
+    max_pieces = serializers.IntegerField(min_value=1, max_value=MOST_PIECES, default=1)
+    restart_s = serializers.IntegerField(min_value=0, max_value=MOST_RESTART_S, default=0)
 
 
 def need_of_quote(ask: dict[str, Any], now: datetime) -> Need:
@@ -69,6 +73,8 @@ def need_of_quote(ask: dict[str, Any], now: datetime) -> Need:
     if "start" in ask and ask["start"] < now:
         detail = "this start has passed"
         raise ValidationFailed([FieldProblem("/start", "bad_value", detail, "leave it out to start now")])
+    if ask.get("max_pieces", 1) > 1 and ask["when"] == "now":
+        raise ValidationFailed([FieldProblem("/max_pieces", "bad_value", NO_PIECES_NOW, "say when: greenest")])
     wishes = ask.get("weights")
     try:
         weights = whole_weights(wishes["price"], wishes["latency"], wishes["green"]) if wishes else (40, 20, 40)
@@ -78,6 +84,7 @@ def need_of_quote(ask: dict[str, Any], now: datetime) -> Need:
         units=ask["units"], hours=ask["hours"], near=filters.place, weights=weights, when=ask["when"], limits=limits,
         text=text, start=ask.get("start"), start_after=ask.get("start_after") or clean["start__gte"],
         finish_by=ask.get("finish_by") or clean["finish__lte"],
+        max_pieces=ask.get("max_pieces", 1), restart_s=ask.get("restart_s", 0),
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ NOTHING_OWN: dict[str, Any] = {
 }  # fmt: skip
 stated = attrgetter(
     "units", "run_s", "start_s", "when", "near", "weights", "rates", "waiting_value", "carbon_price", "excluded_sites",
-    "reference_pf_milli", "bid_mm",
+    "reference_pf_milli", "bid_mm", "max_pieces", "restart_s",
 )  # fmt: skip
 
 

@@ -24,7 +24,8 @@ from scheduler.core.types import (
     Victim,
 )
 
-OF_ASK = tuple(field.name for field in fields(Ask))
+WHOLE = {"max_pieces": 1, "restart_s": 0}  # what most asks say of pieces: it is left out
+OF_ASK = tuple(field.name for field in fields(Ask) if field.name not in WHOLE)
 values_of = attrgetter(*OF_ASK)
 LISTS = ("energy_sources", "price", "share_ppm", "matched_ppm", "ci_mg", "free", "units_total", "carbon_free_ppm")
 
@@ -90,7 +91,8 @@ def columns_of_asks(asks: AskColumns) -> dict[str, Any]:
 
 def form_of(ask: Ask) -> dict[str, Any]:
     """What `asdict` makes of an ask, but for copies of all that lies in it."""
-    return dict(zip(OF_ASK, values_of(ask), strict=True)) | {"rates": asdict(ask.rates) if ask.rates else None}
+    pieces = {name: value for name, usual in WHOLE.items() if (value := getattr(ask, name)) != usual}
+    return dict(zip(OF_ASK, values_of(ask), strict=True)) | {"rates": asdict(ask.rates) if ask.rates else None} | pieces
 
 
 def _columns(tree: dict[str, Any]) -> AskColumns:
@@ -109,7 +111,7 @@ def _ask(tree: dict[str, Any]) -> Ask:
 
 def dump_plan(plan: Plan) -> bytes:
     """Everything the round decided."""
-    return dump(without_empty(asdict(plan), "preempting"))
+    return dump(without_empty(without_empty(asdict(plan), "preempting"), "pieces"))
 
 
 def load_plan(content: bytes) -> Plan:
@@ -121,7 +123,9 @@ def load_plan(content: bytes) -> Plan:
         Preemption(_placement(each["placement"]), tuple(each["victims"]), each["lost"])
         for each in tree.pop("preempting", [])
     )
-    return Plan(placed, unplaced, prices=_prices(tree.pop("prices", {})), preempting=made, **tree)
+    pieces = {ask: tuple((start, end) for start, end in each) for ask, each in tree.pop("pieces", {}).items()}
+    prices = _prices(tree.pop("prices", {}))
+    return Plan(placed, unplaced, prices=prices, preempting=made, pieces=pieces, **tree)
 
 
 def _placement(tree: dict[str, Any]) -> Placement:

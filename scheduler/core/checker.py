@@ -1,11 +1,14 @@
 """An independent look at a plan: plain loops over the snapshot, sharing no arithmetic with the matcher."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from scheduler.core.roomchecker import freed_hours, room_faults
 from scheduler.core.types import HOUR_S, REPLAN, START_MARGIN_S, Ask, OfferFacts, Placement, Plan, Snapshot
 
+LEAST_PIECE_S = 7200
+Spans = Sequence[tuple[int, int]]  # [start, end) in unix seconds
 FACTS = {
     "accelerator": "accelerator", "hardware": "hardware", "family": "family", "interconnect": "interconnect",
     "tier": "tier", "term": "term", "currency": "currency", "residency": "country", "region": "region", "site": "site",
@@ -35,7 +38,9 @@ def faults(snapshot: Snapshot, plan: Plan) -> list[str]:
     for placement in placed:
         found += [
             f"{placement.ask}: {fault}"
-            for fault in broken(snapshot, asks[placement.ask], offers[placement.offer], placement)
+            for fault in broken(
+                snapshot, asks[placement.ask], offers[placement.offer], placement, plan.pieces.get(placement.ask, ())
+            )
         ]
     return found + room_faults(snapshot, plan)
 
@@ -70,18 +75,30 @@ def _torn(snapshot: Snapshot, plan: Plan) -> list[str]:
     ]
 
 
-def broken(snapshot: Snapshot, ask: Ask, offer: OfferFacts, placement: Placement) -> list[str]:
-    """The limits of `ask` that a placement on `offer` breaks."""
-    hours = _hours(snapshot, placement)
+def broken(
+    snapshot: Snapshot, ask: Ask, offer: OfferFacts, placement: Placement, pieces: Spans = ()
+) -> list[str]:  # fmt: skip
+    """The limits of `ask` that a placement on `offer`, in `pieces` if there are any, breaks."""
+    spans = pieces or ((placement.start_s, placement.end_s),)
+    hours = _hours(snapshot, spans)
     touched = tuple(snapshot.first_hour_s + HOUR_S * hour for hour in hours)
     found = [] if touched == placement.hours and placement.units == ask.units else ["hours or units"]
-    run = placement.end_s - placement.start_s
-    found += [] if run == _run(ask, offer) else ["run"]
+    run = sum(end - start for start, end in spans)
+    found += [] if run == _run(ask, offer) + (len(spans) - 1) * ask.restart_s else ["run"]
+    found += _misshapen(ask, placement, pieces) if pieces else []
     earliest = max(snapshot.now_s, ask.start_after_s or 0)
-    late = ask.finish_by_s is not None and placement.end_s > ask.finish_by_s - START_MARGIN_S
+    late = ask.finish_by_s is not None and spans[-1][1] > ask.finish_by_s - START_MARGIN_S
     found += ["window"] if placement.start_s < earliest or late else []
     found += ["excluded site"] if offer.site in ask.excluded_sites else []
     return found + [name for name, wanted in ask.limits.items() if not _holds(name, wanted, ask, offer, hours, run)]
+
+
+def _misshapen(ask: Ask, placement: Placement, pieces: Spans) -> list[str]:
+    """Pieces that are too many, too short or too near to each other."""
+    short = any(end - start < LEAST_PIECE_S for start, end in pieces)
+    close = any(later - end < 1 or later % HOUR_S or end % HOUR_S for (_, end), (later, _) in pairwise(pieces))
+    first = (placement.start_s, placement.end_s) != pieces[0]
+    return ["pieces"] if short or close or first or not 1 < len(pieces) <= ask.max_pieces else []
 
 
 def _run(ask: Ask, offer: OfferFacts) -> int:
@@ -92,12 +109,12 @@ def _run(ask: Ask, offer: OfferFacts) -> int:
     return -(-ask.run_s * ask.reference_pf_milli // offer.pf_milli)
 
 
-def _hours(snapshot: Snapshot, placement: Placement) -> dict[int, int]:
+def _hours(snapshot: Snapshot, spans: Spans) -> dict[int, int]:
     """{hour: seconds of it that the run uses}."""
     used = {}
     for hour in range(snapshot.hours):
         start = snapshot.first_hour_s + HOUR_S * hour
-        overlap = min(placement.end_s, start + HOUR_S) - max(placement.start_s, start)
+        overlap = sum(max(0, min(end, start + HOUR_S) - max(begin, start)) for begin, end in spans)
         if overlap > 0:
             used[hour] = overlap
     return used

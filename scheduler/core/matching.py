@@ -5,8 +5,11 @@ from scheduler.core.types import INSTANT, Plan, Snapshot
 
 def match(snapshot: Snapshot) -> Plan:
     """Place the asks of `snapshot`. Equal bytes in give equal bytes out. Raises ValueError for an unknown limit."""
-    from scheduler.core.makeroom import make_room  # noqa: PLC0415 - see above
+    from scheduler.core.cutting import cut  # noqa: PLC0415 - see above
+    from scheduler.core.makeroom import make_room  # noqa: PLC0415
     from scheduler.core.rounds import decide  # noqa: PLC0415
 
     plan = decide(snapshot)
-    return make_room(snapshot, plan) if snapshot.victims and snapshot.mode != INSTANT else plan
+    if snapshot.victims and snapshot.mode != INSTANT:
+        plan = make_room(snapshot, plan)
+    return cut(snapshot, plan)

@@ -84,13 +84,17 @@ class Round:
         """Equal for asks that have the same columns and fail the same limits."""
         return likeness_of(ask, self.market.snapshot.now_s)
 
-    def _make(self, ask: Ask) -> Survey:
+    def pricing(self, ask: Ask) -> Pricing:
+        """What the hours of every offer cost `ask`."""
         rates = rates_of(ask, self.market.reference)
         taste = (ask.near, rates)
         if taste not in self._pricing:
             self._pricing[taste] = Pricing(self.market, ask.near, rates)
+        return _kept(self._pricing, taste, PRICINGS)
+
+    def _make(self, ask: Ask) -> Survey:
         spans = windows(self.market, ask)
-        scored = columns(self.market, _kept(self._pricing, taste, PRICINGS), ask, spans)
+        scored = columns(self.market, self.pricing(ask), ask, spans)
         return Survey(self.market, scored, judge(self.market, ask, spans))
 
     def refusal(self, ask: Ask) -> relaxing.Refusal:

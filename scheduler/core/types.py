@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-CORE_VERSION = "7"
+CORE_VERSION = "8"
 INSTANT = "instant"  # a mode that only places: what it leaves waits for the next batch, which says why
 GREEDY = "greedy"
 BATCH = "batch"
@@ -21,6 +21,7 @@ DUE_HORIZON_S = 336 * HOUR_S  # week two belongs to due jobs
 START_MARGIN_S = 120  # a run must be able to start this long before its last chance
 MIN_RUN_S, MAX_RUN_S = 60, 604_800
 MOST_IN_GANG = 64
+MOST_PIECES = 4
 MAX_RATE_MM = 10**9  # per unit-hour; above it int64 sums could overflow
 
 # Why an ask waits, the most hopeful first: others go first, its gang does not fit or is not all there, units lack, …
@@ -135,7 +136,8 @@ class Ask:
     names of `feasibility.FILTERS` in core units (ppm, mg/kWh, minor units, ms, s; lists as tuples of text). `due_s` at
     or before now makes the ask due. `start_s` pins the start. `bid_mm`, `age_mm`, `share_mm`: mm per PFLOP-hour;
     without `bid_mm` the bid is `price_pflop__lte`. `waiting_value` None is 1 % of p_mid. Asks of one `gang` (a
-    number) start together or not at all, and all `gang_size` of them must be there.
+    number) start together or not at all, and all `gang_size` of them must be there. It may run in up to `max_pieces`
+    pieces on one offer, each after the first `restart_s` longer.
     """
 
     id: str
@@ -161,6 +163,8 @@ class Ask:
     share_mm: int = 0
     gang: int | None = None
     gang_size: int = 1
+    max_pieces: int = 1
+    restart_s: int = 0
 
     def __post_init__(self) -> None:
         if self.units < 1:
@@ -170,6 +174,8 @@ class Ask:
             raise ValueError(f"ask {self.id}: a run takes {MIN_RUN_S} to {MAX_RUN_S} s")
         if sum(self.weights) != 100 or min(self.weights) < 0 or self.weights[0] < 5:
             raise ValueError(f"ask {self.id}: weights must sum to 100 with price at least 5")
+        if not 1 <= self.max_pieces <= MOST_PIECES or self.restart_s < 0:
+            raise ValueError(f"ask {self.id}: work runs in 1 to {MOST_PIECES} pieces, and restarts take time")
         if self.gang is not None and (self.start_s is not None or not 1 <= self.gang_size <= MOST_IN_GANG):
             raise ValueError(f"ask {self.id}: a gang has up to {MOST_IN_GANG} asks and chooses its start itself")
 
@@ -299,7 +305,8 @@ class Plan:
 
     A batch also has a certificate: no plan has more utility than `bound` (mm), which `prices` prove, mm per unit-hour
     in the form of `Snapshot.warm`; `price_steps` and `moves` say what was spent on them and on the plan. `preempting`
-    asks are placed as well, where interruptible work ends.
+    asks are placed as well, where interruptible work ends. `pieces` has by ask [start, end) of every piece, in unix
+    seconds, of those in pieces: their placement is that of the first, with the `hours` and the cost of all.
     """
 
     placed: tuple[Placement, ...]
@@ -309,6 +316,7 @@ class Plan:
     moves: int = 0
     prices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     preempting: tuple[Preemption, ...] = ()
+    pieces: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
 
     @property
     def allocated(self) -> tuple[Placement, ...]:

@@ -39,6 +39,8 @@ class JobAsk:
     budget_stop: bool = False
     currency: str | None = None
     checkpoint: Mapping[str, Any] | None = None
+    max_pieces: int = 1
+    restart_s: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     gang_id: str | None = None
     gang_size: int = 1

@@ -16,11 +16,12 @@ MARKET: Final = frozenset({
     "time_limit_s", "hours", "reference_class", "time_limit_by_class", "start_after", "finish_by", "when", "near",
     "latency_ms_max", "weights", "rates", "price_max", "price_pflop_max", "max_total", "budget_stop", "currency",
     "renewable_min", "matched_min", "carbon_g_per_kwh_max", "carbon_cap_g", "evidence", "kind", "region", "term",
-    "tier", "residency", "checkpoint", "retries", "network", "outputs", "gang_id", "gang_size", "reservation",
+    "tier", "residency", "checkpoint", "max_pieces", "retries", "network", "outputs", "gang_id", "gang_size",
+    "reservation",
 })  # fmt: skip
 # Named by the job file's definition; this market does not honour them yet and says so.
 MARKET_UNSUPPORTED: Final = frozenset({
-    "ratings", "assurance", "max_pieces", "data_at", "data_in_gb", "data_out_gb", "pay_with",
+    "ratings", "assurance", "data_at", "data_in_gb", "data_out_gb", "pay_with",
 })  # fmt: skip
 LIMITS: Final = {
     "latency_ms_max": "latency_ms__lte",

@@ -9,6 +9,7 @@ from scheduler.core.scoring import PRESETS, whole_weights
 from scheduler.core.types import MOST_IN_GANG
 from scheduler.jobfile import keys
 from scheduler.jobfile.ask import JobAsk, JobFile
+from scheduler.jobfile.pieces import pieces_of
 from scheduler.jobfile.problems import MOST_PROBLEMS, UNSUPPORTED, JobFileInvalid, Problem, ReportLine, pointer_to
 from scheduler.jobfile.reading import PATH, Reader
 from scheduler.jobfile.resources import read_resources
@@ -52,6 +53,7 @@ def _build(source: Source) -> JobFile:
     fields = _run(top) | read_resources(top) | _times(market) | _preferences(market) | _rest(market)
     fields |= _gang(market) | {"reservation": market.text("reservation", MOST_ID)}
     _resolve(market, fields, _limits(market))
+    fields |= pieces_of(market, fields)
     name = top.text("name") or "job"
     if not NAME.match(name):
         top.problem("name", "must be 1 to 80 characters without line breaks")
@@ -268,9 +270,6 @@ def _checkpoint(market: Reader) -> dict[str, Any] | None:
     path, grace_s = reader.text("path"), reader.whole("grace_s", 0, 600)
     if path is None or not PATH.match(path):
         reader.problem("path", "a checkpoint needs a path inside the job's folder", "checkpoint")
-    if "restart_s" in reader.value:
-        detail = "a run is one piece, so no restart is counted"
-        reader.report.append(ReportLine(f"{reader.pointer}/restart_s", "dropped", None, detail))
     return {
         "path": path,
         "signal": reader.choice("signal", ("TERM", "USR1", "USR2", "INT", "HUP")) or "TERM",

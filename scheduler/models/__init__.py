@@ -5,6 +5,7 @@ from scheduler.models.files import Artifact, JobInput, LogChunk, Upload
 from scheduler.models.gangs import Gang
 from scheduler.models.jobs import Allocation, Attempt, Job
 from scheduler.models.leases import Agent, Lease
+from scheduler.models.pieces import Piece
 from scheduler.models.queue import QueueEntry
 from scheduler.models.rounds import MatchRound, SegmentReference, ShadowPriceDay
 
@@ -19,6 +20,7 @@ __all__ = [
     "Lease",
     "LogChunk",
     "MatchRound",
+    "Piece",
     "QueueEntry",
     "SegmentReference",
     "SegmentUse",

@@ -44,6 +44,7 @@ class Job(models.Model):
     )
     units = models.PositiveIntegerField()
     time_limit_s = models.PositiveIntegerField()
+    saved_s = models.PositiveIntegerField(default=0, db_default=0)  # so much of its work its last checkpoint holds
     retries = models.PositiveSmallIntegerField(default=2)
     ceiling_minor = models.BigIntegerField(null=True)  # the most it may cost, which is held of the wallet
     budget_stated = models.BooleanField(default=False)  # by its buyer; else it is what the dearest offer cost then
@@ -143,6 +144,7 @@ class Allocation(models.Model):
     end = models.DateTimeField()
     why = models.JSONField()
     live = models.BooleanField(default=True)
+    goes_on = models.BooleanField(default=False, db_default=False)  # it is a piece: the work does not end with it
     created_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True)
 

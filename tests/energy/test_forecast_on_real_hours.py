@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 
 from benchmarks.green.reading import FIRST_HOUR, FIRST_OF_2024, scored, with_2024
+from benchmarks.shifting import CHEAPEST_HOURS, CONTIGUOUS, in_pieces
 from marketplace.energy.forecast import blend
 from marketplace.energy.scoring import (
     SPANS,
     blend_errors,
     coverage,
     place_beats_time,
+    scattering,
     shifting,
     yesterday_errors,
 )
+from scheduler.core.pieces import Work
 
 BLEND_MAPE = {"1-6": 7.5, "1-24": 11.0, "25-48": 14.9, "49-96": 16.2}
 RENEWABLE_MAE = {"1-6": 2.8, "1-24": 3.9, "25-48": 5.0, "49-96": 5.4}
@@ -81,11 +84,37 @@ def test_four_in_five_hours_of_the_next_day_fall_into_the_range(series):
     assert 77 <= min(inside) <= max(inside) <= 83
 
 
-def test_waiting_for_the_cleanest_hours_saves_what_is_said(series):
-    runs = [shifting(values, FIRST_OF_2024) for values in series]
+@pytest.mark.parametrize("hours", CONTIGUOUS, ids=str)
+def test_waiting_for_the_cleanest_run_saves_what_is_said(series, hours):
+    runs = [shifting(values, FIRST_OF_2024, run=hours[0], window=hours[1]) for values in series]
 
-    assert 100 * mean(run.saved for run in runs) == pytest.approx(18.4, abs=0.5)
-    assert 100 * mean(run.could_be_saved for run in runs) == pytest.approx(20.8, abs=0.5)
+    assert saved_by(runs) == pytest.approx(CONTIGUOUS[hours], abs=0.5)
+
+
+@pytest.mark.parametrize("hours", CHEAPEST_HOURS, ids=str)
+def test_waiting_for_the_cleanest_hours_saves_what_is_said(series, hours):
+    runs = [scattering(values, FIRST_OF_2024, run=hours[0], window=hours[1]) for values in series]
+
+    assert saved_by(runs) == pytest.approx(CHEAPEST_HOURS[hours], abs=0.5)
+
+
+def test_pieces_save_most_of_what_the_cheapest_hours_save_of_a_day_of_work(series):
+    """Of one zone: the whole table takes minutes (`python -m benchmarks.shifting`)."""
+    day = Work(run_s=24 * 3600, max_pieces=4, restart_s=600)
+    some = series[:1]
+
+    whole = saved_by([shifting(values, FIRST_OF_2024, run=24, window=96) for values in some])
+    pieces = saved_by([in_pieces(values, FIRST_OF_2024, run=24, window=96, work=day) for values in some])
+    hours = saved_by([scattering(values, FIRST_OF_2024, run=24, window=96) for values in some])
+
+    assert whole[0] < pieces[0] < hours[0]
+    assert whole[1] < pieces[1] < hours[1]
+    assert pieces[0] - whole[0] > 0.7 * (hours[0] - whole[0])
+
+
+def saved_by(runs) -> tuple[float, float]:
+    """Per cent, by forecast and by hindsight."""
+    return tuple(100 * mean(getattr(run, name) for run in runs) for name in ("saved", "could_be_saved"))
 
 
 def test_a_better_place_beats_a_better_hour(real_hours):

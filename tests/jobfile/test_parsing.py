@@ -302,6 +302,61 @@ def test_a_checkpoint_keeps_the_grace_it_states_and_needs_a_path():
     assert only_problem_of(tree(checkpoint={"grace_s": 5})).pointer == "/config/joulemart/checkpoint/path"
 
 
+IN_PIECES = {
+    "time_limit_s": 14_400, "when": "greenest", "max_pieces": 3, "checkpoint": {"path": "ckpt", "restart_s": 300},
+}  # fmt: skip
+
+
+def test_work_in_pieces_says_how_many_and_what_a_restart_takes():
+    file = parse_tree(tree(**IN_PIECES))
+
+    assert (file.ask.max_pieces, file.ask.restart_s) == (3, 300)
+    assert "restart_s" not in file.ask.checkpoint
+    assert set(actions(file).values()) == {"kept"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"checkpoint": None}, "it needs one"),
+        ({"tier": ["firm"]}, "must accept interruptible units"),
+        ({"when": "now"}, "no later hours"),
+        ({"when": None}, "no later hours"),
+        ({"time_limit_s": 14_099}, "more than its run"),
+        ({"gang_id": "g", "gang_size": 2}, "run as one"),
+        ({"reservation": "rsv_1"}, "chosen already"),
+        ({"budget_stop": True, "max_total": 9}, "cannot be promised"),
+        ({"time_limit_by_class": {"h100": 14_400}}, "one length on all hardware"),
+    ],
+)
+def test_work_in_pieces_needs_what_lets_it_stop_and_go_on(changed, said):
+    given = {name: value for name, value in (IN_PIECES | changed).items() if value is not None}
+
+    problem = only_problem_of(tree(**given))
+
+    assert problem.pointer == "/config/joulemart/max_pieces"
+    assert said in problem.detail
+    assert problem.hint
+
+
+@pytest.mark.parametrize("tier", [["interruptible"], ["firm", "interruptible"]])
+def test_who_accepts_interruptible_units_may_run_in_pieces(tier):
+    assert parse_tree(tree(**IN_PIECES, tier=tier)).ask.max_pieces == 3
+    assert parse_tree(tree(**IN_PIECES) | {"resources": {"use_spot": True}}).ask.max_pieces == 3
+
+
+@pytest.mark.parametrize("pieces", [0, 5, "2", 2.5])
+def test_pieces_are_two_to_four(pieces):
+    assert only_problem_of(tree(**IN_PIECES | {"max_pieces": pieces})).pointer == "/config/joulemart/max_pieces"
+
+
+def test_a_restart_of_a_run_that_is_one_piece_is_left_out_and_said():
+    file = parse_tree(tree(checkpoint={"path": "ckpt", "restart_s": 300}))
+
+    assert (file.ask.max_pieces, file.ask.restart_s) == (1, 0)
+    assert actions(file)["/config/joulemart/checkpoint/restart_s"] == "dropped"
+
+
 def test_a_workdir_is_kept_for_the_command_to_upload():
     assert parse_tree(tree() | {"workdir": "./src"}).workdir == "./src"
 

@@ -391,8 +391,8 @@ def test_a_cancelled_waiting_job_ends_at_once_and_is_not_matched():
 def test_a_job_whose_window_passed_expires_and_says_so():
     job = make_job(now=NOON, finish_by=NOON + timedelta(minutes=20))
 
-    assert expire_jobs(now=NOON + timedelta(minutes=10)) == 0
-    assert expire_jobs(now=NOON + timedelta(minutes=11)) == 1
+    assert expire_jobs(now=NOON + timedelta(minutes=8)) == 0  # the latest start of a run of ten minutes
+    assert expire_jobs(now=NOON + timedelta(minutes=8, seconds=1)) == 1
     assert fresh(job).state == "expired"
     assert Event.objects.get(object_id=job.public_id).type == "job.expired"
     assert expire_jobs(now=NOON + timedelta(minutes=12)) == 0

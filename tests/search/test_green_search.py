@@ -1,5 +1,6 @@
 """The shelf ranks and filters by the shares of an offer's own point: its plants first, the grid for the rest."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,10 +10,11 @@ from rest_framework.test import APIClient
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import hour_floor, utc_now
 from marketplace.energy.models import SourceShare
-from scheduler.search import facets, search
+from scheduler.quoting import make_quote
+from scheduler.search import Need, facets, search
 from tests.energy.evidence import make_generation, make_issuance, make_share, make_source
 from tests.energy.plants import make_plant, make_served
-from tests.market import NOON, make_cpu, make_offer
+from tests.market import NOON, make_cpu, make_offer, make_organization
 from tests.search.shelf import make_shelf, need
 
 pytestmark = pytest.mark.django_db
@@ -202,3 +204,19 @@ def test_nothing_of_that_source_says_which_filter_to_drop(shelf):
 
     assert (len(result.rows), result.rejected) == (0, {"energy_source": 5, "hardware": 1})
     assert any(dict(way["changes"]) == {"energy_source": None} for way in result.relax)
+
+
+def test_the_greenest_start_is_where_the_own_plant_makes_power_and_the_quote_takes_it(shelf):
+    """The grid is alike at all hours; the plant runs from three to five in the night."""
+    at_night = [LOAD if hour in (15, 16) else 0 for hour in range(24)]  # of a day that begins at noon
+    make_served(shelf["grey"].site.point, NOON, days=40, wh=at_night, technology="wind")
+    wanted = Need(hours=2, limits={"offer": [shelf["grey"].public_id]})
+
+    starts = search(need=wanted, now=NOON).starts
+    quote = make_quote(buyer=make_organization(), need=replace(wanted, when="greenest"), now=NOON)
+
+    night = int((NOON + timedelta(hours=15)).timestamp())
+    assert {when: start.start_s - night for when, start in starts.items()}["greenest"] % 86_400 == 0
+    assert starts["now"].start_s == NOON.timestamp()
+    assert starts["greenest"].share_ppm > 900_000 > starts["now"].share_ppm
+    assert quote.options[0]["start"][11:] == "03:00:00Z"

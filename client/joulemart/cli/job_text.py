@@ -1,8 +1,10 @@
 """A job in words: its page in a terminal, a plan, its totals."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ..decode import as_moment
 from ..jobs import Job
 from . import columns, figures
 from .exits import relaxations
@@ -41,7 +43,7 @@ def job_lines(job: Job, now: datetime) -> list[str]:
     ]
     lines = [head, *([job.sentence] if job.sentence else [])]
     lines += aligned([row for row in facts if row[1]], [False, False])
-    lines += _queue(job, now) + _attempts(job)
+    lines += _queue(job, now) + _pieces(job, now) + _attempts(job)
     return lines + aligned([[f"output {o.path}", figures.size(o.size)] for o in job.outputs], [False, True])
 
 
@@ -53,9 +55,34 @@ def plan_lines(job: Job, now: datetime) -> list[str]:
     lines = [head, *([f"would run at {runs}"] if runs else [])]
     sentence = (job.allocation.sentence if job.allocation else "") or job.sentence
     lines += [sentence] if sentence else []
+    lines += pieces_beside_whole(job, now)
     lines += [stops] if (stops := _stops(job)) else []
     lines += _unplaced(job)
     return lines + [_report(entry) for entry in job.raw.get("report") or () if entry.get("action") != "kept"]
+
+
+def pieces_beside_whole(job: Job, now: datetime) -> list[str]:
+    """The pieces of a plan and their sum, and the contiguous run that would be had without them."""
+    told = job.allocation.raw.get("in_pieces") if job.allocation else None
+    if not told:
+        return []
+    rows = [_span(f"piece {each['number']}", each, job, now) for each in told["pieces"]]
+    rows.append(["together", "", figures.money(told["total_minor"], job.currency), figures.co2e(told["carbon_g"])])
+    rows.append(_span("in one run", told["whole"], job, now))
+    return aligned(rows, [False, False, True, True])
+
+
+def _pieces(job: Job, now: datetime) -> list[str]:
+    """The pieces of a job, each with what has become of it."""
+    told = job.raw.get("pieces") or ()
+    rows = [[*_span(f"piece {each['number']}", each, job, now)[:3], each["state"]] for each in told]
+    return aligned(rows, [False, False, True, False])
+
+
+def _span(name: str, each: Mapping[str, Any], job: Job, now: datetime) -> list[str]:
+    start, end = as_moment(each["start"]), as_moment(each["end"])
+    carbon = figures.co2e(each["carbon_g"]) if "carbon_g" in each else ""
+    return [name, figures.window(start, end, now), figures.money(each["total_minor"], job.currency), carbon]
 
 
 def _stops(job: Job) -> str:
