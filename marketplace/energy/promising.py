@@ -3,7 +3,7 @@
 Locks: share hours in the order of their keys; their sum is counted by the database and never exceeds the output.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from marketplace.energy.promised import fractions, promise_percent, promised_sha
 from marketplace.energy.supply import release_unmatched
 from marketplace.energy.supplyhours import Plant, plants_of
 
+WHOLE = 100  # per cent
 ONE_IN = 10  # paths is lower than the P10
 ADD_HOURS = """
     INSERT INTO energy_sharehour (share_id, start, promised_ppm)
@@ -61,13 +62,39 @@ def _possible(proven: Sequence[Plant], begin: datetime, first: datetime, load: W
     if lead < 0 or paths < FEWEST_PATHS:
         return nothing
     low = [_low(plant, until, hours, paths)[lead:] for plant in proven]
-    parts = fractions(load, asked_percent, low, [plant.free for plant in proven])
-    supplies = [
-        plant.supply(until, np.concatenate([np.zeros(lead, dtype=np.int64), part]))
-        for plant, part in zip(proven, parts, strict=True)
-    ]
-    bands = promised_share(load, supply_paths(supplies, hours, paths)[:, lead:])
-    return Possible(promise_percent(asked_percent, bands), [plant.share for plant in proven], parts)
+
+    def aside_for(percent: int) -> Possible:
+        parts = fractions(load, percent, low, [plant.free for plant in proven])
+        supplies = [
+            plant.supply(until, np.concatenate([np.zeros(lead, dtype=np.int64), part]))
+            for plant, part in zip(proven, parts, strict=True)
+        ]
+        bands = promised_share(load, supply_paths(supplies, hours, paths)[:, lead:])
+        return Possible(promise_percent(asked_percent, bands), [plant.share for plant in proven], parts)
+
+    return least_that_serves(aside_for, asked_percent)
+
+
+def least_that_serves(aside_for: Callable[[int], Possible], asked_percent: int) -> Possible:
+    """What is set aside for `asked_percent`, or for the fewest per cent above it under which so much can be promised:
+    the P10 of a span's share may be below the share of its hours' P10. For 100 where even that does not serve.
+
+    What can be promised must not fall when more is set aside.
+    """
+    found = aside_for(asked_percent)
+    if found.percent >= asked_percent:
+        return found
+    found, low, high = aside_for(WHOLE), asked_percent, WHOLE
+    if found.percent < asked_percent:
+        return found
+    while high - low > 1:
+        middle = (low + high) // 2
+        tried = aside_for(middle)
+        if tried.percent < asked_percent:
+            low = middle
+        else:
+            found, high = tried, middle
+    return found
 
 
 def _low(plant: Plant, until: int, hours: int, paths: int) -> Whole:

@@ -13,11 +13,18 @@ from marketplace.energy.errors import PromiseTooLow
 from marketplace.energy.generation import Made, record_generation
 from marketplace.energy.models import CertificateLot, GreenPromise, MeterPoint, PromiseHour, ShareHour
 from marketplace.energy.promised import fractions, green_credit
-from marketplace.energy.promising import best_promise, promise_green, release_unused, withdraw_promise
+from marketplace.energy.promising import (
+    Possible,
+    best_promise,
+    least_that_serves,
+    promise_green,
+    release_unused,
+    withdraw_promise,
+)
 from marketplace.energy.settling import settle_due
 from marketplace.energy.supply import release_unmatched
 from tests.energy.evidence import make_point, make_use
-from tests.energy.plants import make_served
+from tests.energy.plants import SUN, make_served
 from tests.energy.test_supply import assert_whole, counters
 from tests.market import MONDAY, at
 from tests.racing import REFUSED, race
@@ -75,6 +82,36 @@ def test_what_the_sun_surely_gives_is_promised_and_set_aside_hour_by_hour(point)
     assert (promise.start, promise.end) == (TEN, at(MONDAY, 12))
     assert promised_ppm(TEN) == -(-400 * 1_000_000 // 900)
     assert promised_ppm(at(MONDAY, 11)) == 400_000
+
+
+@pytest.mark.parametrize(("asked", "promised", "aside"), [(50, 50, 60), (90, 90, 100), (95, 90, 100), (10, 10, 20)])
+def test_a_little_more_is_set_aside_where_what_was_asked_for_would_not_serve(asked, promised, aside):
+    """Ten per cent less can be promised than is set aside."""
+    tried = []
+
+    def aside_for(percent):
+        tried.append(percent)
+        return Possible(min(asked, percent - 10), [percent], [])
+
+    found = least_that_serves(aside_for, asked)
+
+    assert (found.percent, list(found.shares)) == (promised, [aside])
+    assert len(tried) <= 9
+
+
+def test_what_a_quote_says_can_be_promised_can_be_asked_for(db):
+    point = make_point()
+    uneven = [wh * (3 if day % 3 else 1) for day in range(80) for wh in SUN]
+    make_served(point, NOW, days=80, wh=uneven)
+    load = [500] * 8
+    most = best_promise(point=point, start=TEN, load_wh=load, asked_percent=100, now=NOW).percent
+
+    for asked in range(1, most + 1, 7):
+        assert best_promise(point=point, start=TEN, load_wh=load, asked_percent=asked, now=NOW).percent == asked
+    promise = promise_green(
+        subject="rsv_a", point=point, start=TEN, load_wh=load, asked_percent=most, least_percent=most, now=NOW
+    )  # fmt: skip
+    assert 0 < promise.promised_percent == most < 100
 
 
 def test_at_night_nothing_is_promised_and_nothing_is_held(point):
