@@ -38,12 +38,13 @@ def row_as_json(row: Row, units: int, now: datetime) -> dict[str, Any]:
     }
 
 
-def shares_as_json(shares: RunShares) -> dict[str, int | None]:
-    """The shares that stand beside the renewable one. `matched_share_ppm` is what could be promised (P10), null where
-    too little is known of the plants; `matched_expected_ppm` what is expected (P50)."""
+def shares_as_json(shares: RunShares) -> dict[str, int | str | None]:
+    """The shares that stand beside the renewable one, and the `quality` of them all. `matched_share_ppm` is what could
+    be promised (P10), null where too little is known of the plants; `matched_expected_ppm` what is expected (P50)."""
     return {
         "matched_share_ppm": shares.matched,
         "matched_expected_ppm": shares.expected,
         "grid_share_ppm": shares.grid,
         "carbon_free_share_ppm": shares.carbon_free,
+        "quality": shares.quality,
     }

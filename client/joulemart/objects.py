@@ -81,7 +81,8 @@ class Match(Record):
     """How an offer answers one search: its best start, all-in price and fit.
 
     Shares are of the run, in ppm, and never added: renewable ranks (matched, and for the rest what the grid has);
-    matched by the hour is what can be promised, None while it is unproven; expected is its middle.
+    matched by the hour is what can be promised, None while it is unproven; expected is its middle. `quality` says what
+    they rest on: metered, modelled, forecast, yearly (a year's average) or sample.
     """
 
     rank: int = 0
@@ -98,6 +99,7 @@ class Match(Record):
     matched_expected_ppm: int | None = None
     grid_share_ppm: int | None = None
     carbon_free_share_ppm: int | None = None
+    quality: str = ""
     carbon_mg_per_kwh: int | None = None
     latency_ms: float | None = None
     free: int | None = None
@@ -188,6 +190,7 @@ class QuoteOption(Record):
     matched_expected_ppm: int | None = None
     grid_share_ppm: int | None = None
     carbon_free_share_ppm: int | None = None
+    quality: str = ""
     carbon_mg_per_kwh: int | None = None
     carbon_g: int | None = None
     promisable_percent: int = 0

@@ -10,7 +10,16 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from frontend.components import price_carbon, ribbon, winner_map
-from frontend.components.formats import carbon_mass, change, intensity, moment, percent_down, percent_exact, rate
+from frontend.components.formats import (
+    carbon_mass,
+    change,
+    intensity,
+    moment,
+    percent_down,
+    percent_exact,
+    quality_name,
+    rate,
+)
 from frontend.components.svg import Chart
 from frontend.store.question import Question, locality_of
 from frontend.store.shelfwords import Reasons, evidence, named
@@ -69,7 +78,7 @@ def _row(row: Row, result: SearchResult, question: Question, reasons: Reasons, n
         "matched": "" if row.shares.matched is None else percent_down(row.shares.matched),
         "unproven": row.shares.matched is None,
         "place": locality_of(row.offer.site),
-        "pills": pills_of(row.offer),
+        "pills": pills_of(row.offer) + _yearly(row),
         "strip": _strip(row, question.zone, now),
         "href": offer_href(row.offer.public_id, question.asked, row.start),
         "unit": unit_of(row.offer.hardware.family),
@@ -90,6 +99,11 @@ def pills_of(offer: Offer) -> list[dict[str, str]]:
     if offer.reliability_ppm is not None:
         pills.append({"text": _("%(share)s up") % {"share": percent_exact(offer.reliability_ppm)}, "tone": ""})
     return pills
+
+
+def _yearly(row: Row) -> list[dict[str, str]]:
+    """That the figures are a year's average and not of these hours."""
+    return [{"text": quality_name("yearly"), "tone": "yearly"}] if row.shares.quality == "yearly" else []
 
 
 def _strip(row: Row, zone: str, now: datetime) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Bodies in the shape of the Carbon Aware SDK's web API (Green Software Foundation): camelCase in, camelCase out.
 
 Its clients refuse names that they do not know, so nothing is added to the bodies: what the values are (metered,
-modelled, forecast, sample) is told by a header.
+modelled, forecast, yearly, sample) is told by a header.
 """
 
 # ruff: noqa: N815 - these names are the SDK's
