@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Organization
+from frontend.console.pointnames import choose_among
 from frontend.console.uploads import UploadForm
 from marketplace.energy.imports.evidence import CERTIFICATES
 from marketplace.energy.models import CertificateLot, MeterPoint
@@ -31,8 +32,7 @@ class CertificatesForm(UploadForm):
 
     def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        points = MeterPoint.objects.filter(organization=organization)
-        self.fields["point"].queryset = points  # type: ignore[attr-defined]  # a ModelChoiceField
+        choose_among(self.fields["point"], organization)
 
 
 class StatementsForm(UploadForm):

@@ -17,7 +17,7 @@ from frontend.components.formats import energy, grouped
 from frontend.components.supplybar import supply_name
 from frontend.console.certificateforms import CertificatesForm, StatementForm, StatementsForm
 from frontend.console.certificateview import Due, checks_of, dues_of, lot_row, lots_of, match_of, subjects_of
-from frontend.console.meterview import names_of, points_of
+from frontend.console.pointnames import names_of, points_of
 from frontend.console.uploads import take_file
 from frontend.store.access import for_providers
 from frontend.store.pager import listing

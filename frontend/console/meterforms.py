@@ -10,6 +10,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from accounts.models import Organization
+from frontend.console.pointnames import choose_among
 from marketplace.common.errors import ValidationFailed
 from marketplace.common.units import PPM
 from marketplace.energy.imports.grid import zone_of
@@ -181,8 +182,7 @@ class ShareForm(forms.Form):
         sources = EnergySource.objects.of([organization])
         self.fields["source"].queryset = sources  # type: ignore[attr-defined]  # a ModelChoiceField
         self.fields["source"].label_from_instance = _plant_label  # type: ignore[attr-defined]
-        points = MeterPoint.objects.filter(organization=organization)
-        self.fields["point"].queryset = points  # type: ignore[attr-defined]
+        choose_among(self.fields["point"], organization)
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

@@ -18,7 +18,8 @@ from accounts.models import Organization
 from accounts.tenancy import current_organization
 from frontend.console.metercharts import WEEK_HOURS, matched_calendar, parts_of, week_of
 from frontend.console.meterforms import PlantForm, PointForm, ShareForm, show_refusal
-from frontend.console.meterview import names_of, plant_rows, point_rows, points_of
+from frontend.console.meterview import plant_rows, point_rows
+from frontend.console.pointnames import names_of, points_of
 from frontend.console.uploads import UploadForm, take_file
 from frontend.store.access import for_providers
 from marketplace.common.clock import HOUR, hour_floor, rfc3339, utc_now

@@ -13,7 +13,7 @@ from accounts.models import Membership, Organization
 from frontend.components.formats import percent_down
 from frontend.components.svg import drawing, element, number
 from frontend.console.meterforms import kind_name
-from marketplace.catalog.models import Site
+from frontend.console.pointnames import names_of, sites_of
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.units import PPM
 from marketplace.energy.balance import unmetered
@@ -66,29 +66,6 @@ class PlantRow:
     bar: SafeString
     slices: list[Slice]
     last: datetime | None
-
-
-def points_of(organization: Organization) -> list[MeterPoint]:
-    """The organization's metering points, by code."""
-    return list(MeterPoint.objects.filter(organization=organization).select_related("zone").order_by("code"))
-
-
-def names_of(points: Sequence[MeterPoint]) -> dict[int, str]:
-    """What each point (by key) is called: its code, or the sites of one that was made together with its site."""
-    sites = sites_of(points)
-    return {
-        point.pk: sites[point.pk] if point.pk in sites and point.code.startswith("sit_") else point.code
-        for point in points
-    }
-
-
-def sites_of(points: Sequence[MeterPoint]) -> dict[int, str]:
-    """The names of the sites at each point (by key) that has any."""
-    sites: dict[int, list[str]] = {}
-    rows = Site.objects.filter(point__in=[point.pk for point in points]).order_by("name")
-    for key, name in rows.values_list("point", "name"):
-        sites.setdefault(key, []).append(name)
-    return {key: ", ".join(names) for key, names in sites.items()}
 
 
 def ref_text(label: SiteLabel) -> str:

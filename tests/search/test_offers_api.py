@@ -19,7 +19,8 @@ from tests.search.shelf import make_shelf, need
 pytestmark = pytest.mark.django_db
 MATCH = {
     "rank", "letter", "start", "end", "units", "hours", "total_minor", "price_lines", "unit_price_mm", "pflop_hour_mm",
-    "renewable_share_ppm", "matched_share_ppm", "matched_expected_ppm", "grid_share_ppm", "carbon_free_share_ppm", "quality",
+    "renewable_share_ppm", "matched_share_ppm", "matched_expected_ppm", "grid_share_ppm", "carbon_free_share_ppm",
+    "quality",
     "carbon_mg_per_kwh", "carbon_g", "latency_ms", "free", "z", "fit", "sentence",
 }  # fmt: skip
 
