@@ -33,8 +33,9 @@ from .errors import (
 from .job_objects import LogLine, MeterReading, StateChange
 from .jobs import Job, Output
 from .meter_objects import MeterImport
-from .objects import Offer, Quote, Reservation, SoldReservation, Why
+from .objects import Offer, Quote, Why
 from .receipt_objects import EvidenceFile, KeySet, Receipt
+from .reservation_objects import Reservation, SoldReservation
 from .retry import RetryPolicy
 from .standing_objects import Decision, StandingOrder
 from .wait_objects import Wait

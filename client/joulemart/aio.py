@@ -16,8 +16,9 @@ from .aio_transport import AsyncTransport
 from .aio_waits import AsyncWaits
 from .aio_wallet import AsyncWalletResource
 from .client import OnUpload, etag_of
-from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Reservation, SoldReservation, Upload, Why
+from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Upload, Why
 from .paging import AsyncPager
+from .reservation_objects import Reservation, SoldReservation
 from .retry import RetryPolicy
 from .submission import prepare
 from .wire import OnCall

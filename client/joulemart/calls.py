@@ -8,7 +8,8 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote as quoted
 
 from .meter_objects import MeterImport
-from .objects import Calendar, Me, Offer, Quote, Reservation, SoldReservation, Upload, Why
+from .objects import Calendar, Me, Offer, Quote, Upload, Why
+from .reservation_objects import Reservation, SoldReservation
 from .standing_objects import StandingOrder
 from .wait_objects import Wait
 from .wallet_objects import Refunds, Topup, Wallets

@@ -17,9 +17,10 @@ from typing import Any, Generic, Self, TypeVar
 from . import calls, config
 from .jobs import Job, Output
 from .meters import Meters
-from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Reservation, SoldReservation, Upload, Why
+from .objects import Agent, Calendar, Event, Me, Offer, Place, Quote, Upload, Why
 from .paging import Pager
 from .receipt_resource import ReceiptResource
+from .reservation_objects import Reservation, SoldReservation
 from .retry import RetryPolicy
 from .standing import StandingOrders
 from .submission import prepare

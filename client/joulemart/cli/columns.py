@@ -4,7 +4,8 @@ from datetime import datetime
 
 from ..calls import rfc3339
 from ..jobs import Job, Output
-from ..objects import Agent, Match, Offer, Quote, QuoteOption, Reservation, SoldReservation
+from ..objects import Agent, Match, Offer, Quote, QuoteOption
+from ..reservation_objects import Reservation, SoldReservation
 from . import figures
 from .tables import Column
 

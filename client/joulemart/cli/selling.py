@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ..objects import GivenUp, Offer, SoldReservation
+from ..objects import Offer
+from ..reservation_objects import GivenUp, SoldReservation
 from . import columns, figures
 from .meters import meters_app
 from .session import PAGE_LIMIT, Session, command

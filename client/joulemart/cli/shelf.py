@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..objects import Offer, Quote, Reservation
+from ..objects import Offer, Quote
+from ..reservation_objects import Reservation
 from . import columns, figures
 from .filters import Filters
 from .session import PAGE_LIMIT, Session, command
