@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from django.utils.safestring import SafeString
-from django.utils.translation import pgettext
 
+from frontend.components.energywords import supply_name
 from frontend.components.formats import energy
 from frontend.components.svg import drawing, element, number
 from marketplace.energy.states import SUPPLY
@@ -14,20 +14,6 @@ SWATCHES = {
     "expired": "waiting", "withdrawn": "move",
 }  # fmt: skip
 WIDE = 100
-
-
-def supply_name(state: str) -> str:
-    """What is the case with some Wh."""
-    names = {
-        "available": pgettext("energy", "available"),
-        "reserved": pgettext("energy", "reserved"),
-        "cancelled": pgettext("energy", "cancelled"),
-        "stored": pgettext("energy", "stored"),
-        "exported": pgettext("energy", "exported"),
-        "expired": pgettext("energy", "expired"),
-        "withdrawn": pgettext("energy", "withdrawn"),
-    }
-    return names.get(state, state)
 
 
 def supply_parts(wh: Mapping[str, int]) -> list[dict[str, str]]:

@@ -13,8 +13,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.tenancy import current_organization
+from frontend.components.energywords import supply_name
 from frontend.components.formats import energy, grouped
-from frontend.components.supplybar import supply_name
 from frontend.console.certificateforms import CertificatesForm, StatementForm, StatementsForm
 from frontend.console.certificateview import Due, checks_of, dues_of, lot_row, lots_of, match_of, subjects_of
 from frontend.console.pointnames import names_of, points_of

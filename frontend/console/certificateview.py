@@ -9,9 +9,9 @@ from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from accounts.models import Organization
+from frontend.components.energywords import lot_state_name
 from frontend.components.formats import clock, zone_of
 from frontend.components.supplybar import supply_bar, supply_parts
 from marketplace.common.clock import hour_floor
@@ -85,17 +85,6 @@ def lot_row(lot: CertificateLot) -> LotRow:
         supply_bar(wh), supply_parts(wh), issued.temporal_resolution == Resolution.HOUR,
         lot_state_name(lot.state), TONES.get(lot.state, ""),
     )  # fmt: skip
-
-
-def lot_state_name(state: str) -> str:
-    """Whether the energy of a lot may be used."""
-    names = {
-        "pending": pgettext("certificate lot", "Pending"),
-        "active": pgettext("certificate lot", "Active"),
-        "closed": pgettext("certificate lot", "Closed"),
-        "refused": pgettext("certificate lot", "Refused"),
-    }
-    return names.get(state, state)
 
 
 def interval_of(issued: Issuance) -> str:

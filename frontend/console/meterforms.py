@@ -7,9 +7,9 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import get_language, gettext_lazy
-from django.utils.translation import gettext as _
 
 from accounts.models import Organization
+from frontend.components.energywords import source_kind_name
 from frontend.console.pointnames import choose_among
 from marketplace.common.errors import ValidationFailed
 from marketplace.common.units import PPM
@@ -61,20 +61,7 @@ def zone_choices() -> list[tuple[str, str]]:
 
 def kind_choices() -> list[tuple[str, str]]:
     """How a source reaches its user, in words."""
-    return [(kind, kind_name(kind)) for kind in SourceKind.values]
-
-
-def kind_name(kind: str) -> str:
-    """`on site`, `contract, delivered by the grid` …"""
-    names = {
-        "onsite": _("on site"),
-        "ppa_physical": _("contract, delivered"),
-        "ppa_virtual": _("contract, virtual"),
-        "storage": _("store"),
-        "tariff": _("green tariff"),
-        "certificate_only": _("certificates only"),
-    }
-    return names.get(kind, kind)
+    return [(kind, source_kind_name(kind)) for kind in SourceKind.values]
 
 
 class PointForm(forms.Form):

@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from accounts.models import Membership, Organization
+from frontend.components.energywords import source_kind_name
 from frontend.components.formats import percent_down
 from frontend.components.svg import drawing, element, number
-from frontend.console.meterforms import kind_name
 from frontend.console.pointnames import names_of, sites_of
 from marketplace.common.clock import HOUR, hour_floor
 from marketplace.common.units import PPM
@@ -123,7 +123,7 @@ def plant_rows(organization: Organization, points: Mapping[int, str], now: datet
         latest = last.get(plant.pk)
         found.append(
             PlantRow(
-                plant, kind_name(plant.kind), technology_name(plant.technology), evidence_name(plant.evidence),
+                plant, source_kind_name(plant.kind), technology_name(plant.technology), evidence_name(plant.evidence),
                 EVIDENCE_TONES.get(plant.evidence, ""), names.get(plant.verified_by_id or 0, ""),
                 slice_bar(shares, now), [_slice(share, points, now) for share in shares],
                 latest + HOUR if latest else None,

@@ -11,11 +11,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from frontend.components.energywords import source_kind_name
 from frontend.components.formats import energy
 from frontend.desk.access import for_desk, frame, operator_of
 from frontend.desk.decisions import decisions_on
 from frontend.desk.evidenceforms import ReasonForm, VerifyForm, decided, why_not
-from frontend.desk.evidencewords import kind_name, told, verdict
+from frontend.desk.evidencewords import told, verdict
 from marketplace.common.clock import utc_now
 from marketplace.energy.models import CertificateLot, EnergySource, ImportFile
 from marketplace.energy.models.sources import EVIDENCE_ORDER
@@ -56,7 +57,7 @@ def _plants() -> list[dict[str, Any]]:
     return [
         {
             "since": row.created_at, "holder": row.organization.name, "plant": row,
-            "name": row.name, "words": f"{technology_name(row.technology)} · {kind_name(row.kind)}",
+            "name": row.name, "words": f"{technology_name(row.technology)} · {source_kind_name(row.kind)}",
             "href": reverse("desk-source", args=[row.public_id]),
         }
         for row in rows[:SHOWN]
@@ -111,7 +112,7 @@ def source_page(request: HttpRequest, source: str) -> HttpResponse:
         **frame(request, row.name),
         "source": row,
         "technology": technology_name(row.technology),
-        "kind": kind_name(row.kind),
+        "kind": source_kind_name(row.kind),
         "evidence": evidence_name(row.evidence),
         "checks": told(checks),
         "verdict": verdict(checks),

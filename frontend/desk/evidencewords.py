@@ -165,32 +165,3 @@ WORDS: dict[tuple[str, str], Callable[[Facts], str]] = {
     ("shares", ""): _shares,
     ("shares", NOTE): lambda _facts: _("It serves no metering point now."),
 }  # fmt: skip
-
-
-def lot_state(state: str) -> str:
-    """The state of a lot."""
-    names = {
-        "pending": pgettext("lot", "pending"), "active": pgettext("lot", "active"),
-        "refused": pgettext("lot", "refused"), "closed": pgettext("lot", "closed"),
-    }  # fmt: skip
-    return names[state]
-
-
-def wh_state(state: str) -> str:
-    """The state of a Wh."""
-    names = {
-        "available": pgettext("Wh", "available"), "reserved": pgettext("Wh", "reserved"),
-        "cancelled": pgettext("Wh", "cancelled"), "stored": pgettext("Wh", "stored"),
-        "exported": pgettext("Wh", "exported"), "expired": pgettext("Wh", "expired"),
-        "withdrawn": pgettext("Wh", "withdrawn"),
-    }  # fmt: skip
-    return names[state]
-
-
-def kind_name(kind: str) -> str:
-    """How a source reaches its user."""
-    names = {
-        "onsite": _("On site"), "ppa_physical": _("Physical contract"), "ppa_virtual": _("Virtual contract"),
-        "storage": pgettext("source", "Store"), "tariff": _("Tariff"), "certificate_only": _("Certificates alone"),
-    }  # fmt: skip
-    return names[kind]

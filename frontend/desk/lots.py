@@ -13,12 +13,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import Organization
+from frontend.components.energywords import lot_state_name, supply_name
 from frontend.components.formats import energy, grouped
 from frontend.desk.access import for_desk, frame, operator_of
 from frontend.desk.decisions import decisions_on, receipt_told
 from frontend.desk.evidence import NO_FILE
 from frontend.desk.evidenceforms import ReasonForm, decided, why_not
-from frontend.desk.evidencewords import lot_state, title_of, told, tone_class, tone_name, verdict, wh_state
+from frontend.desk.evidencewords import title_of, told, tone_class, tone_name, verdict
 from marketplace.common.clock import utc_now
 from marketplace.energy.lotchecks import BAD, GOOD, NOTE, checks_of, counted, worst
 from marketplace.energy.models import CertificateLot, GreenReceipt, ImportFile, Scheme
@@ -54,7 +55,7 @@ def lot_page(request: HttpRequest, lot: str) -> HttpResponse:
         **frame(request, _("Lot %(id)s") % {"id": row.public_id}),
         **_as_issued(row),
         "lot": row,
-        "counts": [{"name": wh_state(each), "wh": getattr(row, f"{each}_wh")} for each in SUPPLY],
+        "counts": [{"name": supply_name(each), "wh": getattr(row, f"{each}_wh")} for each in SUPPLY],
         "checks": told(checks),
         "verdict": verdict(checks),
         "file": _file_of(row),
@@ -90,7 +91,7 @@ def _as_issued(lot: CertificateLot) -> dict[str, Any]:
     return {
         "what": scheme_name(issued.scheme, issued.temporal_resolution),
         "technology": technology_name(issued.technology),
-        "state": lot_state(lot.state),
+        "state": lot_state_name(lot.state),
         "wh": energy(lot.wh_range.upper - lot.wh_range.lower),
         "source_href": reverse("desk-source", args=[issued.source.public_id]) if issued.source else "",
         "with_source": lot.state == "pending" and issued.scheme == Scheme.METER,
@@ -106,7 +107,7 @@ def lot_or_404(public_id: str) -> CertificateLot:
 
 
 def _entry(entry: Any) -> dict[str, Any]:
-    return {"row": entry, "from": wh_state(entry.from_state), "to": wh_state(entry.to_state)}
+    return {"row": entry, "from": supply_name(entry.from_state), "to": supply_name(entry.to_state)}
 
 
 def receipts_of(lot: CertificateLot) -> list[dict[str, Any]]:

@@ -14,11 +14,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import Organization, User
+from frontend.components.energywords import supply_name
 from frontend.components.formats import energy, grouped
 from frontend.desk.access import for_desk, frame, operator_of
 from frontend.desk.evidence import source_or_404
 from frontend.desk.evidenceforms import ReasonForm, decided, why_not
-from frontend.desk.evidencewords import wh_state
 from frontend.desk.lots import lot_or_404
 from frontend.desk.touching import Reach, reach_of
 from marketplace.common.clock import utc_now
@@ -122,7 +122,7 @@ def _states(reach: Reach, correction: bool) -> list[dict[str, Any]]:
     """The Wh of the lots by their state, and what becomes of them."""
     goes = (*TAKEN, "cancelled") if correction else TAKEN
     return [
-        {"name": wh_state(state), "wh": energy(wh), "exact": grouped(wh), "goes": state in goes}
+        {"name": supply_name(state), "wh": energy(wh), "exact": grouped(wh), "goes": state in goes}
         for state, wh in reach.touched.wh.items()
     ]
 

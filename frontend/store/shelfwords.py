@@ -6,8 +6,9 @@ from statistics import median_low
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from frontend.components.energywords import source_kind_name
 from frontend.store.limitwords import relaxing
-from marketplace.energy.models import Technology
+from marketplace.energy.models import SourceKind, Technology
 from marketplace.energy.receipts.words import technology_name
 from scheduler.search import Row
 
@@ -44,8 +45,7 @@ def evidence() -> dict[str, str]:
 def energy_sources() -> dict[str, str]:
     """How energy reaches a site, and what makes it."""
     return {
-        "onsite": _("On site"), "ppa_physical": _("Physical contract"), "ppa_virtual": _("Virtual contract"),
-        "tariff": _("Tariff"), "certificate_only": _("Certificates alone"),
+        **{each: source_kind_name(each) for each in SourceKind.values},
         **{each: technology_name(each) for each in Technology.values},
     }  # fmt: skip
 

@@ -215,7 +215,7 @@ def test_a_lots_page_has_what_a_reviewer_needs(auditor, provider):
     text = text_of(auditor.get(lot_path(lot)))
 
     for words in (
-        "GC certificate, hourly", "pending", "Huaihe Power", "1.00 kWh", "2026-11-23 00:00 – 2026-11-23 01:00 UTC",
+        "GC certificate, hourly", "Pending", "Huaihe Power", "1.00 kWh", "2026-11-23 00:00 – 2026-11-23 01:00 UTC",
         "a registry", "an issuer", "iss-1", "0 – 1,000", "wind 1", "Wind", "3.00 kW", "2020-01-01", "CN-NX", "hall 1",
         lot.evidence_sha256, "wind 1 is not registered here", "1.00 kWh are certified of it in that time, 33% of what",
         "Issued in China, for a point in China.", "No other interval of the plant meets this one.",
