@@ -9,10 +9,10 @@ from accounts.models import Organization
 from frontend.components.formats import energy, money
 from frontend.desk.decisions import receipt_told
 from marketplace.booking.greenpromises import credit_owed, credits_of
-from marketplace.common.clock import read_rfc3339
 from marketplace.common.units import PPM
 from marketplace.energy.models import GreenPromise, GreenReceipt
 from marketplace.energy.querysets import CertificateLotQuerySet
+from marketplace.energy.receipts.figures import sums_within
 from marketplace.energy.receipts.words import share
 from marketplace.energy.retiring import Touched, matched_on, touched_by
 
@@ -64,9 +64,7 @@ def _promise(row: GreenPromise, receipt: GreenReceipt | None, gone: Hours) -> di
     told: dict[str, Any] = {"id": row.public_id, "subject": row.subject, "percent": f"{row.promised_percent}%"}
     if receipt is None or receipt.status != "final":
         return told | {"open": True}
-    hours = [each for each in receipt.payload["hours"] if row.start <= read_rfc3339(each["start"]) < row.end]
-    used = sum(each["site_wh"] for each in hours)
-    matched = sum(each["onsite_wh"] + each["certificate_wh"] for each in hours)
+    matched, used = sums_within(receipt.payload["hours"], row.start, row.end)
     after = max(0, matched - sum(wh for start, wh in gone.items() if row.start <= start < row.end))
     missed = after * 100 < row.promised_percent * used
     owed = credit_owed(promise=row, matched_wh=after, used_wh=used) if missed else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -22,9 +22,11 @@ from frontend.desk.evidenceforms import ReasonForm, decided, why_not
 from frontend.desk.lots import lot_or_404
 from frontend.desk.touching import Reach, reach_of
 from marketplace.common.clock import utc_now
+from marketplace.common.errors import StaleVersion
 from marketplace.energy.models import CertificateLot, EnergySource
 from marketplace.energy.querysets import CertificateLotQuerySet
 from marketplace.energy.reviewing import revoke_source, withdraw_lot
+from marketplace.energy.supply import lock_lots
 
 TAKEN = ("available", "reserved")  # without a correction; with one, what was cancelled too
 
@@ -92,9 +94,8 @@ def _page(request: HttpRequest, asked: _Asked, *, possible: bool, nothing: str) 
     seen = fingerprint(reach)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        if request.POST.get("seen") != seen:
-            messages.warning(request, _("Meanwhile it touches something else; look again before you decide."))
-        elif decided(request, asked.holder, lambda: _taken(asked, operator_of(request), form, utc_now())):
+        shown = request.POST.get("seen", "")
+        if decided(request, asked.holder, lambda: _taken(asked, shown, operator_of(request), form, utc_now())):
             return HttpResponseRedirect(asked.back)
     context = {
         **frame(request, asked.title),
@@ -127,15 +128,20 @@ def _states(reach: Reach, correction: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _taken(asked: _Asked, by: User, form: ReasonForm, now: datetime) -> str:
-    """Take it back; what to say of it."""
+@transaction.atomic
+def _taken(asked: _Asked, shown: str, by: User, form: ReasonForm, now: datetime) -> str:
+    """Take it back; what to say of it. Raises StaleVersion where it touches anything else than what was `shown`."""
     reason, correction = form.cleaned_data["reason"], asked.correction
-    before = len(reach_of(asked.lots, correction=correction).receipts)
+    lock_lots(asked.lots.values_list("pk", flat=True))  # nothing that it touches moves from here on
+    reach = reach_of(asked.lots, correction=correction)
+    if fingerprint(reach) != shown:
+        raise StaleVersion(_("Meanwhile it touches something else; look again before you decide."))
     if isinstance(asked.taken, EnergySource):
         revoke_source(source=asked.taken, by=by, reason=reason, now=now, correction=correction)
     else:
         withdraw_lot(lot=asked.taken, by=by, reason=reason, now=now, correction=correction)
+    count = len(reach.receipts)
     return ngettext(
         "Done: %(count)d receipt has a new version, named below.",
-        "Done: %(count)d receipts have a new version, named below.", before,
-    ) % {"count": before}  # fmt: skip
+        "Done: %(count)d receipts have a new version, named below.", count,
+    ) % {"count": count}  # fmt: skip

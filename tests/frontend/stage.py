@@ -8,6 +8,7 @@ from typing import Any
 from django.test import Client
 
 from accounts.models import Organization, Role
+from accounts.services import add_member
 from marketplace.catalog.models import Offer
 from marketplace.common.clock import hour_floor, utc_now
 from scheduler.cycle import run_round
@@ -31,6 +32,16 @@ def signed_in(organization: Organization, *roles: Role) -> Client:
     """A browser of a new member of `organization`."""
     client = Client()
     client.force_login(make_member(organization, *roles))
+    return client
+
+
+def at_the_desk(role: Role, organization: Organization | None = None) -> Client:
+    """A browser at the desk, of a `person` with `role` in an organization that is no other's."""
+    person = make_member(make_organization(funds=0))
+    add_member(organization=organization or make_organization(funds=0), user=person, role=role, now=utc_now())
+    client = Client()
+    client.force_login(person)
+    client.person = person  # type: ignore[attr-defined]
     return client
 
 

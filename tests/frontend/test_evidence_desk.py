@@ -6,7 +6,6 @@ import pytest
 from django.test import Client
 
 from accounts.models import Role
-from accounts.services import add_member
 from marketplace.common.clock import hour_floor
 from marketplace.energy.generation import Made, record_generation
 from marketplace.energy.models import CertificateLot, EnergySource
@@ -14,8 +13,8 @@ from marketplace.energy.reviewing import accept_lot, verify_source
 from marketplace.energy.sources import change_source
 from tests.energy.evidence import make_share
 from tests.energy.files import NOW, Provider, gc
-from tests.frontend.stage import text_of
-from tests.market import MONDAY, NOON, at, make_member, make_organization
+from tests.frontend.stage import at_the_desk, text_of
+from tests.market import MONDAY, NOON, at
 
 pytestmark = pytest.mark.django_db
 HERE = "/admin/evidence/"
@@ -30,15 +29,6 @@ def _one_factor(settings):
 @pytest.fixture
 def provider():
     return Provider()
-
-
-def at_the_desk(role, organization=None):
-    user = make_member(make_organization(funds=0))
-    add_member(organization=organization or make_organization(funds=0), user=user, role=role, now=NOON)
-    client = Client()
-    client.force_login(user)
-    client.person = user
-    return client
 
 
 @pytest.fixture

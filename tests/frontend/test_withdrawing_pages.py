@@ -3,15 +3,13 @@
 import re
 
 import pytest
-from django.test import Client
 
 from accounts.models import Role
-from accounts.services import add_member
 from marketplace.energy.models import CertificateLot, EnergySource, GreenReceipt, PromiseMiss, ReceiptKey, SupplyEntry
 from marketplace.energy.reviewing import revoke_source
 from tests.energy.test_settling import promise
-from tests.frontend.stage import text_of, value_of
-from tests.market import NOON, make_member, make_organization
+from tests.frontend.stage import at_the_desk, text_of, value_of
+from tests.market import NOON
 from tests.scheduler.receipt_scene import SETTLED, final, receipted_offer
 
 pytestmark = pytest.mark.django_db
@@ -21,15 +19,6 @@ HERE = "/admin/evidence/"
 @pytest.fixture(autouse=True)
 def _one_factor(settings):
     settings.REQUIRE_OPERATOR_MFA = False
-
-
-def at_the_desk(role, organization=None):
-    user = make_member(make_organization(funds=0))
-    add_member(organization=organization or make_organization(funds=0), user=user, role=role, now=NOON)
-    client = Client()
-    client.force_login(user)
-    client.person = user
-    return client
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """One whole running product for the journeys of a module, and a buyer's HTTP client."""
 
 import json
+import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +20,15 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     data = tmp_path_factory.mktemp("journey") / "data"
     with Instance(data_dir=data, port=free_port_pair(), env=PLENTY) as instance:
         yield instance
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pages are kept as pictures: the folder that JOURNEY_PICTURES names, or one that goes with the tests."""
+    kept = os.environ.get("JOURNEY_PICTURES")
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 class Buyer:

@@ -47,14 +47,6 @@ def in_the_market(market, *arguments):
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    kept = os.environ.get("JOURNEY_PICTURES")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("pictures")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def hall(market, tmp_path_factory):
     """A site of the provider with an agent of its own, and an offer of its accelerators, with panels on the roof."""
     site = in_the_market(market, "open")

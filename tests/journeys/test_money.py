@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections import Counter
 from io import StringIO
-from pathlib import Path
 
 import pytest
 
@@ -43,14 +42,6 @@ def market(tmp_path_factory):
     data = tmp_path_factory.mktemp("money") / "data"
     with Instance(data_dir=data, port=free_port_pair(), env=PLENTY | AT_ONCE) as instance:
         yield instance
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    kept = os.environ.get("JOURNEY_PICTURES")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("pictures")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def test_money_goes_round_and_every_cent_is_accounted_for(market, pictures):

@@ -4,8 +4,10 @@ Location, market and life-cycle totals stand side by side and are never netted (
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from marketplace.common.clock import read_rfc3339
 from marketplace.common.units import PPM, ceil_div
 from marketplace.energy.use import SECONDS_PER_HOUR, carbon_ug
 
@@ -55,6 +57,13 @@ def shares_of(hours: Sequence[Hour]) -> dict[str, int]:
         "carbon_free_ppm": sum(hour["site_wh"] * hour["carbon_free_ppm"] for hour in hours) // whole,
         "volume_ppm": sum(hour["volume_wh"] for hour in hours) * PPM // whole,
     }
+
+
+def sums_within(hours: Sequence[Hour], start: datetime, end: datetime) -> tuple[int, int]:
+    """(matched by the hour, used) Wh in the hours that begin in [start, end), such as those of a promise."""
+    hours = [hour for hour in hours if start <= read_rfc3339(hour["start"]) < end]
+    matched = sum(hour["onsite_wh"] + hour["certificate_wh"] for hour in hours)
+    return matched, sum(hour["site_wh"] for hour in hours)
 
 
 def rest_share(hour: Hour) -> int:

@@ -11,6 +11,7 @@ from accounts.models import Organization
 from marketplace.common.clock import read_rfc3339, rfc3339
 from marketplace.common.ids import new_id
 from marketplace.energy.models import GreenPromise, GreenReceipt, MeterPoint, PromiseMiss, ReceiptKey, ReceiptStatus
+from marketplace.energy.receipts.figures import sums_within
 from marketplace.energy.receipts.gathering import Facts, gather
 from marketplace.energy.receipts.payload import compose, kept_of
 from marketplace.energy.receipts.signing import Signer, canonical, sha256_of
@@ -116,25 +117,18 @@ def _tell_missed(receipts: Collection[GreenReceipt], promises: Mapping[str, Gree
     """Note promises that were not kept, for whoever gives the credit: exact numbers, nothing rounded."""
     missed = [
         PromiseMiss(
-            promise=promises[receipt.subject], receipt_version=receipt.version, matched_wh=matched, used_wh=used,
+            promise=promise, receipt_version=receipt.version, matched_wh=matched, used_wh=used,
             told_at=now,
         )
         for receipt in receipts
         if receipt.subject in promises
-        for matched, used in [_kept(receipt.payload)]
-        if matched * 100 < promises[receipt.subject].promised_percent * used
+        for promise in [promises[receipt.subject]]
+        for matched, used in [sums_within(receipt.payload["hours"], promise.start, promise.end)]
+        if matched * 100 < promise.promised_percent * used
     ]  # fmt: skip
     PromiseMiss.objects.bulk_create(missed)
     by_subject = {receipt.subject: receipt for receipt in receipts}
     record_many([_missed_news(miss, by_subject[miss.promise.subject], now) for miss in missed])
-
-
-def _kept(payload: Mapping[str, Any]) -> tuple[int, int]:
-    """(matched, used) Wh in the hours of the promise."""
-    promise = payload["promise"]
-    hours = [hour for hour in payload["hours"] if promise["start"] <= hour["start"] < promise["end"]]
-    matched = sum(hour["onsite_wh"] + hour["certificate_wh"] for hour in hours)
-    return matched, sum(hour["site_wh"] for hour in hours)
 
 
 def _missed_news(miss: PromiseMiss, receipt: GreenReceipt, now: datetime) -> Event:
