@@ -16,6 +16,7 @@ from scheduler.core.feasibility import claims_met
 from scheduler.jobfile import JobFile
 from scheduler.jobfile.keys import LIMITS
 from scheduler.models import Job
+from scheduler.querysets import START_MARGIN
 from scheduler.requests import StoredAsk
 
 MARKET = "/config/joulemart"
@@ -100,9 +101,9 @@ def _too_long(reservation: Reservation, file: JobFile, ask: StoredAsk, now: date
         left = (reservation.end - start) // SECOND
         detail = f"it may run for {run // SECOND} s, but {left} s are left of the reservation"
         yield FieldProblem(f"{MARKET}/time_limit_s", "bad_value", detail, str(left))
-    elif file.ask.finish_by and start + run > file.ask.finish_by:
+    elif file.ask.finish_by and start + run + START_MARGIN > file.ask.finish_by:
         detail = f"the reservation lets it end at {rfc3339(start + run)} at the earliest"
-        yield FieldProblem(f"{MARKET}/finish_by", "bad_value", detail, str(rfc3339(start + run)))
+        yield FieldProblem(f"{MARKET}/finish_by", "bad_value", detail, str(rfc3339(start + run + START_MARGIN)))
 
 
 def _unfit(reservation: Reservation, file: JobFile) -> Iterator[FieldProblem]:

@@ -31,6 +31,7 @@ from scheduler.hints import wake_inside, wake_waiting
 from scheduler.models import Allocation, Attempt, Job
 from scheduler.moving import LOOK_AGAIN
 from scheduler.preempting import MESSAGES, PROVIDER, lock_live
+from scheduler.querysets import START_MARGIN
 from scheduler.states import NOT_FIRM, RESERVATION_OVER, is_paid
 
 NO_UNITS = "no_capacity"
@@ -51,7 +52,7 @@ def place_inside(*, reservation: str, now: datetime) -> int:
         start, end = _span(job, held, now)
         if held.state not in RESERVATION.open or end > held.end:
             _end_waiting(job, held, now)
-        elif job.finish_by is not None and end > job.finish_by:
+        elif job.finish_by is not None and end + START_MARGIN > job.finish_by:
             move_job(job, "expired", now=now)
         elif held.state not in FIRM:
             _put_off(job, NOT_FIRM, now)

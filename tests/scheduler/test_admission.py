@@ -74,7 +74,7 @@ def test_a_window_outside_the_reservation_names_its_end(running, buyer):
     early = '    finish_by: "2026-11-23T20:05:00Z"\n'
 
     assert list(refused(running, more=late)) == ["/config/joulemart/start_after"]
-    assert refused(ahead, more=early) == {"/config/joulemart/finish_by": "2026-11-23T20:10:00Z"}
+    assert refused(ahead, more=early) == {"/config/joulemart/finish_by": "2026-11-23T20:12:00Z"}
 
 
 @pytest.mark.parametrize(

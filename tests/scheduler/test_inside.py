@@ -247,6 +247,17 @@ def test_a_window_of_its_own_passes_too(running):
     assert (waiting.state, waiting.reason) == ("expired", "")
 
 
+@pytest.mark.parametrize(("second", "state"), [(0, "queued"), (1, "expired")])
+def test_it_passes_two_minutes_before_the_last_start_as_in_the_market(running, second, state):
+    submit_inside(running, now=NOON, units=2, run_s=3 * 3600)
+    waiting = submit_inside(running, now=NOON, more='    finish_by: "2026-11-23T12:30:00Z"\n')
+
+    follow_reservations(now=at(MONDAY, 12, 18) + timedelta(seconds=second))
+
+    waiting.refresh_from_db()
+    assert waiting.state == state
+
+
 def test_cancelling_a_waiting_or_allocated_job_gives_its_units_to_the_next(running):
     first, second = (submit_inside(running, now=NOON, units=2, name=name) for name in ("a", "b"))
 
