@@ -1,6 +1,8 @@
 """Files of registries' statements: every range as reserved, or nothing is cancelled and each line says why."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from marketplace.energy.imports.statements import import_statements
 from marketplace.energy.models import CertificateLot, ReceiptStep, SupplyEntry
@@ -100,3 +102,12 @@ def test_anothers_lot_is_as_if_there_were_none(lots):
 
     assert [each["code"] for each in result.errors] == ["not_found", "not_found"]
     assert cancelled() == [0, 0]
+
+
+def test_the_lots_of_a_file_are_locked_together_whatever_the_order_of_its_rows(holder, lots):
+    """So that two files never wait for each other."""
+    with CaptureQueriesContext(connection) as queries:
+        send(holder, list(reversed(rows_of(lots))))
+
+    first = next(sql for each in queries if "FOR UPDATE" in (sql := each["sql"]) and "energy_certificatelot" in sql)
+    assert all(str(lot.pk) in first.split(" IN ")[1] for lot in lots)

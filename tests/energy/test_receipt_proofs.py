@@ -73,6 +73,18 @@ def test_the_example_of_the_specification_to_the_gram():
     assert label_of(payload(EXAMPLE, SUN)).matched == "62%"
 
 
+def test_what_is_not_matched_has_the_renewable_share_of_the_residual_mix_where_it_is_known():
+    known = [each | {"residual_renewable_ppm": 100_000} for each in EXAMPLE]
+
+    shares = shares_of(known)
+
+    assert (shares["matched_ppm"], shares["blended_ppm"], shares["grid_ppm"]) == (625_000, 662_500, 250_000)
+    body = payload(known, SUN)
+    assert receipts.verify(file_bytes(body), keys=receipts.read_keys(json.dumps(keys_of()).encode())).code == "valid"
+    wrong = body | {"shares": body["shares"] | {"blended_ppm": 700_000}}
+    assert receipts.verify(file_bytes(wrong), keys=None).code == "check_failed"
+
+
 def test_the_surplus_of_an_hour_is_worth_nothing_in_the_next():
     moved = [
         certificate(0, 0, 1_000, scheme="METER"),
