@@ -1,5 +1,6 @@
 """Stacked hours: the power sources of a site, or what is booked against what green power could run."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -61,11 +62,21 @@ def stacks(
 def _grid(highest: float, plot: int) -> SafeString:
     out = []
     steps = int(highest) if highest in {1, 2, 3} else 4  # so few units have no quarters
+    places = decimals(highest / steps)
     for step in range(steps + 1):
         y = TOP + plot * (1 - step / steps)
         out.append(element("line", x1=0, x2="100%", y1=number(y), y2=number(y), class_="rule"))
-        out.append(element("text", number(round(highest * step / steps, 1)), x=-7, y=number(y + 4), text_anchor="end"))
+        out.append(element("text", _label(highest * step / steps, places), x=-7, y=number(y + 4), text_anchor="end"))
     return joined(out)
+
+
+def decimals(step: float) -> int:
+    """How many decimals tell the lines of a scale apart that are a `step` from each other; at least one."""
+    return max(1, -math.floor(math.log10(step)) + 1 if step < 1 else 1)
+
+
+def _label(value: float, places: int) -> str:
+    return f"{value:.{places}f}".rstrip("0").rstrip(".")
 
 
 def _hatch() -> SafeString:

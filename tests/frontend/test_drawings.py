@@ -157,6 +157,23 @@ def test_small_drawings_say_their_numbers_and_survive_nothing():
         parsed(svg)
 
 
+@pytest.mark.parametrize(
+    ("highest", "labels"),
+    [
+        (0.13, ["0", "0.033", "0.065", "0.098", "0.13"]),
+        (0.004, ["0", "0.001", "0.002", "0.003", "0.004"]),
+        (10, ["0", "2.5", "5", "7.5", "10"]),
+        (4_000, ["0", "1000", "2000", "3000", "4000"]),
+        (2, ["0", "1", "2"]),
+    ],
+)
+def test_the_lines_of_a_scale_are_told_apart_however_small_it_is(highest, labels):
+    chart = stacks([MONDAY], [Series("a", "c2", (highest,))], caption="c", hour_header="Hour")
+
+    shown = [node.text for node in parsed(chart.svg).iter("text") if node.get("text-anchor") == "end"]
+    assert shown == labels
+
+
 def test_stacked_hours_stand_on_each_other():
     hours = [MONDAY, MONDAY + HOUR]
     chart = stacks(
